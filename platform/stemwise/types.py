@@ -1,0 +1,68 @@
+"""The nouns that the stages hand to each other.
+
+Audio in memory is float32, shape `(channels, samples)`; estimates of a model are
+`(stems, channels, samples)` in the model's stem order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Audio = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 44_100
+CHANNELS = 2
+MIXTURE = "mixture"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One audio file that contributes to a stem; `stream` picks one of a container's audio streams."""
+
+    path: Path
+    stream: int | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The true recording of one stem: the sum of its sources.
+
+    `status` is `ok`, or `ambiguous_reference` where the dataset cannot tell what belongs to the stem.
+    `voice` is `male`, `female` or `mixed` for singing voices whose kind is known.
+    """
+
+    stem: str
+    sources: tuple[Source, ...]
+    voice: str | None = None
+    has_bleed: bool | None = None
+    status: str = "ok"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One song of a dataset: paths and facts, no audio.
+
+    `mixture` is None where the mixture is the sum of the `partition`'s references.
+    `partition` names the stems that together make up the mixture *by the dataset's own vocabulary*,
+    also those that this song lacks (they are silent in it); it decides what a model's `other` means.
+    `estimates` are finished outputs of other tools: model name → stem → file.
+    `problems` are sentences about what is odd in the dataset's files.
+    """
+
+    dataset: str
+    track_id: str
+    title: str
+    partition: tuple[str, ...]
+    references: Mapping[str, Reference]
+    mixture: Source | None = None
+    artist: str | None = None
+    genre: str | None = None
+    split: str | None = None
+    has_bleed: bool | None = None
+    estimates: Mapping[str, Mapping[str, Source]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
