@@ -1,0 +1,49 @@
+"""Where stemwise finds its configuration and keeps its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from platformdirs import user_cache_path
+
+from stemwise.errors import ConfigError
+
+HOME_VARIABLE = "STEMWISE_HOME"
+
+
+def home() -> Path:
+    """Return the cache folder: `$STEMWISE_HOME`, or the user's cache folder (not created here)."""
+    chosen = os.environ.get(HOME_VARIABLE)
+    return Path(chosen).expanduser() if chosen else user_cache_path("stemwise")
+
+
+def conf_dir() -> Path:
+    """Return the folder of the configuration YAMLs, in the installed wheel or in a source checkout."""
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "conf", package.parent.parent / "conf"):
+        if (candidate / "evaluate.yaml").is_file():
+            return candidate
+    raise ConfigError(
+        f"The configuration folder conf/ is missing beside {package}: install stemwise again."
+    )
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: the file is absent, not YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML ({error}).") from error
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{path} must hold a mapping of keys to values.")
+    return dict(content)
