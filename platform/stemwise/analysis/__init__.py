@@ -1,0 +1,1 @@
+"""Aggregates over tracks, computed from tables only."""

@@ -1,0 +1,132 @@
+"""What all dataset readers share: their interface, safe track ids, and tolerant reading of folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from stemwise.errors import DatasetError
+from stemwise.types import Track
+
+# Letters that Unicode does not decompose into a base letter and an accent.
+_FOLDED = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "ł": "l", "þ": "th"})
+_UNSAFE = re.compile(r"[^a-z0-9_.]+")
+_SLUG_LENGTH = 100
+
+
+class Dataset(Protocol):
+    """A named collection of songs."""
+
+    name: str
+
+    def tracks(self) -> list[Track]:
+        """List all songs in a fixed order, without decoding.
+
+        Raises:
+            DatasetError: the root is absent, empty or in another layout.
+        """
+        ...
+
+
+def slug(text: str) -> str:
+    """Fold `text` to a name that is safe as a file name: `[a-z0-9_.-]`, no leading dot, never empty."""
+    folded = unicodedata.normalize("NFKD", text.casefold().translate(_FOLDED))
+    ascii_text = folded.encode("ascii", "ignore").decode()
+    safe = re.sub(r"\.{2,}", ".", _UNSAFE.sub("-", ascii_text))[:_SLUG_LENGTH].strip("-._")
+    # Text without a single Latin letter or digit is told apart by its hash.
+    return safe or f"track-{short_hash(text)}"
+
+
+def short_hash(text: str, digits: int = 8) -> str:
+    """Return the first hexadecimal digits of a hash that is the same for both Unicode spellings."""
+    normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(normal).hexdigest()[:digits]
+
+
+def unique_ids(labels: Mapping[str, str]) -> dict[str, str]:
+    """Map each key (a path relative to the root) to a unique track id made from its label.
+
+    Labels with equal slugs *all* get a hash of their key, so that ids do not depend on the order in
+    which the songs are listed.
+    """
+    slugs = {key: slug(label) for key, label in labels.items()}
+    counts = Counter(slugs.values())
+    for digits in (8, 64):
+        ids = {
+            key: name if counts[name] == 1 else f"{name}-{short_hash(key, digits)}"
+            for key, name in slugs.items()
+        }
+        if len(set(ids.values())) == len(ids):
+            break
+    return ids
+
+
+def existing_root(root: Path | str, expected: str) -> Path:
+    """Return `root` as a folder.
+
+    Raises:
+        DatasetError: it does not exist or is a file; the message says what is `expected` in it.
+    """
+    path = Path(root).expanduser()
+    if path.is_dir():
+        return path
+    what = "is a file" if path.exists() else "does not exist"
+    raise DatasetError(f"{path} {what}, but {expected} is expected there: set dataset.root to it.")
+
+
+def layout_error(root: Path, expected: str, fits: Callable[[Path], bool]) -> DatasetError:
+    """Return the error for a root without tracks; it points at a neighbouring folder that `fits`."""
+    neighbours = [root.parent, *entries(root, Path.is_dir)]
+    found = next((folder for folder in neighbours if fits(folder)), None)
+    way_out = f"set dataset.root to {found}" if found else "set dataset.root to the folder that has it"
+    return DatasetError(f"{root} does not hold {expected}: {way_out}.")
+
+
+def entries(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
+    """List the entries of `folder` that are `wanted`, sorted by name, without hidden ones.
+
+    Raises:
+        DatasetError: the folder cannot be read.
+    """
+    try:
+        return sorted(
+            (path for path in folder.iterdir() if path.name[0] != "." and wanted(path)),
+            key=lambda path: unicodedata.normalize("NFC", path.name),
+        )
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} cannot be read ({error.strerror}): check its permissions."
+        ) from error
+
+
+def read_json(path: Path) -> Mapping[str, Any] | str:
+    """Read a JSON object; where that fails, return the problem as a sentence."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror})."
+    except (ValueError, RecursionError) as error:
+        return f"{path.name} is not valid JSON ({error})."
+    return content if isinstance(content, dict) else f"{path.name} does not hold a JSON object."
+
+
+def text_or_none(value: object) -> str | None:
+    """Return `value` as one line of valid Unicode; None where it is neither text nor a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    # JSON may hold lone surrogates, which no table can store.
+    return " ".join(str(value).encode("utf-8", "replace").decode().split()) or None
+
+
+def any_bleed(flags: Iterable[bool | None]) -> bool | None:
+    """Combine flags of several recordings: true if any is, unknown if any is unknown or none given."""
+    known = list(flags)
+    if any(known):
+        return True
+    return None if None in known or not known else False

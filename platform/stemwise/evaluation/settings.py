@@ -1,0 +1,34 @@
+"""The settings of measuring, as conf/metric gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stemwise.errors import ConfigError
+from stemwise.tables import METRICS
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """What is measured, and which pair of scores the selection uses.
+
+    `paper_snr` and `paper_sdr` name columns of the table `scores`. Times are in seconds; a reference
+    whose RMS level is below `silence_dbfs` is silent.
+    """
+
+    protocol: str = "paper"
+    paper_snr: str = "snr"
+    paper_sdr: str = "bss_sdr"
+    block_s: float = 1.0
+    max_lag_s: float = 0.1
+    silence_dbfs: float = -60.0
+    museval: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (self.paper_snr, self.paper_sdr):
+            if name not in METRICS:
+                raise ConfigError(f"metric: {name!r} is not a score; use one of {', '.join(METRICS)}.")
+            if name.startswith("museval") and not self.museval:
+                raise ConfigError(f"metric: the protocol uses {name}, so set metric.museval=true.")
+        if self.block_s <= 0 or self.max_lag_s < 0:
+            raise ConfigError("metric: block_s must be positive and max_lag_s not negative.")

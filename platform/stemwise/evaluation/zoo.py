@@ -1,0 +1,76 @@
+"""The models of a run, loaded once per worker; one that cannot be loaded fails alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stemwise.models.registry import ReadyModel, build
+from stemwise.separation.separator import ENGINE_VERSION, Separator
+from stemwise.store import Entry, EstimateStore, audio_digest, entry_key
+from stemwise.types import Audio
+
+
+@dataclass
+class LoadedModel:
+    """A model of the run: its separator, or the sentence that says why it has none."""
+
+    ready: ReadyModel
+    separator: Separator | None = None
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.ready.spec.name
+
+    def separate(
+        self, mixture: Audio, references: Mapping[str, Audio], store: EstimateStore
+    ) -> tuple[Entry, bool]:
+        """Return the store's entry for this mixture, and whether it had to be made.
+
+        References count only for models that use them.
+        """
+        if self.separator is None:
+            raise RuntimeError(self.error)
+        used = references if self.separator.model.uses_references else {}
+        audio = audio_digest(mixture, *used.values())
+        key = entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION)
+        found = store.get(key)
+        if found is not None:
+            return found, False
+        stretches = (part.numpy() for part in self.separator.stream(mixture, used))
+        stems = self.separator.stems_for(used)
+        return store.put(key, stems, stretches, str(self.separator.device)), True
+
+
+@dataclass
+class Zoo:
+    """All models of a run."""
+
+    models: list[LoadedModel] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, ready: Iterable[ReadyModel], device: str, batch_size: int | None) -> Zoo:
+        """Load every model; what a model raises becomes its `error`."""
+        return cls([_load(item, device, batch_size) for item in ready])
+
+    def stems(self, name: str, partition: Sequence[str]) -> tuple[str, ...]:
+        """Return the stems of the model called `name`; those of the track where they are unknown."""
+        model = next(item for item in self.models if item.name == name)
+        if model.separator is not None and model.separator.model.stems:
+            return model.separator.model.stems
+        return model.ready.spec.stems or tuple(partition)
+
+
+def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel:
+    try:
+        return LoadedModel(ready, Separator(build(ready), device, batch_size))
+    except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the others
+        return LoadedModel(ready, error=describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as one line for a table."""
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {text}"[:2000]

@@ -1,0 +1,1 @@
+"""Hydra entry points: they compose the stages and hold no logic of their own."""

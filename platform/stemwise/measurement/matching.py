@@ -1,0 +1,55 @@
+"""Which reference belongs to which output of a model.
+
+`other` means "what is left besides my own other stems", so it is another signal for a model of four
+stems than for one of six. A model's `other` is therefore compared with the sum of all stems of the
+dataset's partition that the model does not name, and a row whose reference is such a sum carries the
+sum's name (`guitar+piano+other`). In the other direction, a six-stem model on a four-stem dataset has
+its guitar and piano added to its `other`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from stemwise.stems import INSTRUMENTAL, LEVEL1, composite
+
+
+@dataclass(frozen=True)
+class Match:
+    """The row `stem`, estimated by the sum of the model's `parts`; `known` tells if it has a truth."""
+
+    stem: str
+    parts: tuple[str, ...]
+    known: bool
+
+
+def match_stems(
+    model: Sequence[str], partition: Sequence[str], references: Collection[str]
+) -> list[Match]:
+    """Return one match per row that a model with stems `model` gets on a track.
+
+    Args:
+        model: the model's stems.
+        partition: the dataset's stems that add up to the mixture.
+        references: stems with a reference on this track, sub-stems included.
+    """
+    matches = [
+        Match(stem, (stem,), stem in references or (stem == INSTRUMENTAL and "vocals" in references))
+        for stem in model
+        if stem != "other"
+    ]
+    if "other" in model:
+        matches.append(_match_other(model, partition, references))
+    return matches
+
+
+def _match_other(
+    model: Sequence[str], partition: Sequence[str], references: Collection[str]
+) -> Match:
+    rest = [stem for stem in partition if stem == "other" or stem not in model]
+    if not rest or not set(rest) <= {*LEVEL1, INSTRUMENTAL}:
+        return Match("other", ("other",), known=False)
+    surplus = [stem for stem in model if stem in LEVEL1 and stem not in partition]
+    parts = ("other", *(stem for stem in surplus if stem != "other"))
+    return Match(composite(rest), parts, known=any(stem in references for stem in rest))

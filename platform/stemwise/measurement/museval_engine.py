@@ -1,0 +1,64 @@
+"""BSS Eval v4 through the `museval` package, where a run asks for it (`metric.museval=true`).
+
+museval scores all sources of a model together: frames in which any source is silent are undefined for
+all of them. A model with a single stem is scored beside its complement, mixture − stem, as is usual.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from stemwise.errors import require
+from stemwise.types import SAMPLE_RATE, Audio
+
+METRICS = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
+
+
+def museval_scores(
+    references: Mapping[str, Audio], estimates: Mapping[str, Audio], mixture: Audio
+) -> dict[str, dict[str, float | None]]:
+    """Return stem → metric → median over 1 s frames in dB; None where no frame is defined.
+
+    Args:
+        references: stem → `(2, samples)`.
+        estimates: the same stems of one model.
+        mixture: `(2, samples)`.
+
+    Raises:
+        MissingDependencyError: museval is not installed.
+    """
+    try:
+        import museval
+    except ImportError as error:
+        raise require("museval", "museval", "metric.museval=true") from error
+    stems = list(references)
+    true, estimated = [references[s] for s in stems], [estimates[s] for s in stems]
+    if len(stems) == 1:
+        true.append(mixture - true[0])
+        estimated.append(mixture - estimated[0])
+    with warnings.catch_warnings():
+        # frames of silence are reported as NaN below; museval warns about each as well
+        warnings.simplefilter("ignore")
+        sdr, isr, sir, sar = museval.evaluate(
+            _frames_last(true), _frames_last(estimated), win=SAMPLE_RATE, hop=SAMPLE_RATE
+        )
+    values = dict(zip(METRICS, (sdr, isr, sir, sar), strict=True))
+    return {
+        stem: {metric: _median(frames[index]) for metric, frames in values.items()}
+        for index, stem in enumerate(stems)
+    }
+
+
+def _frames_last(signals: list[Audio]) -> npt.NDArray[np.float64]:
+    return np.stack([signal.T.astype(np.float64) for signal in signals])
+
+
+def _median(frames: npt.NDArray[np.float64]) -> float | None:
+    defined = frames[~np.isnan(frames)]
+    value = float(np.median(defined)) if len(defined) else math.nan
+    return None if math.isnan(value) else value

@@ -1,0 +1,1 @@
+"""Who wins a stem of a track, and how surely: arithmetic on scores and measurements."""

@@ -1,0 +1,1 @@
+"""Running one model over one track: chunking, batching, weighted overlap-add, normalisation."""

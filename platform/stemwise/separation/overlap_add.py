@@ -1,0 +1,102 @@
+"""Weighted overlap-add of a model's chunks, finished sample by finished sample.
+
+Only the chunks in flight and the unfinished tail of the estimates are in memory, so an hour of audio
+costs no more than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby, islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stemwise.errors import ModelError
+from stemwise.models.tiling import Tile
+from stemwise.types import Audio
+
+Forward = Callable[[Tensor], Tensor]
+
+
+def read_tile(track: Audio, tile: Tile, scale: tuple[float, float]) -> Tensor:
+    """Return `(channels, tile length)`: normalised samples, zeros beyond the track's ends."""
+    length = track.shape[1]
+    start, stop = max(tile.read_start, 0), min(tile.read_stop, length)
+    out = torch.zeros(track.shape[0], tile.read_stop - tile.read_start)
+    if start < stop:
+        samples = torch.from_numpy(np.array(track[:, start:stop], dtype=np.float32))
+        mean, deviation = scale
+        if scale != (0.0, 1.0):
+            samples = (samples - mean) / deviation
+        out[:, start - tile.read_start : stop - tile.read_start] = samples
+    return out
+
+
+def batches(tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:
+    """Group up to `size` consecutive tiles of equal length."""
+    for _, run in groupby(tiles, key=lambda tile: tile.read_stop - tile.read_start):
+        while batch := list(islice(run, size)):
+            yield batch
+
+
+def overlap_add(
+    track: Audio,
+    tiles: Iterator[Tile],
+    forward: Forward,
+    device: torch.device,
+    batch_size: int = 1,
+    scale: tuple[float, float] = (0.0, 1.0),
+) -> Iterator[Tensor]:
+    """Yield consecutive stretches of the estimates, `(stems, channels, n)` float32 on the CPU.
+
+    Args:
+        track: `(channels, samples)`, may be a memory map.
+        tiles: in order of `start`, covering the track.
+        forward: `(batch, channels, samples)` → `(batch, stems, channels, samples)` on `device`.
+        scale: mean and deviation taken off the input and put back on the output.
+
+    Raises:
+        ModelError: the model's output has another length than its input, or is not finite.
+    """
+    length = track.shape[1]
+    mean, deviation = scale
+    done = 0
+    total: Tensor | None = None
+    weights = torch.zeros(0)
+    for batch in batches(tiles, batch_size):
+        finished = batch[0].start - done
+        if total is not None and finished > 0:
+            yield _finish(total[..., :finished], weights[:finished], mean, deviation)
+            total, weights = total[..., finished:], weights[finished:]
+            done += finished
+        chunks = torch.stack([read_tile(track, tile, scale) for tile in batch]).to(device)
+        outputs = forward(chunks)
+        if outputs.shape[-1] != chunks.shape[-1]:
+            raise ModelError(
+                f"The model returned {outputs.shape[-1]} samples for {chunks.shape[-1]}."
+            )
+        reach = max(tile.stop for tile in batch) - done
+        if total is None:
+            total = torch.zeros(*outputs.shape[1:-1], 0)
+        grow = max(0, reach - total.shape[-1])
+        total = torch.nn.functional.pad(total, (0, grow))
+        weights = torch.nn.functional.pad(weights, (0, grow))
+        for tile, output in zip(batch, outputs, strict=True):
+            kept = output[..., tile.start - tile.read_start : tile.stop - tile.read_start]
+            here = slice(tile.start - done, tile.stop - done)
+            total[..., here] += (kept * tile.weight.to(device)).to("cpu", torch.float32)
+            weights[here] += tile.weight
+    if total is None or done + total.shape[-1] != length:
+        raise ModelError(f"The model's tiling does not cover the track of {length} samples.")
+    yield _finish(total, weights, mean, deviation)
+
+
+def _finish(total: Tensor, weights: Tensor, mean: float, deviation: float) -> Tensor:
+    out = total / weights
+    if (mean, deviation) != (0.0, 1.0):
+        out = out * deviation + mean
+    if not bool(torch.isfinite(out).all()):
+        raise ModelError("The model's output holds NaN or infinite samples.")
+    return out

@@ -1,0 +1,121 @@
+"""A model made ready to separate whole tracks. Jobs and serving share this one class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stemwise.errors import AudioError, DeviceError
+from stemwise.models.base import Model
+from stemwise.separation.overlap_add import overlap_add
+from stemwise.types import CHANNELS, Audio
+
+# Part of every estimate's key: raise it when a change here changes samples.
+ENGINE_VERSION = 1
+_STATISTICS_BLOCK = 1 << 22
+
+
+class Separator:
+    """Separates mixtures with one model: loads in `__init__`, works in `__call__` or `stream`.
+
+    Args:
+        model: the loaded model; it is moved to `device`.
+        device: `auto` (CUDA, then Apple MPS, then CPU), or a torch device name.
+        batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, else 4.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+
+    def __init__(self, model: Model, device: str = "auto", batch_size: int | None = None) -> None:
+        self.model = model
+        self.device = pick_device(device)
+        self.batch_size = batch_size or (1 if self.device.type == "cpu" else 4)
+        model.to(self.device)
+
+    def stream(
+        self,
+        mixture: Audio,
+        references: Mapping[str, Audio] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield consecutive stretches `(stems, channels, n)` of the estimates.
+
+        Args:
+            mixture: `(2, samples)` float32 at the model's rate; may be a memory map.
+            references: the true stems, for models that use them.
+            progress: called with the number of samples finished so far.
+        """
+        if mixture.ndim != 2 or mixture.shape[0] != CHANNELS or mixture.shape[1] == 0:
+            raise AudioError(f"A mixture must be (2, samples), but this one is {mixture.shape}.")
+        track = mixture
+        if self.model.uses_references:
+            if not references:
+                raise AudioError("This model needs the true stems, but the track has none.")
+            track = np.concatenate([mixture, *references.values()])
+        scale = track_scale(mixture) if self.model.normalisation == "zscore" else (0.0, 1.0)
+        done = 0
+        stretches = overlap_add(
+            track,
+            self.model.tiling.tiles(mixture.shape[1]),
+            self.model.forward,
+            self.device,
+            self.batch_size,
+            scale,
+        )
+        while True:
+            # inference_mode must not be held while the caller's code runs between two stretches
+            with torch.inference_mode():
+                stretch = next(stretches, None)
+            if stretch is None:
+                return
+            done += stretch.shape[-1]
+            if progress is not None:
+                progress(done)
+            yield stretch
+
+    def stems_for(self, references: Mapping[str, Audio] | None = None) -> tuple[str, ...]:
+        """Return the stems of the estimates: the model's own, or those of the references it uses."""
+        return tuple(references or ()) if self.model.uses_references else self.model.stems
+
+    def __call__(self, mixture: Audio, references: Mapping[str, Audio] | None = None) -> Tensor:
+        """Return all estimates `(stems, channels, samples)` in memory."""
+        return torch.cat(list(self.stream(mixture, references)), dim=-1)
+
+
+def track_scale(mixture: Audio) -> tuple[float, float]:
+    """Return mean and standard deviation (unbiased, + 1e-8) of the mono mixture, as demucs does."""
+    count = mixture.shape[1]
+    starts = range(0, count, _STATISTICS_BLOCK)
+
+    def mono(start: int) -> np.ndarray:
+        return mixture[:, start : start + _STATISTICS_BLOCK].mean(axis=0, dtype=np.float64)
+
+    mean = sum(float(mono(start).sum()) for start in starts) / count
+    squares = sum(float(np.square(mono(start) - mean).sum()) for start in starts)
+    return mean, math.sqrt(squares / max(1, count - 1)) + 1e-8
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the torch device called `name`.
+
+    Raises:
+        DeviceError: unknown, or not on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise DeviceError(
+            f"The device {name!r} is not available here ({str(error).splitlines()[0]}): "
+            "use device=auto or device=cpu."
+        ) from error
+    return device
