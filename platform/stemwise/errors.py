@@ -29,6 +29,10 @@ class AudioError(StemwiseError):
     """An audio file that cannot be decoded, is cut, or holds values that are not sound."""
 
 
+class MissingReferenceError(StemwiseError):
+    """A stem that the dataset does not give for this song."""
+
+
 class CheckpointError(StemwiseError):
     """A checkpoint that cannot be fetched, is not what was promised, or does not fit its model."""
 

@@ -1,4 +1,4 @@
-"""What all dataset readers share: their interface, safe track ids, and tolerant reading of folders."""
+"""What all dataset readers share: their interface, safe track ids, tolerant reading of folders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Dataset(Protocol):
 
 
 def slug(text: str) -> str:
-    """Fold `text` to a name that is safe as a file name: `[a-z0-9_.-]`, no leading dot, never empty."""
+    """Fold `text` to a safe file name: only `[a-z0-9_.-]`, no leading dot, never empty."""
     folded = unicodedata.normalize("NFKD", text.casefold().translate(_FOLDED))
     ascii_text = folded.encode("ascii", "ignore").decode()
     safe = re.sub(r"\.{2,}", ".", _UNSAFE.sub("-", ascii_text))[:_SLUG_LENGTH].strip("-._")
@@ -80,11 +80,16 @@ def existing_root(root: Path | str, expected: str) -> Path:
     raise DatasetError(f"{path} {what}, but {expected} is expected there: set dataset.root to it.")
 
 
-def layout_error(root: Path, expected: str, fits: Callable[[Path], bool]) -> DatasetError:
-    """Return the error for a root without tracks; it points at a neighbouring folder that `fits`."""
-    neighbours = [root.parent, *entries(root, Path.is_dir)]
+def layout_error(
+    root: Path, expected: str, fits: Callable[[Path], bool], advice: str | None = None
+) -> DatasetError:
+    """Return the error for a root without tracks.
+
+    Its way out is the `advice`, else a neighbouring folder that `fits`, else a general one.
+    """
+    neighbours = [root.resolve().parent, *entries(root, Path.is_dir)]
     found = next((folder for folder in neighbours if fits(folder)), None)
-    way_out = f"set dataset.root to {found}" if found else "set dataset.root to the folder that has it"
+    way_out = advice or f"set dataset.root to {found or 'the folder that has it'}"
     return DatasetError(f"{root} does not hold {expected}: {way_out}.")
 
 
@@ -125,7 +130,7 @@ def text_or_none(value: object) -> str | None:
 
 
 def any_bleed(flags: Iterable[bool | None]) -> bool | None:
-    """Combine flags of several recordings: true if any is, unknown if any is unknown or none given."""
+    """Combine flags of several recordings: true if any is true, else unknown if any is unknown."""
     known = list(flags)
     if any(known):
         return True

@@ -1,6 +1,6 @@
 """Evaluate one track: separate with every model, measure every stem, return table rows.
 
-A model, stem or estimate that fails becomes rows with `status` `failed` and the error's text; the
+A model, stem or estimate that fails becomes rows with status `failed` and the error's text; the
 others go on. Only a mixture that cannot be read fails the track as a whole.
 """
 
@@ -9,45 +9,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from stemwise import audio
 from stemwise.datasets.decode import TrackAudio
 from stemwise.errors import StemwiseError
-from stemwise.evaluation.rows import Origin, estimate_rows, failed_scores, score_row, track_row
+from stemwise.evaluation import rows
+from stemwise.evaluation.outputs import Output, finished, separated
+from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
-from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
+from stemwise.evaluation.zoo import Zoo, describe
 from stemwise.measurement.matching import Match, match_stems
 from stemwise.measurement.museval_engine import museval_scores
-from stemwise.measurement.track_stem import StemMeasurement, measure_stem
-from stemwise.store import Entry, EstimateStore
+from stemwise.measurement.track_stem import measure_stem
+from stemwise.store import EstimateStore
 from stemwise.types import MIXTURE, SAMPLE_RATE, Audio, Track
 
-Row = dict[str, Any]
+# (track id, stage or model, seconds of audio, seconds of work)
 Notify = Callable[[str, str, float, float], None]
-FILE_PREFIX = "file:"
+TABLES = ("tracks", "estimates", "measurements", "scores")
 
 
 @dataclass
 class TrackResult:
-    """Rows of one track by table, and how many things on it failed."""
+    """Rows of one track by table, and how many models, stems or estimates failed on it."""
 
-    tables: dict[str, list[Row]] = field(
-        default_factory=lambda: {name: [] for name in ("tracks", "estimates", "measurements", "scores")}
-    )
+    tables: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in TABLES})
     failures: int = 0
-
-
-@dataclass
-class _Output:
-    """What one model offers on this track: its stems, where its estimates come from, or an error."""
-
-    name: str
-    stems: tuple[str, ...]
-    origin: Origin
-    read: Callable[[str], Audio] | None = None
-    error: str | None = None
-    selectable: bool = True
 
 
 class TrackEvaluator:
@@ -58,7 +44,7 @@ class TrackEvaluator:
         store: where estimates are kept.
         metric: what to measure.
         files: names of finished estimates to measure; None measures all that a track has.
-        notify: called with (track id, stage, seconds of audio, seconds it took) after each stage.
+        notify: called after each stage.
     """
 
     def __init__(
@@ -74,207 +60,149 @@ class TrackEvaluator:
 
     def __call__(self, track: Track) -> TrackResult:
         """Return the rows of `track`; never raises for what is wrong with it."""
-        result = TrackResult()
-        decoded = TrackAudio(track)
+        return _Evaluation(self, track).run()
+
+
+class _Evaluation:
+    """The state of evaluating one track."""
+
+    def __init__(self, evaluator: TrackEvaluator, track: Track) -> None:
+        self.evaluator, self.track = evaluator, track
+        self.decoded = TrackAudio(track)
+        self.result = TrackResult()
+        self.scores = self.result.tables["scores"]
+
+    def run(self) -> TrackResult:
+        started = time.perf_counter()
         try:
-            mixture = decoded.mixture
+            mixture = self.decoded.mixture
         except Exception as error:  # noqa: BLE001 - recorded, counted and shown as failed rows
-            self._fail_track(track, decoded, describe(error), result)
-            return result
-        self.notify(track.track_id, "decode", mixture.shape[1] / SAMPLE_RATE, 0.0)
-        references = _References(decoded)
-        outputs = [self._separate(model, mixture, track, references) for model in self.zoo.models]
-        outputs += self._finished(track, mixture.shape[1])
-        for output in outputs:
-            result.tables["estimates"] += estimate_rows(track, output.origin, output.stems, output.error)
-            result.failures += output.error is not None
-        self._measure(track, decoded, references, outputs, result)
-        result.tables["tracks"].append(track_row(track, decoded))
-        return result
+            self._fail_whole(describe(error))
+            return self.result
+        self._tell("decode", started)
+        outputs = self._separate(mixture)
+        self._measure(outputs)
+        self._record_track(mixture.shape[1])
+        return self.result
 
-    def _fail_track(
-        self, track: Track, decoded: TrackAudio, error: str, result: TrackResult
-    ) -> None:
-        result.failures += 1
-        decoded.problems.append(error)
-        result.tables["tracks"].append(track_row(track, decoded))
-        for model in self.zoo.models:
-            stems = self.zoo.stems(model.name, track.partition)
-            origin = Origin(model.name)
-            result.tables["estimates"] += estimate_rows(track, origin, stems, error)
-            result.tables["scores"] += failed_scores(track, origin, stems, error)
+    def _record_track(self, samples: int | None) -> None:
+        row = rows.track_row(self.track, self.decoded.problems, samples)
+        self.result.tables["tracks"].append(row)
 
-    def _separate(
-        self, model: LoadedModel, mixture: Audio, track: Track, references: _References
-    ) -> _Output:
-        stems = self.zoo.stems(model.name, track.partition)
-        started = time.perf_counter()
-        try:
-            needed = references.of(track.partition) if _uses_references(model) else {}
-            entry, made = model.separate(mixture, needed, self.store)
-        except Exception as error:  # noqa: BLE001 - one model's failure must not lose the others
-            return _Output(model.name, stems, Origin(model.name), error=describe(error))
-        seconds = mixture.shape[1] / SAMPLE_RATE
-        if made:
-            self.notify(track.track_id, model.name, seconds, time.perf_counter() - started)
-        return _Output(
-            model.name,
-            entry.stems,
-            Origin.of_entry(model.name, entry, seconds),
-            entry.read,
-            selectable=model.ready.spec.selectable,
-        )
+    def _tell(self, stage: str, started: float) -> None:
+        seconds = self.decoded.length / SAMPLE_RATE
+        self.evaluator.notify(self.track.track_id, stage, seconds, time.perf_counter() - started)
 
-    def _finished(self, track: Track, length: int) -> list[_Output]:
-        """Return the finished estimates of other tools that lie beside the track."""
+    def _fail_whole(self, error: str) -> None:
+        self.decoded.problems.append(error)
+        self._record_track(None)
+        self.result.failures += 1
+        for model in self.evaluator.zoo.models:
+            stems = model.stems(self.track.partition)
+            self._fail(Origin(model.name), stems, error)
+        for output in finished(self.track, self.evaluator.files, 0):
+            self._fail(output.origin, output.stems, error)
+
+    def _fail(self, origin: Origin, stems: tuple[str, ...], error: str) -> None:
+        """Record a model that has no estimates."""
+        self.result.failures += 1
+        self.result.tables["estimates"] += rows.estimate_rows(self.track, origin, stems, error)
+        for stem in stems:
+            self.scores.append(rows.status_row(self.track, origin, stem, "failed", error))
+
+    def _separate(self, mixture: Audio) -> dict[str, Output]:
+        """Return the outputs of all models that have estimates, by name."""
         outputs = []
-        for name in track.estimates if self.files is None else self.files:
-            sources = track.estimates.get(name)
-            origin = Origin(FILE_PREFIX + name, uris={k: str(v.path) for k, v in (sources or {}).items()})
-            if not sources:
-                error = f"The track has no finished estimates of {name!r}."
-                outputs.append(_Output(origin.model, track.partition, origin, error=error))
-                continue
-
-            def read(stem: str, sources: Mapping[str, Any] = sources) -> Audio:
-                return audio.fit_length(audio.load(sources[stem]), length)
-
-            outputs.append(_Output(origin.model, tuple(sources), origin, read))
-        return outputs
-
-    def _measure(
-        self,
-        track: Track,
-        decoded: TrackAudio,
-        references: _References,
-        outputs: list[_Output],
-        result: TrackResult,
-    ) -> None:
-        started = time.perf_counter()
-        wanted: dict[str, dict[str, Match]] = {stem: {} for stem in track.partition if stem in track.references}
-        by_name = {output.name: output for output in outputs}
-        scores = result.tables["scores"]
+        for model in self.evaluator.zoo.models:
+            started = time.perf_counter()
+            stems = model.stems(self.track.partition)
+            output = separated(model, stems, mixture, self._references, self.evaluator.store)
+            outputs.append(output)
+            if output.made:
+                self._tell(model.name, started)
+        outputs += finished(self.track, self.evaluator.files, mixture.shape[1])
         for output in outputs:
             if output.error is not None:
-                scores += failed_scores(track, output.origin, output.stems, output.error)
-                continue
+                self._fail(output.origin, output.stems, output.error)
+        good = {output.origin.model: output for output in outputs if output.error is None}
+        for output in good.values():
+            table = self.result.tables["estimates"]
+            table += rows.estimate_rows(self.track, output.origin, output.stems)
+        return good
+
+    def _references(self) -> dict[str, Audio]:
+        present = [stem for stem in self.track.partition if stem in self.track.references]
+        return {stem: self.decoded.reference(stem) for stem in present}
+
+    def _measure(self, outputs: Mapping[str, Output]) -> None:
+        started = time.perf_counter()
+        for stem, matches in self._wanted(outputs).items():
+            self._measure_stem(stem, matches, outputs)
+        if self.evaluator.metric.museval:
+            for output in outputs.values():
+                self._museval(output)
+        self._tell("measure", started)
+
+    def _wanted(self, outputs: Mapping[str, Output]) -> dict[str, dict[str, Match]]:
+        """Return stem → model → match. The partition's stems are wanted even without a model,
+        since the mixture is scored on them."""
+        track = self.track
+        wanted: dict[str, dict[str, Match]] = {
+            stem: {} for stem in track.partition if stem in track.references
+        }
+        for name, output in outputs.items():
             for match in match_stems(output.stems, track.partition, track.references):
                 if match.known:
-                    wanted.setdefault(match.stem, {})[output.name] = match
+                    wanted.setdefault(match.stem, {})[name] = match
                 else:
-                    scores.append(
-                        score_row(track, output.origin, match.stem, self.metric, status="missing_reference")
-                    )
-        for stem, matches in wanted.items():
-            self._measure_stem(track, decoded, references, stem, matches, by_name, result)
-        if self.metric.museval:
-            self._museval(decoded, references, outputs, wanted, result)
-        self.notify(track.track_id, "measure", decoded.length / SAMPLE_RATE, time.perf_counter() - started)
+                    row = rows.status_row(track, output.origin, match.stem, "missing_reference")
+                    self.scores.append(row)
+        return wanted
 
     def _measure_stem(
-        self,
-        track: Track,
-        decoded: TrackAudio,
-        references: _References,
-        stem: str,
-        matches: Mapping[str, Match],
-        outputs: Mapping[str, _Output],
-        result: TrackResult,
+        self, stem: str, matches: Mapping[str, Match], outputs: Mapping[str, Output]
     ) -> None:
-        scores = result.tables["scores"]
+        origins = {MIXTURE: Origin(MIXTURE)} | {name: outputs[name].origin for name in matches}
         try:
-            reference = references.get(stem)
+            reference = self.decoded.reference(stem)
         except StemwiseError as error:
-            result.failures += 1
-            decoded.problems.append(f"The reference of {stem} cannot be used: {error}")
-            for origin in (Origin(MIXTURE), *(outputs[name].origin for name in matches)):
-                scores += failed_scores(track, origin, (stem,), describe(error))
+            self.result.failures += 1
+            for origin in origins.values():
+                self.scores.append(
+                    rows.status_row(self.track, origin, stem, "failed", describe(error))
+                )
             return
-        signals: dict[str, Audio] = {MIXTURE: decoded.mixture}
+        signals = {MIXTURE: self.decoded.mixture}
         for name, match in matches.items():
             try:
-                signals[name] = _read_sum(outputs[name], match)
-            except Exception as error:  # noqa: BLE001 - one unreadable estimate must not lose the others
-                result.failures += 1
-                scores += failed_scores(track, outputs[name].origin, (stem,), describe(error))
-        measured = measure_stem(reference, signals, self.metric.block_s, self.metric.max_lag_s)
-        result.tables["measurements"] += measurement_rows(track, stem, measured)
+                signals[name] = outputs[name].read_sum(match)
+            except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
+                self.result.failures += 1
+                self.scores.append(
+                    rows.status_row(self.track, origins[name], stem, "failed", describe(error))
+                )
+        metric = self.evaluator.metric
+        measured = measure_stem(reference, signals, metric.block_s, metric.max_lag_s)
+        table = self.result.tables["measurements"]
+        table += rows.measurement_rows(self.track, stem, measured)
         for name in signals:
-            origin = outputs[name].origin if name in outputs else Origin(MIXTURE)
-            scores.append(score_row(track, origin, stem, self.metric, measured, name))
+            self.scores.append(
+                rows.score_row(self.track, origins[name], stem, metric, measured, name)
+            )
 
-    def _museval(
-        self,
-        decoded: TrackAudio,
-        references: _References,
-        outputs: list[_Output],
-        wanted: Mapping[str, Mapping[str, Match]],
-        result: TrackResult,
-    ) -> None:
-        """Add museval's four medians to the rows that have them."""
-        rows = {(row["model"], row["stem"]): row for row in result.tables["scores"]}
-        for output in outputs:
-            matched = {stem: found[output.name] for stem, found in wanted.items() if output.name in found}
-            stems = [s for s in matched if rows[output.name, s]["status"] in ("ok", "silent_estimate")]
-            if output.error is not None or not stems:
-                continue
-            true = {stem: references.get(stem) for stem in stems}
-            estimates = {stem: _read_sum(output, matched[stem]) for stem in stems}
-            for stem, values in museval_scores(true, estimates, decoded.mixture).items():
-                rows[output.name, stem].update(values)
-
-
-class _References:
-    """References of one track, each decoded once while the track is evaluated."""
-
-    def __init__(self, decoded: TrackAudio) -> None:
-        self._decoded = decoded
-        self._last: tuple[str, Audio] | None = None
-
-    def get(self, stem: str) -> Audio:
-        return self._decoded.reference(stem)
-
-    def of(self, partition: tuple[str, ...]) -> dict[str, Audio]:
-        """Return the references of all stems that this song has."""
-        present = self._decoded.track.references
-        return {stem: self.get(stem) for stem in partition if stem in present}
-
-
-def _uses_references(model: LoadedModel) -> bool:
-    return model.separator is not None and model.separator.model.uses_references
-
-
-def _read_sum(output: _Output, match: Match) -> Audio:
-    """Return the estimate of a row: the sum of the model's stems that belong to it."""
-    if output.read is None:
-        raise RuntimeError(output.error)
-    total = output.read(match.parts[0])
-    for part in match.parts[1:]:
-        total = total + output.read(part)
-    return total
-
-
-def measurement_rows(track: Track, stem: str, measured: StemMeasurement) -> list[Row]:
-    """Return one row of `measurements` per block."""
-    return [
-        {
-            "dataset": track.dataset,
-            "track_id": track.track_id,
-            "parent": MIXTURE,
-            "parent_source": MIXTURE,
-            "stem": stem,
-            "block": block,
-            "start_s": float(measured.starts[block]),
-            "length_s": float(measured.lengths[block]),
-            "signals": list(measured.signals),
-            "gram": measured.gram[block].tolist(),
-            "bss_projection": measured.projection[block].tolist(),
-            "bss_remainder": measured.remainder[block].tolist(),
+    def _museval(self, output: Output) -> None:
+        """Add museval's medians to the rows of one model."""
+        scored = {
+            row["stem"]: row
+            for row in self.scores
+            if row["model"] == output.origin.model and row["status"] in ("ok", "silent_estimate")
         }
-        for block in range(len(measured.starts))
-    ]
-
-
-def entry_seconds(entry: Entry) -> float:
-    """Return the length of an entry's estimates in seconds."""
-    return entry.samples / SAMPLE_RATE
+        matches = match_stems(output.stems, self.track.partition, self.track.references)
+        found = {match.stem: match for match in matches if match.stem in scored}
+        if not found:
+            return
+        references = {stem: self.decoded.reference(stem) for stem in found}
+        estimates = {stem: output.read_sum(match) for stem, match in found.items()}
+        values = museval_scores(references, estimates, self.decoded.mixture)
+        for stem, row in scored.items():
+            row.update(values[stem])

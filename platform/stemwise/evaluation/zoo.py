@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from stemwise.errors import ModelError
 from stemwise.models.registry import ReadyModel, build
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.store import Entry, EstimateStore, audio_digest, entry_key
@@ -24,16 +25,28 @@ class LoadedModel:
         """The model's name."""
         return self.ready.spec.name
 
+    def stems(self, partition: Sequence[str]) -> tuple[str, ...]:
+        """Return the model's stems; those of the track where only the track decides."""
+        if self.separator is not None and self.separator.model.stems:
+            return self.separator.model.stems
+        return self.ready.spec.stems or tuple(partition)
+
     def separate(
-        self, mixture: Audio, references: Mapping[str, Audio], store: EstimateStore
+        self,
+        mixture: Audio,
+        references: Callable[[], Mapping[str, Audio]],
+        store: EstimateStore,
     ) -> tuple[Entry, bool]:
         """Return the store's entry for this mixture, and whether it had to be made.
 
-        References count only for models that use them.
+        `references` is called only if the model uses the true stems.
+
+        Raises:
+            ModelError: the model could not be loaded.
         """
         if self.separator is None:
-            raise RuntimeError(self.error)
-        used = references if self.separator.model.uses_references else {}
+            raise ModelError(self.error or f"The model {self.name!r} is not loaded.")
+        used = references() if self.separator.model.uses_references else {}
         audio = audio_digest(mixture, *used.values())
         key = entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION)
         found = store.get(key)
@@ -54,13 +67,6 @@ class Zoo:
     def load(cls, ready: Iterable[ReadyModel], device: str, batch_size: int | None) -> Zoo:
         """Load every model; what a model raises becomes its `error`."""
         return cls([_load(item, device, batch_size) for item in ready])
-
-    def stems(self, name: str, partition: Sequence[str]) -> tuple[str, ...]:
-        """Return the stems of the model called `name`; those of the track where they are unknown."""
-        model = next(item for item in self.models if item.name == name)
-        if model.separator is not None and model.separator.model.stems:
-            return model.separator.model.stems
-        return model.ready.spec.stems or tuple(partition)
 
 
 def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel:

@@ -108,14 +108,14 @@ def ensure(checkpoint: Checkpoint, *, name: str, progress: Progress | None = Non
     if path is None:
         path = _obtain(checkpoint, name, progress)
     found = digest(path)
-    if checkpoint.sha256 is None:
-        _enforce_first_use(path, found, name)
     wrong = mismatch(checkpoint, path, found)
     if wrong is not None:
         raise CheckpointError(
             f"{path} is not the file that model {name!r} needs ({wrong}): "
             + _way_out(checkpoint, path, name)
         )
+    if checkpoint.sha256 is None:
+        _enforce_first_use(path, found, name)
     return VerifiedFile(path, found)
 
 

@@ -79,6 +79,7 @@ class HarmonicPercussiveModel(_MaskModel):
             "The model hpss"
         ).decompose.hpss
         self._margin, self._kernel = (1.0, margin), kernel
+        self._mask(np.ones((64, 64), np.float32))  # librosa loads its parts at first use
 
     def _mask(self, magnitude: Magnitude) -> Magnitude:
         _, percussive = self._hpss(
@@ -111,6 +112,7 @@ class RepetSimModel(_MaskModel):
         self._margin = margin
         self._gap = max(1, int(gap_s * self.sample_rate / hop))
         self._lowest_bin = int(np.ceil(high_pass_hz * n_fft / self.sample_rate))
+        self._mask(np.ones((64, 2 * self._gap + 3), np.float32))  # librosa loads its parts at first use
 
     def _mask(self, magnitude: Magnitude) -> Magnitude:
         if magnitude.shape[1] < 2 * self._gap + 3 or not magnitude.any():

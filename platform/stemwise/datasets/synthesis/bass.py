@@ -21,14 +21,14 @@ from stemwise.datasets.synthesis.signals import (
     Mono,
     Rng,
     add_at,
-    band,
+    burst,
     curve,
     damp,
     decay,
     hertz,
     samples_of,
+    soften,
     swell,
-    white,
 )
 
 
@@ -39,27 +39,29 @@ def perform(song: Song) -> Mono:
     track = np.zeros(song.samples, dtype=np.float32)
     if sound == "808":
         return _glides(track, notes)
+    tilt = float(rng.uniform(-0.1, 0.3))
     makers: dict[str, Callable[[Note, Rng], Mono]] = {
-        "finger": lambda note, rng: _plucked(note, rng, 1.5, 0.22, 0.02),
-        "pick": lambda note, rng: _plucked(note, rng, 1.0, 0.09, 0.07),
+        "finger": lambda note, rng: _plucked(note, rng, 1.1 + tilt, 0.22, 0.03),
+        "pick": lambda note, rng: _plucked(note, rng, 0.7 + tilt, 0.09, 0.1),
         "upright": _upright,
         "sub": _synthesiser,
     }
     for note in notes:
         add_at(track, makers[sound](note, rng), note.start_s)
-    return np.tanh(2.5 * track) if sound == "pick" else track
+    return np.tanh(track / (0.4 * np.abs(track).max() + 1e-9)) if sound == "pick" else track
 
 
 def _plucked(note: Note, rng: Rng, tilt: float, pluck: float, noise: float) -> Mono:
-    """A wound string: harmonics fall as k^−tilt, with notches where it is plucked."""
+    """A wound string: harmonics fall as k^−tilt, with notches where it is plucked; highs die first."""
     f0 = hertz(note.pitch) * float(rng.uniform(0.998, 1.002))
     k = np.arange(1, count_below(f0, 5_000, 40) + 1)
     gains = np.abs(np.sin(np.pi * k * pluck)) / k**tilt * note.velocity ** (1 + 0.04 * k)
+    gains *= np.exp(-k * f0 / 2_200)
     n = samples_of(note.length_s + 0.05)
-    ring = damped_partials(harmonics(f0, len(k), 4e-5), 1.6 / (1 + 0.12 * k), gains, n)
-    finger = band(white(n, rng), 700, 3_000) * decay(n, 0.006) * noise
-    attack = np.minimum(1, np.arange(n, dtype=np.float32) / samples_of(0.003))
-    return damp((ring + finger) * attack, note.length_s)
+    ring_s = 1.8 / (1 + 0.1 * k + (k * f0 / 450) ** 1.5)
+    ring = damped_partials(harmonics(f0, len(k), 4e-5), ring_s, gains, n)
+    add_at(ring, noise * burst(rng, 700, 3_000, 0.006), 0)
+    return damp(soften(ring, 0.003), note.length_s)
 
 
 def _upright(note: Note, rng: Rng) -> Mono:
@@ -69,9 +71,9 @@ def _upright(note: Note, rng: Rng) -> Mono:
     gains = note.velocity ** (1 + 0.1 * k) / k**1.25 * rng.uniform(0.6, 1.2, len(k))
     n = samples_of(note.length_s + 0.06)
     ring = damped_partials(harmonics(f0, len(k), 6e-5), 0.75 / (1 + 0.18 * k), gains, n)
-    thump = band(white(n, rng), 90, 700) * decay(n, 0.018)
-    attack = np.minimum(1, np.arange(n, dtype=np.float32) / samples_of(0.008))
-    return damp(ring * attack + 0.35 * thump, note.length_s, 0.06)
+    soften(ring, 0.008)
+    add_at(ring, 0.35 * burst(rng, 90, 700, 0.018), 0)
+    return damp(ring, note.length_s, 0.06)
 
 
 def _synthesiser(note: Note, _rng: Rng) -> Mono:

@@ -32,7 +32,7 @@ def _hiss(samples: int, rng: Rng, shared: float = 0.6) -> Audio:
 def hat(centre_hz: float, decay_s: float, hardness: float, rng: Rng) -> Audio:
     """A closed (some 35 ms) or open (some 180 ms) hi-hat."""
     n = samples_of(min(7 * decay_s, 0.9))
-    metal = _plate(0.45 * centre_hz, 2.0 * centre_hz, 60, 2.5 * decay_s, n, rng)
+    metal = _plate(0.45 * centre_hz, 2.2 * centre_hz, 110, 2.0 * decay_s, n, rng)
     noise = band(_hiss(n, rng), 0.8 * centre_hz, 2.1 * centre_hz) * decay(n, decay_s)
     tick = band(_hiss(n, rng), 3_000, 9_000) * decay(n, 0.004)
     return 0.6 * metal * decay(n, 1.5 * decay_s) + noise + 0.4 * hardness * tick
@@ -51,7 +51,7 @@ def ride(hardness: float, rng: Rng) -> Audio:
 def crash(rng: Rng) -> Audio:
     """A wide burst whose brightness dies before its body."""
     n = samples_of(2.4)
-    out = 0.8 * _plate(280, 14_000, 160, 1.6, n, rng)
+    out = 0.8 * _plate(280, 14_000, 160, 1.0, n, rng)
     for low, high, time_s in ((400, 2_000, 0.5), (2_000, 6_000, 0.65), (6_000, 15_000, 0.45)):
         out += 0.8 * band(_hiss(n, rng, 0.4), low, high) * decay(n, time_s)
     attack = np.minimum(1, np.arange(n, dtype=np.float32) / samples_of(0.004))
@@ -59,6 +59,6 @@ def crash(rng: Rng) -> Audio:
 
 
 def _fade_tail(sound: Audio) -> Audio:
-    fade = samples_of(0.3)
+    fade = samples_of(0.8)
     sound[..., -fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return sound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from stemwise.datasets.synthesis.signals import (
     Rng,
     add_at,
     band,
+    burst,
     decay,
     pan,
     samples_of,
+    soften,
     white,
 )
 from stemwise.datasets.synthesis.style import Kit
@@ -26,14 +29,14 @@ from stemwise.types import Audio
 # Sound → (leaf, loudness beside the kick, position between left and right).
 _PLACES = {
     "kick": ("kick", 1.0, 0.0),
-    "snare": ("snare", 0.75, 0.05),
-    "tom_high": ("toms", 0.8, -0.35),
-    "tom_mid": ("toms", 0.85, 0.1),
-    "tom_low": ("toms", 0.95, 0.45),
-    "hat": ("cymbals", 0.3, 0.3),
-    "open_hat": ("cymbals", 0.3, 0.3),
-    "ride": ("cymbals", 0.32, -0.4),
-    "crash": ("cymbals", 0.5, -0.25),
+    "snare": ("snare", 1.5, 0.05),
+    "tom_high": ("toms", 1.1, -0.35),
+    "tom_mid": ("toms", 1.15, 0.1),
+    "tom_low": ("toms", 1.2, 0.45),
+    "hat": ("cymbals", 0.55, 0.3),
+    "open_hat": ("cymbals", 0.5, 0.3),
+    "ride": ("cymbals", 0.55, -0.4),
+    "crash": ("cymbals", 0.8, -0.25),
 }
 _VARIANTS = (0.4, 0.7, 1.0, 1.0)
 # Modes of an ideal circular membrane relative to its lowest one.
@@ -42,7 +45,8 @@ _MEMBRANE = np.array([1.0, 1.593, 2.136, 2.296, 2.653, 2.918, 3.156, 3.5])
 
 def perform(song: Song) -> dict[str, Audio]:
     """Play the kit: kick, snare, toms and cymbals, each `(2, samples)`."""
-    rng, kit = song.rng("drums"), song.style.kit
+    rng = song.rng("drums")
+    kit = _own_kit(song.style.kit, rng)
     hits = drum_hits(song)
     leaves = {
         leaf: np.zeros((2, song.samples), dtype=np.float32)
@@ -54,6 +58,19 @@ def perform(song: Song) -> dict[str, Audio]:
             bank = [_strike(sound, kit, hardness, rng) for hardness in _VARIANTS]
             _place(leaves[leaf], mine, bank, loudness, position, rng)
     return leaves
+
+
+def _own_kit(kit: Kit, rng: Rng) -> Kit:
+    """Tune the style's kit a little differently for every song."""
+    tune, tight = rng.uniform(0.9, 1.12, 3), rng.uniform(0.8, 1.25, 2)
+    return replace(
+        kit,
+        kick_hz=kit.kick_hz * tune[0],
+        kick_decay_s=kit.kick_decay_s * tight[0],
+        snare_hz=kit.snare_hz * tune[1],
+        snare_decay_s=kit.snare_decay_s * tight[1],
+        hat_hz=kit.hat_hz * tune[2],
+    )
 
 
 def _place(
@@ -89,11 +106,11 @@ def _kick(kit: Kit, hardness: float, rng: Rng) -> Mono:
     n = samples_of(6 * kit.kick_decay_s)
     pitch = kit.kick_hz * float(rng.uniform(0.985, 1.015))
     sweep = pitch * (1 + 2.4 * hardness * decay(n, 0.012) + 0.35 * decay(n, 0.05))
-    attack = np.minimum(1, np.arange(n, dtype=np.float32) / samples_of(0.0015))
     body = np.sin(2 * np.pi * cycles_of(sweep)).astype(np.float32) * decay(n, kit.kick_decay_s)
-    thud = band(white(n, rng), 90, 400) * decay(n, 0.02)
-    click = band(white(n, rng), 2_000, 5_500) * decay(n, 0.003)
-    return body * attack + 0.25 * thud + kit.kick_click * hardness * click
+    soften(body, 0.0015)
+    add_at(body, 0.25 * burst(rng, 90, 400, 0.02), 0)
+    add_at(body, kit.kick_click * hardness * burst(rng, 2_000, 5_500, 0.003), 0)
+    return body
 
 
 def _snare(kit: Kit, hardness: float, rng: Rng) -> Mono:
@@ -104,11 +121,11 @@ def _snare(kit: Kit, hardness: float, rng: Rng) -> Mono:
     wires = band(white(n, rng), 1_200, 9_500) * decay(n, kit.snare_decay_s * (0.7 + 0.5 * hardness))
     if kit.brushes:
         # A brush is laid on rather than struck: its noise swells for some 15 ms.
-        wires *= np.minimum(1, np.arange(n, dtype=np.float32) / samples_of(0.015))
-    stick = band(white(n, rng), 2_500, 7_000) * decay(n, 0.004)
+        soften(wires, 0.015)
     strike = 0.1 if kit.brushes else 0.5
-    drum = _shell(kit, n, hardness, rng)
-    return strike * 2 * drum + 0.45 * kit.snare_wires * wires + strike * hardness * stick
+    out = strike * 2 * _shell(kit, n, hardness, rng) + 0.6 * kit.snare_wires * wires
+    add_at(out, strike * hardness * burst(rng, 2_500, 7_000, 0.004), 0)
+    return out
 
 
 def _shell(kit: Kit, n: int, hardness: float, rng: Rng) -> Mono:
@@ -136,5 +153,5 @@ def _tom(pitch_hz: float, hardness: float, rng: Rng) -> Mono:
     for order, ratio in enumerate(_MEMBRANE[:5]):
         tone = np.sin(2 * np.pi * ratio * sag).astype(np.float32)
         out += tone * decay(n, 0.22 / ratio) * (0.6 * hardness) ** order
-    stick = band(white(n, rng), 1_500, 6_000) * decay(n, 0.006)
-    return out + 0.3 * hardness * stick
+    add_at(out, 0.3 * hardness * burst(rng, 1_500, 6_000, 0.006), 0)
+    return out

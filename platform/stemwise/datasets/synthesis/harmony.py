@@ -78,4 +78,6 @@ def close_voicing(chord: Chord, low: int, count: int, rootless: bool = False) ->
 
 def nearest(classes: tuple[int, ...], pitch: int) -> int:
     """Return the pitch closest to `pitch` whose pitch class is among `classes`."""
-    return min((p for p in range(pitch - 6, pitch + 7) if p % 12 in classes), key=lambda p: abs(p - pitch))
+    return min(
+        (p for p in range(pitch - 6, pitch + 7) if p % 12 in classes), key=lambda p: abs(p - pitch)
+    )

@@ -79,11 +79,11 @@ def white(shape: int | tuple[int, ...], rng: Rng) -> Audio:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def smooth_random(samples: int, rate_hz: float, rng: Rng) -> Mono:
-    """Return a slow random curve of about unit deviation that turns `rate_hz` times a second."""
-    count = max(2, int(samples / SAMPLE_RATE * rate_hz) + 2)
-    knots = np.linspace(0, samples, count)
-    return np.interp(np.arange(samples), knots, rng.standard_normal(count)).astype(np.float32)
+def smooth_random(points: int, turns: float, rng: Rng) -> Mono:
+    """Return a random curve of about unit deviation that turns `turns` times, `(points,)`."""
+    count = max(2, int(turns) + 2)
+    knots = np.linspace(0, points, count)
+    return np.interp(np.arange(points), knots, rng.standard_normal(count)).astype(np.float32)
 
 
 @lru_cache(maxsize=256)
@@ -104,6 +104,19 @@ def band(sound: Audio, low_hz: float | None, high_hz: float | None, order: int =
     high = None if high_hz is None else round(min(high_hz, 0.45 * SAMPLE_RATE), -1)
     filtered = signal.sosfilt(_sections(low, high, order), sound, axis=-1)
     return np.asarray(filtered, dtype=np.float32)
+
+
+def burst(rng: Rng, low_hz: float | None, high_hz: float | None, time_constant_s: float) -> Mono:
+    """Return band noise that dies at once: the touch of a pick, a stick or a hammer, `(samples,)`."""
+    n = samples_of(8 * time_constant_s)
+    return band(white(n, rng), low_hz, high_hz) * decay(n, time_constant_s)
+
+
+def soften(sound: Mono, attack_s: float) -> Mono:
+    """Ramp up the first `attack_s` seconds of `sound` in place and return it."""
+    n = min(len(sound), samples_of(attack_s))
+    sound[:n] *= np.arange(n, dtype=np.float32) / n
+    return sound
 
 
 def read_at(table: Mono, position: npt.NDArray[np.float64]) -> Mono:

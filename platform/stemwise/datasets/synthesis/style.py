@@ -22,10 +22,10 @@ class Kit:
     """How the drums sound. Frequencies in Hz, decays (time constants) in seconds."""
 
     kick_hz: float = 54.0
-    kick_decay_s: float = 0.11
+    kick_decay_s: float = 0.095
     kick_click: float = 0.5
     snare_hz: float = 190.0
-    snare_decay_s: float = 0.085
+    snare_decay_s: float = 0.115
     snare_wires: float = 1.0
     clap: bool = False
     brushes: bool = False

@@ -1,0 +1,67 @@
+"""Means over tracks, on matched tracks only, and how often each model was chosen."""
+
+from __future__ import annotations
+
+import polars as pl
+
+_STEM = ["parent", "parent_source", "stem"]
+_TRACK = ["dataset", "track_id"]
+
+
+def matched_means(scores: pl.DataFrame) -> pl.DataFrame:
+    """Return mean scores per stem and model over the tracks on which *all* models of a stem have one.
+
+    Models must never be ranked on different tracks: a track on which one of them failed or is
+    undefined counts for none of them.
+
+    Returns:
+        Columns parent, parent_source, stem, model, paper_snr, paper_sdr, score (means, dB), tracks
+        (matched) and dropped (tracks with a score of some model, but not of all).
+    """
+    good = scores.filter(pl.col("status") == "ok", pl.col("score").is_not_null())
+    models = good.group_by(_STEM).agg(pl.col("model").n_unique().alias("_models"))
+    per_track = good.group_by(*_STEM, *_TRACK).agg(pl.col("model").n_unique().alias("_present"))
+    per_track = per_track.join(models, on=_STEM)
+    matched = per_track.filter(pl.col("_present") == pl.col("_models"))
+    counts = per_track.group_by(_STEM).agg(
+        (pl.col("_present") == pl.col("_models")).sum().cast(pl.Int64).alias("tracks"),
+        (pl.col("_present") < pl.col("_models")).sum().cast(pl.Int64).alias("dropped"),
+    )
+    means = (
+        good.join(matched.select(*_STEM, *_TRACK), on=[*_STEM, *_TRACK])
+        .group_by(*_STEM, "model")
+        .agg(pl.col("paper_snr", "paper_sdr", "score").mean())
+    )
+    every = good.select(*_STEM, "model").unique()
+    return (
+        every.join(counts, on=_STEM).join(means, on=[*_STEM, "model"], how="left")
+    ).sort(*_STEM, "model")
+
+
+def win_counts(selections: pl.DataFrame) -> pl.DataFrame:
+    """Return per stem and model: wins, share of tracks, mean win probability, median margin in dB."""
+    total = selections.group_by(_STEM).len("tracks")
+    wins = selections.group_by(*_STEM, "model").agg(
+        pl.len().alias("wins"),
+        pl.col("win_probability").mean(),
+        pl.col("margin").median().alias("median_margin"),
+    )
+    return (
+        wins.join(total, on=_STEM)
+        .with_columns((pl.col("wins") / pl.col("tracks")).alias("share"))
+        .sort(*_STEM, "wins", "model", descending=[False, False, False, True, False])
+    )
+
+
+def problem_counts(scores: pl.DataFrame) -> pl.DataFrame:
+    """Return per status other than ok how many rows, tracks and models it concerns."""
+    return (
+        scores.filter(pl.col("status") != "ok", pl.col("model") != "oracle")
+        .group_by("status")
+        .agg(
+            pl.len().alias("rows"),
+            pl.struct(_TRACK).n_unique().alias("tracks"),
+            pl.col("model").n_unique().alias("models"),
+        )
+        .sort("status")
+    )

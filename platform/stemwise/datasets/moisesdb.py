@@ -1,0 +1,203 @@
+"""MoisesDB: `<root>/moisesdb_v0.1/<song-uuid>/data.json` and `<stemName>/<track-id>.<extension>`.
+
+Its eleven stem names become the six of `stems.LEVEL1`; track types give the sub-stems of drums and
+vocals where they can be trusted. The dataset ships no mixture: it is the sum of the references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stemwise import stems
+from stemwise.datasets import base
+from stemwise.types import Reference, Source, Track
+
+VERSION_FOLDER = "moisesdb_v0.1"
+SONG_FILE = "data.json"
+EXPECTED = f"MoisesDB ({VERSION_FOLDER}/<song>/{SONG_FILE})"
+
+LEVEL1_OF = {name: name for name in stems.LEVEL1} | dict.fromkeys(
+    ("percussion", "other_keys", "other_plucked", "bowed_strings", "wind"), "other"
+)
+SUB_STEM_OF = {
+    "drums": {
+        "kick_drum": "kick",
+        "snare_drum": "snare",
+        "toms": "toms",
+        "hi_hat": "cymbals",
+        "cymbals": "cymbals",
+    },
+    "vocals": {
+        "lead_male_singer": "lead_vocals",
+        "lead_female_singer": "lead_vocals",
+        "background_vocals": "backing_vocals",
+    },
+}
+# Recordings that hold several sub-stems at once: an overhead microphone hears the kick drum too.
+AMBIGUOUS_DRUMS = {"overheads", "full_acoustic_drumkit", "drum_machine"}
+SINGERS = {"lead_male_singer": "male", "lead_female_singer": "female"}
+
+
+class MoisesDB:
+    """Reader of MoisesDB; `root` is the folder with `moisesdb_v0.1` in it, or that one itself."""
+
+    name = "moisesdb"
+
+    def __init__(self, *, root: Path | str) -> None:
+        self.root = Path(root).expanduser()
+
+    def tracks(self) -> list[Track]:
+        """List all songs that have a `data.json`, by track id.
+
+        Raises:
+            DatasetError: the root is absent or holds no song in this layout.
+        """
+        root = base.existing_root(self.root, EXPECTED)
+        version = root / VERSION_FOLDER
+        songs = base.entries(version if version.is_dir() else root, _is_song)
+        if not songs:
+            raise base.layout_error(root, EXPECTED, _holds_songs)
+        ids = base.unique_ids({song.name: song.name for song in songs})
+        found = [_song(song, ids[song.name]) for song in songs]
+        return sorted(found, key=lambda track: track.track_id)
+
+
+def _is_song(folder: Path) -> bool:
+    return (folder / SONG_FILE).is_file()
+
+
+def _holds_songs(folder: Path) -> bool:
+    return any(any(folder.glob(f"{depth}*/{SONG_FILE}")) for depth in ("", f"{VERSION_FOLDER}/"))
+
+
+def _song(folder: Path, track_id: str) -> Track:
+    """Read one song; a broken `data.json` gives a track without references that says so."""
+    content = base.read_json(folder / SONG_FILE)
+    data: Mapping[str, Any] = {} if isinstance(content, str) else content
+    problems = [content] if isinstance(content, str) else []
+    recordings = list(_recordings(folder, data, problems)) if data else []
+    if not recordings:
+        problems.append("The song has no usable recording.")
+    return Track(
+        dataset=MoisesDB.name,
+        track_id=track_id,
+        title=base.text_or_none(data.get("song")) or folder.name,
+        artist=base.text_or_none(data.get("artist")),
+        genre=base.text_or_none(data.get("genre")),
+        partition=stems.LEVEL1,
+        references=_references(recordings, problems),
+        has_bleed=base.any_bleed(recording.has_bleed for recording in recordings),
+        problems=tuple(problems),
+    )
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """One audio file of a song: the level-1 stem that it belongs to, and what kind it is."""
+
+    path: Path
+    stem: str
+    track_type: str
+    has_bleed: bool | None
+
+
+def _recordings(folder: Path, data: Mapping[str, Any], problems: list[str]) -> Iterator[_Recording]:
+    """Yield the recordings that `data.json` lists and that lie on disk; add to `problems`."""
+    seen: set[Path] = set()
+    for entry in _objects(data, "stems", problems):
+        stem_name = base.text_or_none(entry.get("stemName")) or ""
+        stem = LEVEL1_OF.get(stem_name)
+        if stem is None and _is_component(stem_name):
+            problems.append(f"Unknown stemName {stem_name!r} counts as 'other'.")
+        for item in _objects(entry, "tracks", problems):
+            name = f"{item.get('id')}.{item.get('extension')}"
+            # Names in data.json are not trusted as paths: they could lead out of the song's folder.
+            if not _is_component(stem_name) or not _is_component(name):
+                problems.append(f"{stem_name!r}/{name!r} is not a safe file name and is left out.")
+                continue
+            path = folder / stem_name / name
+            if not path.is_file():
+                problems.append(f"{stem_name}/{name!r} is listed but absent on disk: left out.")
+                continue
+            if path in seen:
+                problems.append(f"{stem_name}/{name} is listed more than once and is used once.")
+                continue
+            seen.add(path)
+            bleed = item.get("has_bleed")
+            yield _Recording(
+                path,
+                stem or "other",
+                base.text_or_none(item.get("trackType")) or "",
+                bleed if isinstance(bleed, bool) else None,
+            )
+
+
+def _objects(
+    parent: Mapping[str, Any], key: str, problems: list[str]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of the list `parent[key]`; anything else there is a problem."""
+    items = parent.get(key)
+    if not isinstance(items, list):
+        problems.append(f"{SONG_FILE} has no list {key!r}.")
+        return
+    for item in items:
+        if isinstance(item, Mapping):
+            yield item
+        else:
+            problems.append(f"{SONG_FILE} holds an entry in {key!r} that is not an object.")
+
+
+def _is_component(name: str) -> bool:
+    """Tell whether `name` is one plain path component."""
+    return (
+        name[:1] not in ("", ".")
+        and not set(name) & set("/\\:\0")
+        and len(name.encode("utf-8", "replace")) <= 255
+    )
+
+
+def _references(recordings: list[_Recording], problems: list[str]) -> dict[str, Reference]:
+    """Group recordings to the references of both levels."""
+    references: dict[str, Reference] = {}
+    for stem in stems.LEVEL1:
+        own = [recording for recording in recordings if recording.stem == stem]
+        if own:
+            references[stem] = _reference(stem, own)
+            references |= _sub_references(stem, own, problems)
+    return references
+
+
+def _reference(stem: str, recordings: list[_Recording], status: str = "ok") -> Reference:
+    voices = {SINGERS.get(recording.track_type) for recording in recordings} - {None}
+    return Reference(
+        stem=stem,
+        sources=tuple(Source(recording.path) for recording in recordings),
+        voice=("mixed" if len(voices) > 1 else next(iter(voices), None)),
+        has_bleed=base.any_bleed(recording.has_bleed for recording in recordings),
+        status=status,
+    )
+
+
+def _sub_references(
+    parent: str, recordings: list[_Recording], problems: list[str]
+) -> dict[str, Reference]:
+    """Split a stem by track type; one recording of no single kind makes all parts ambiguous."""
+    kinds = SUB_STEM_OF.get(parent, {})
+    if not kinds:
+        return {}
+    unplaced = {recording.track_type for recording in recordings} - set(kinds)
+    strange = sorted(unplaced - AMBIGUOUS_DRUMS if parent == "drums" else unplaced)
+    if strange:
+        problems.append(
+            f"{parent} has recordings of track type {', '.join(map(repr, strange))}: "
+            "its sub-stems are ambiguous."
+        )
+    parts: dict[str, list[_Recording]] = {}
+    for recording in recordings:
+        if child := kinds.get(recording.track_type):
+            parts.setdefault(child, []).append(recording)
+    status = "ambiguous_reference" if unplaced else "ok"
+    return {child: _reference(child, parts[child], status) for child in stems.in_order(parts)}

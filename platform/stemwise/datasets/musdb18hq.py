@@ -1,0 +1,159 @@
+"""MUSDB18-HQ: `<root>/{train,test}/<Artist - Title>/{mixture,drums,bass,other,vocals}.wav`.
+
+The helpers for splits, titles and genres serve the compressed edition (`musdb18`) as well.
+"""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from stemwise import stems
+from stemwise.datasets import base
+from stemwise.errors import ConfigError, DatasetError
+from stemwise.types import MIXTURE, Reference, Source, Track
+
+SPLITS = ("train", "test")
+PARTITION = stems.in_order(("vocals", "drums", "bass", "other"))
+GENRE_FILE = "tracks.csv"
+EXPECTED = "MUSDB18-HQ ({train,test}/<Artist - Title>/{mixture,drums,bass,other,vocals}.wav)"
+
+
+class MUSDB18HQ:
+    """Reader of MUSDB18-HQ; `split` is `train`, `test` or None for both.
+
+    `root` holds the splits, or is itself one of them.
+    """
+
+    name = "musdb18hq"
+
+    def __init__(self, *, root: Path | str, split: str | None = None) -> None:
+        self.root = Path(root).expanduser()
+        self.split = check_split(split)
+
+    def tracks(self) -> list[Track]:
+        """List the songs of the split, by track id.
+
+        Raises:
+            DatasetError: the root is absent or holds no song in this layout.
+        """
+        root = base.existing_root(self.root, EXPECTED)
+        found = {
+            folder: split
+            for split, parent in split_folders(root, self.split, EXPECTED).items()
+            for folder in base.entries(parent, _is_song)
+        }
+        if not found:
+            other = split_holds(root, "*.stem.mp4")
+            advice = "it holds the other edition, so use dataset=musdb18" if other else None
+            raise base.layout_error(root, EXPECTED, _holds_songs, advice)
+        ids = base.unique_ids({f"{found[folder]}/{folder.name}": folder.name for folder in found})
+        genres, problem = read_genres(root)
+        tracks = [
+            _song(folder, ids[f"{split}/{folder.name}"], split, genres, problem)
+            for folder, split in found.items()
+        ]
+        return sorted(tracks, key=lambda track: track.track_id)
+
+
+def _is_song(folder: Path) -> bool:
+    return any((folder / f"{stem}.wav").is_file() for stem in (MIXTURE, *PARTITION))
+
+
+def _holds_songs(folder: Path) -> bool:
+    return any(any(folder.glob(f"{split}/*/{MIXTURE}.wav")) for split in SPLITS)
+
+
+def split_holds(root: Path, pattern: str) -> bool:
+    """Tell whether a split under `root`, or `root` as a split, has an entry that fits `pattern`."""
+    return any(any(folder.glob(pattern)) for folder in (root, *(root / name for name in SPLITS)))
+
+
+def _song(
+    folder: Path, track_id: str, split: str, genres: Mapping[str, str], problem: str | None
+) -> Track:
+    present = [stem for stem in (MIXTURE, *PARTITION) if (folder / f"{stem}.wav").is_file()]
+    problems = [problem] if problem else []
+    problems += [f"{stem}.wav is absent." for stem in (MIXTURE, *PARTITION) if stem not in present]
+    artist, title = artist_and_title(folder.name)
+    return Track(
+        dataset=MUSDB18HQ.name,
+        track_id=track_id,
+        title=title,
+        artist=artist,
+        genre=genres.get(plain(folder.name)),
+        split=split,
+        partition=PARTITION,
+        mixture=Source(folder / f"{MIXTURE}.wav") if MIXTURE in present else None,
+        references={
+            stem: Reference(stem, (Source(folder / f"{stem}.wav"),))
+            for stem in PARTITION
+            if stem in present
+        },
+        problems=tuple(problems),
+    )
+
+
+def check_split(split: str | None) -> str | None:
+    """Return `split` if MUSDB18 has it.
+
+    Raises:
+        ConfigError: it is none of `train`, `test` and None.
+    """
+    if split is not None and split not in SPLITS:
+        raise ConfigError(f"MUSDB18 has no split {split!r}: use 'train', 'test' or null for both.")
+    return split
+
+
+def split_folders(root: Path, split: str | None, expected: str) -> dict[str, Path]:
+    """Return the wanted split folders under `root`; `root` may itself be named as a split.
+
+    Raises:
+        DatasetError: `root` is one split and the other one is wanted.
+    """
+    folders = {name: root / name for name in SPLITS if (root / name).is_dir()}
+    # resolve() gives `.` its name.
+    own_name = root.resolve().name
+    if not folders and own_name in SPLITS:
+        folders = {own_name: root}
+    wanted = {name: path for name, path in folders.items() if split in (None, name)}
+    if folders and not wanted:
+        raise DatasetError(
+            f"{root} has no folder {split!r} but only {', '.join(folders)}, where {expected} is "
+            "expected: set dataset.root to the folder that holds both, or choose another split."
+        )
+    return wanted
+
+
+def artist_and_title(name: str) -> tuple[str | None, str]:
+    """Split `Artist - Title`; a name without the dash is a title."""
+    artist, dash, title = name.partition(" - ")
+    return (artist.strip(), title.strip()) if dash and artist and title else (None, name)
+
+
+def plain(name: str) -> str:
+    """Return the Unicode spelling under which names are compared (file systems differ in it)."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def read_genres(root: Path) -> tuple[dict[str, str], str | None]:
+    """Read the optional `tracks.csv` (columns `track`, `genre`) in `root` or above a split.
+
+    Returns:
+        Genres by name of the track, and the problem where the file cannot be used.
+    """
+    beside = [root / GENRE_FILE, root.resolve().parent / GENRE_FILE]
+    path = beside[1] if root.resolve().name in SPLITS and not beside[0].is_file() else beside[0]
+    if not path.is_file():
+        return {}, None
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        return {}, f"{GENRE_FILE} cannot be read ({error}): genres are unknown."
+    if not rows or not {"track", "genre"} <= set(rows[0]):
+        return {}, f"{GENRE_FILE} lacks the columns track and genre: genres are unknown."
+    named = {plain(row["track"] or ""): base.text_or_none(row["genre"]) for row in rows}
+    return {track: genre for track, genre in named.items() if genre}, None

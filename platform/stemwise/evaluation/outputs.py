@@ -1,0 +1,79 @@
+"""What the models, and finished files of other tools, offer on one track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from stemwise import audio
+from stemwise.errors import ModelError
+from stemwise.evaluation.rows import Origin
+from stemwise.evaluation.zoo import LoadedModel, describe
+from stemwise.measurement.matching import Match
+from stemwise.store import EstimateStore
+from stemwise.types import Audio, Source, Track
+
+FILE_PREFIX = "file:"
+
+
+@dataclass
+class Output:
+    """One model's estimates of a track: stems, origin and a reader, or the error instead of them."""
+
+    stems: tuple[str, ...]
+    origin: Origin
+    read: Callable[[str], Audio] | None = None
+    error: str | None = None
+    made: bool = False
+
+    def read_sum(self, match: Match) -> Audio:
+        """Return the estimate `(2, samples)` of a row: the sum of the stems that belong to it."""
+        if self.read is None:
+            raise ModelError(self.error or "There are no estimates.")
+        total = self.read(match.parts[0])
+        for part in match.parts[1:]:
+            total = total + self.read(part)
+        return total
+
+
+def separated(
+    model: LoadedModel,
+    stems: tuple[str, ...],
+    mixture: Audio,
+    references: Callable[[], Mapping[str, Audio]],
+    store: EstimateStore,
+) -> Output:
+    """Return what `model` makes of `mixture`; whatever it raises becomes the output's error.
+
+    `references` is called only for models that use the true stems.
+    """
+    try:
+        entry, made = model.separate(mixture, references, store)
+    except Exception as error:  # noqa: BLE001 - one model's failure must not lose the others
+        return Output(stems, Origin(model.name), error=describe(error))
+    return Output(entry.stems, Origin.of_entry(model.name, entry), entry.read, made=made)
+
+
+def finished(track: Track, names: tuple[str, ...] | None, length: int) -> list[Output]:
+    """Return the finished estimates beside the track, brought to its length.
+
+    Args:
+        track: the track.
+        names: what was asked for; one that is absent is an error. None takes all there are.
+        length: samples of the mixture.
+    """
+    outputs = []
+    for name in sorted(track.estimates) if names is None else names:
+        sources = track.estimates.get(name, {})
+        uris = {stem: str(source.path) for stem, source in sources.items()}
+        origin = Origin(FILE_PREFIX + name, uris=uris)
+        if sources:
+            outputs.append(Output(tuple(sources), origin, _reader(sources, length)))
+        else:
+            error = f"The track has no folder estimates/{name} with audio files."
+            outputs.append(Output(track.partition, origin, error=error))
+    return outputs
+
+
+def _reader(sources: Mapping[str, Source], length: int) -> Callable[[str], Audio]:
+    return lambda stem: audio.fit_length(audio.load(sources[stem]), length)

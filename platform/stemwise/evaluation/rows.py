@@ -1,0 +1,164 @@
+"""Table rows of one track."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.measurement.track_stem import StemMeasurement
+from stemwise.store import Entry
+from stemwise.types import CHANNELS, MIXTURE, SAMPLE_RATE, Reference, Track
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model's estimates of a track come from, as the tables tell it."""
+
+    model: str
+    key: str | None = None
+    wall_s: float | None = None
+    realtime_factor: float | None = None
+    device: str | None = None
+    uris: Mapping[str, str] = field(default_factory=dict)
+    gains: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_entry(cls, model: str, entry: Entry) -> Origin:
+        """Describe an entry of the estimate store."""
+        return cls(
+            model=model,
+            key=entry.key,
+            wall_s=entry.wall_s,
+            realtime_factor=entry.samples / SAMPLE_RATE / entry.wall_s if entry.wall_s > 0 else None,
+            device=entry.device,
+            uris={stem: str(entry.path(stem)) for stem in entry.stems},
+            gains=entry.gains,
+        )
+
+
+def _head(track: Track, stem: str) -> Row:
+    return {
+        "dataset": track.dataset,
+        "track_id": track.track_id,
+        "parent": MIXTURE,
+        "parent_source": MIXTURE,
+        "stem": stem,
+    }
+
+
+def track_row(track: Track, problems: Iterable[str], samples: int | None) -> Row:
+    """Return the row of `tracks`; a track that cannot be decoded has no `samples`."""
+    readable = samples is not None
+    return {
+        "dataset": track.dataset,
+        "track_id": track.track_id,
+        "title": track.title,
+        "artist": track.artist,
+        "genre": track.genre,
+        "split": track.split,
+        "duration_s": samples / SAMPLE_RATE if samples is not None else None,
+        "sample_rate": SAMPLE_RATE if readable else None,
+        "channels": CHANNELS if readable else None,
+        "has_bleed": track.has_bleed,
+        "stems": list(track.references),
+        "problems": list(problems),
+    }
+
+
+def estimate_rows(
+    track: Track, origin: Origin, stems: Iterable[str], error: str | None = None
+) -> list[Row]:
+    """Return the rows of `estimates`, one per stem."""
+    return [
+        _head(track, stem)
+        | {
+            "model": origin.model,
+            "uri": origin.uris.get(stem),
+            "key": origin.key,
+            "gain": origin.gains.get(stem, None if error else 1.0),
+            "wall_s": origin.wall_s,
+            "realtime_factor": origin.realtime_factor,
+            "device": origin.device,
+            "status": "failed" if error else "ok",
+            "error": error,
+        }
+        for stem in stems
+    ]
+
+
+def measurement_rows(track: Track, stem: str, measured: StemMeasurement) -> list[Row]:
+    """Return the rows of `measurements`, one per block."""
+    return [
+        _head(track, stem)
+        | {
+            "block": block,
+            "start_s": float(measured.starts[block]),
+            "length_s": float(measured.lengths[block]),
+            "signals": list(measured.signals),
+            "gram": measured.gram[block].tolist(),
+            "bss_projection": measured.projection[block].tolist(),
+            "bss_remainder": measured.remainder[block].tolist(),
+        }
+        for block in range(len(measured.starts))
+    ]
+
+
+def status_row(
+    track: Track, origin: Origin, stem: str, status: str, error: str | None = None
+) -> Row:
+    """Return a row of `scores` without scores: only what is known before measuring."""
+    reference: Reference | None = track.references.get(stem)
+    return _head(track, stem) | {
+        "genre": track.genre,
+        "model": origin.model,
+        "voice": reference.voice if reference else None,
+        "has_bleed": reference.has_bleed if reference else None,
+        "wall_s": origin.wall_s,
+        "realtime_factor": origin.realtime_factor,
+        "device": origin.device,
+        "status": status,
+        "error": error,
+    }
+
+
+def score_row(
+    track: Track,
+    origin: Origin,
+    stem: str,
+    metric: MetricSettings,
+    measured: StemMeasurement,
+    signal: str,
+) -> Row:
+    """Return the row of `scores` of one signal against its reference.
+
+    A silent reference has no defined score at all; a silent estimate has an SNR (0 dB: all of the
+    stem is missing) but no scale-free one.
+    """
+    level = measured.reference_dbfs()
+    row = status_row(track, origin, stem, "ok") | {
+        "reference_dbfs": level if math.isfinite(level) else None
+    }
+    reference = track.references.get(stem)
+    if reference is not None and reference.status != "ok":
+        return row | {"status": reference.status}
+    if level < metric.silence_dbfs:
+        return row | {"status": "silent_reference"}
+    row["snr"] = defined(measured.snr(signal))
+    if measured.is_silent(signal):
+        return row | {"status": "silent_estimate"}
+    return row | {
+        "si_sdr": defined(measured.si_sdr(signal)),
+        "bss_sdr": defined(measured.bss_sdr(signal)),
+        "gain_db": defined(measured.gain_db(signal)),
+        "lag_samples": measured.lag_samples(signal),
+    }
+
+
+def defined(value: float) -> float | None:
+    """Return None for NaN: what is undefined is null in tables, never a number."""
+    return None if math.isnan(value) else value

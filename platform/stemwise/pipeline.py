@@ -1,0 +1,264 @@
+"""Ray Data: tracks stream to actors that each hold all models of the run.
+
+This is the only file that knows Ray Data. A track is one row; an actor decodes it once, runs every
+model on it and measures everything, so nothing big travels between processes or nodes, and with N
+GPUs N actors work on N tracks. Results go through an idempotent sink, one file per track.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stemwise import parts
+from stemwise.errors import ConfigError, DeviceError
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.models.registry import ReadyModel
+from stemwise.types import Track
+
+_POLL_S = 0.3
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How much of which machines a run uses (conf/cluster).
+
+    Args:
+        address: of a running Ray cluster; None starts one on this machine.
+        actors: workers, each with all models; None is one per GPU, or on CPUs as many as cores and
+            memory allow.
+        cpus_per_actor: cores of a worker; they are its torch threads too.
+        gpus_per_actor: share of a GPU of a worker; None is 1 where there is a GPU, else 0.
+        memory_per_actor_gb: what a worker may need, for the number of workers on CPUs.
+        batch_size: chunks per forward pass; None lets the engine choose.
+    """
+
+    address: str | None = None
+    actors: int | None = None
+    cpus_per_actor: float = 1
+    gpus_per_actor: float | None = None
+    memory_per_actor_gb: float = 6
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("actors", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ConfigError(f"cluster.{name}={value} must be a whole number from 1 up, or null.")
+        if self.cpus_per_actor <= 0 or self.memory_per_actor_gb <= 0:
+            raise ConfigError("cluster.cpus_per_actor and memory_per_actor_gb must be positive.")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker needs to know; sent once per worker."""
+
+    tracks: Sequence[Track]
+    fingerprints: Mapping[str, str]
+    models: Sequence[ReadyModel]
+    files: tuple[str, ...] | None
+    metric: MetricSettings
+    store: Path
+    parts: Path
+    device: str = "auto"
+
+
+@dataclass
+class Progress:
+    """What a person wants to see while a run goes on.
+
+    `stages` maps a track in work to its stage; `speeds` maps a model to (audio seconds, seconds).
+    """
+
+    done: int = 0
+    failures: int = 0
+    stages: dict[str, str] = field(default_factory=dict)
+    speeds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def add(self, track: str, stage: str, audio_s: float, seconds: float) -> None:
+        """Note that `stage` (a model's name, decode or measure) of `track` is finished."""
+        self.stages[track] = stage
+        if stage not in ("decode", "measure"):
+            audio, work = self.speeds.get(stage, (0.0, 0.0))
+            self.speeds[stage] = (audio + audio_s, work + seconds)
+
+    def finish(self, track: str, failures: int) -> None:
+        """Note that `track` is done."""
+        self.stages.pop(track, None)
+        self.done += 1
+        self.failures += failures
+
+    def snapshot(self) -> Progress:
+        """Return this object (Ray sends a copy)."""
+        return self
+
+
+class _Worker:
+    """Ray actor: loads all models once, then turns track numbers into encoded rows."""
+
+    def __init__(self, work: Work, cluster: ClusterSettings, progress: Any) -> None:
+        import torch
+
+        from stemwise.evaluation.track import TrackEvaluator
+        from stemwise.evaluation.zoo import Zoo
+        from stemwise.store import EstimateStore
+
+        torch.set_num_threads(max(1, int(cluster.cpus_per_actor)))
+        self.work, self.progress = work, progress
+        self.evaluate = TrackEvaluator(
+            Zoo.load(work.models, work.device, cluster.batch_size),
+            EstimateStore(work.store),
+            work.metric,
+            work.files,
+            notify=lambda *event: progress.add.remote(*event),
+        )
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        names, encoded = [], []
+        for number in batch["number"]:
+            track = self.work.tracks[int(number)]
+            result = self.evaluate(track)
+            fingerprint = self.work.fingerprints[track.track_id]
+            names.append(track.track_id)
+            encoded.append(parts.encode(result.tables, fingerprint, result.failures))
+            self.progress.finish.remote(track.track_id, result.failures)
+        return {"name": np.array(names, dtype=object), "part": np.array(encoded, dtype=object)}
+
+
+def run(
+    work: Work,
+    cluster: ClusterSettings,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> None:
+    """Evaluate all tracks of `work` and store each as a part.
+
+    Args:
+        work: tracks, models and settings.
+        cluster: what to use.
+        watch: called a few times a second with the state of the run.
+    """
+    import ray
+
+    started_here = _connect(cluster)
+    try:
+        progress = ray.remote(num_cpus=0)(Progress).remote()
+        _check_gpus(cluster)
+        stop = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(progress, watch, stop), daemon=True)
+        watcher.start()
+        try:
+            _stream(work, cluster, progress)
+        finally:
+            stop.set()
+            watcher.join()
+        watch(ray.get(progress.snapshot.remote()))
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
+    """Run the Ray Data pipeline: numbers → workers → sink."""
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    actors, gpus = pool(cluster, ray.cluster_resources(), len(work.tracks))
+    numbers = [{"number": number} for number in range(len(work.tracks))]
+    dataset = ray.data.from_items(numbers, override_num_blocks=len(numbers))
+    results = dataset.map_batches(
+        _Worker,
+        fn_constructor_args=(work, cluster, progress),
+        batch_size=1,
+        # one track in work and none waiting per worker, so that a short queue at the end is shared
+        compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
+        # less than a whole core: the sink's tasks must find room beside the workers
+        num_cpus=0.9 * cluster.cpus_per_actor,
+        num_gpus=gpus,
+    )
+    results.write_datasink(_sink(work.parts), ray_remote_args={"num_cpus": 0.01})
+
+
+def _sink(folder: Path) -> Any:
+    """Return a Datasink that writes one file per track; repeating a write changes nothing."""
+    from ray.data import Datasink
+    from ray.data.block import BlockAccessor
+
+    class PartsSink(Datasink[None]):
+        def write(self, blocks: Iterable[Any], ctx: Any) -> None:  # noqa: ARG002 - Ray's interface
+            for block in blocks:
+                table = BlockAccessor.for_block(block).to_arrow()
+                for row in table.to_pylist():
+                    parts.write(folder, row["name"], row["part"])
+
+    return PartsSink()
+
+
+def pool(
+    cluster: ClusterSettings, resources: Mapping[str, float], tracks: int
+) -> tuple[int, float]:
+    """Return (workers, GPU share of each) for what a cluster has.
+
+    Raises:
+        ConfigError: a worker asks for more than there is.
+    """
+    gpus, cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
+    share = cluster.gpus_per_actor if cluster.gpus_per_actor is not None else float(gpus >= 1)
+    if cluster.cpus_per_actor > cpus:
+        raise ConfigError(
+            f"cluster.cpus_per_actor={cluster.cpus_per_actor:g} is more than the {cpus:g} cores here."
+        )
+    by_cpu = int(cpus // cluster.cpus_per_actor)
+    if share > 0:
+        fit = min(by_cpu, int(gpus / share))
+    else:
+        memory = resources.get("memory", 0.0) / 2**30
+        fit = min(by_cpu, int(memory // cluster.memory_per_actor_gb) or 1)
+    wanted = cluster.actors or fit
+    if wanted > by_cpu or (share > 0 and wanted * share > gpus):
+        raise ConfigError(
+            f"cluster.actors={wanted} with {cluster.cpus_per_actor:g} cores and {share:g} GPUs each "
+            f"do not fit on {cpus:g} cores and {gpus:g} GPUs."
+        )
+    return max(1, min(wanted, tracks)), share
+
+
+def _connect(cluster: ClusterSettings) -> bool:
+    """Start or join Ray; return whether this process must shut it down."""
+    import ray
+
+    if ray.is_initialized():
+        return False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray.init(
+        address=cluster.address,
+        include_dashboard=None if cluster.address else False,
+        logging_level=logging.WARNING,
+        log_to_driver=False,
+    )
+    return True
+
+
+def _check_gpus(cluster: ClusterSettings) -> None:
+    import ray
+
+    if (cluster.gpus_per_actor or 0) > 0 and not ray.cluster_resources().get("GPU"):
+        raise DeviceError(
+            f"cluster.gpus_per_actor={cluster.gpus_per_actor:g}, but Ray finds no GPU here: "
+            "use cluster.gpus_per_actor=null."
+        )
+
+
+def _watch(progress: Any, watch: Callable[[Progress], None], stop: threading.Event) -> None:
+    import ray
+
+    while not stop.wait(_POLL_S):
+        watch(ray.get(progress.snapshot.remote()))

@@ -1,0 +1,162 @@
+"""The run's result as tables of text: the paper's Table 1, winners per stem, winner per track."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from stemwise.analysis.aggregate import matched_means, win_counts
+from stemwise.errors import OutputError
+from stemwise.stems import LEVEL1, in_order, parts_of
+
+# Models that are reference lines stand first and last; all others in the order of the run.
+_FIRST, _LAST = ("mixture",), ("oracle_irm", "oracle")
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A titled table of finished text; `groups` are column ranges that belong together (a stem)."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    groups: tuple[int, ...] = field(default=())
+
+
+def stem_label(stem: str) -> str:
+    """Return a stem's name for people: a long sum is told by what it leaves out."""
+    parts = parts_of(stem)
+    left_out = [name for name in LEVEL1 if name not in parts]
+    if len(parts) > 2 and set(parts) <= set(LEVEL1) and left_out:
+        return f"all but {', '.join(left_out)}"
+    return stem
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number for a table; "–" where it is unknown."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.{digits}f}"
+
+
+def model_order(models: Sequence[str], present: Sequence[str]) -> list[str]:
+    """Return the models that are present, in the order that tables show them."""
+    middle = [name for name in models if name not in (*_FIRST, *_LAST)]
+    known = [*_FIRST, *middle, *sorted(set(present) - {*middle, *_FIRST, *_LAST}), *_LAST]
+    return [name for name in known if name in present]
+
+
+def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
+    """Return mean paper_snr and paper_sdr per model and stem, as the paper's Table 1."""
+    means = matched_means(scores)
+    stems = in_order(means["stem"].unique())
+    cells = {(row["model"], row["stem"]): row for row in means.iter_rows(named=True)}
+    counts = {row["stem"]: (row["tracks"], row["dropped"]) for row in means.iter_rows(named=True)}
+    rows = []
+    for model in model_order(models, means["model"].unique().to_list()):
+        found = [cells.get((model, stem)) for stem in stems]
+        texts = [
+            number(row[metric] if row else None)
+            for row in found
+            for metric in ("paper_snr", "paper_sdr")
+        ]
+        rows.append((_label(model), *texts))
+    rows.append(("tracks", *(text for stem in stems for text in (str(counts[stem][0]), ""))))
+    columns = ("model", *(f"{stem_label(s)} {metric}" for s in stems for metric in ("SNR", "SDR")))
+    dropped = [f"{stem_label(s)} {counts[s][1]}" for s in stems if counts[s][1]]
+    note = "Means in dB over the tracks on which every model of the column has a score."
+    if dropped:
+        note += f" Left out because a model has none there: {', '.join(dropped)}."
+    return TextTable("table1", "Mean scores per model and stem", columns, tuple(rows), note, (2,) * len(stems))
+
+
+def winners(selections: pl.DataFrame) -> TextTable:
+    """Return how often each model was the best per stem."""
+    counts = win_counts(selections)
+    rows = [
+        (
+            stem_label(row["stem"]),
+            row["model"],
+            f"{row['wins']} of {row['tracks']}",
+            f"{100 * row['share']:.0f} %",
+            number(row["win_probability"]),
+            number(row["median_margin"]),
+        )
+        for stem in in_order(counts["stem"].unique())
+        for row in counts.filter(pl.col("stem") == stem).iter_rows(named=True)
+    ]
+    columns = ("stem", "model", "tracks won", "share", "mean P(win)", "median margin dB")
+    note = "P(win): share of block-bootstrap draws in which the winner wins again."
+    return TextTable("winners", "Winners per stem", columns, tuple(rows), note)
+
+
+def winners_per_track(selections: pl.DataFrame) -> TextTable:
+    """Return the chosen model per track and stem."""
+    stems = in_order(selections["stem"].unique())
+    chosen = {
+        (row["dataset"], row["track_id"], row["stem"]): row
+        for row in selections.iter_rows(named=True)
+    }
+    tracks = sorted({(dataset, track) for dataset, track, _ in chosen})
+    rows = [
+        (track, *(_winner(chosen.get((dataset, track, stem))) for stem in stems))
+        for dataset, track in tracks
+    ]
+    columns = ("track", *(stem_label(stem) for stem in stems))
+    note = "The model with the best score, and its P(win)."
+    return TextTable("winners_per_track", "Winner per track and stem", columns, tuple(rows), note)
+
+
+def _winner(row: dict[str, object] | None) -> str:
+    if row is None:
+        return "–"
+    probability = row["win_probability"]
+    sure = f" {probability:.2f}" if isinstance(probability, float) else ""
+    return f"{row['model']}{sure}"
+
+
+def _label(model: str) -> str:
+    return {
+        "oracle": "oracle (ensemble)",
+        "oracle_irm": "oracle_irm (knows the truth)",
+        "mixture": "mixture (floor)",
+    }.get(model, model)
+
+
+def to_markdown(table: TextTable) -> str:
+    """Return the table as a Markdown section."""
+    lines = [f"## {table.title}", "", "| " + " | ".join(table.columns) + " |"]
+    lines.append("|---" + "|--:" * (len(table.columns) - 1) + "|")
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table.rows]
+    return "\n".join([*lines, "", table.note, ""])
+
+
+def write_all(folder: Path, tables: Sequence[TextTable], heading: str) -> list[Path]:
+    """Write each table as CSV and all of them as `report.md`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for table in tables:
+            path = folder / f"{table.name}.csv"
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([table.columns, *table.rows])
+            markdown = folder / f"{table.name}.md"
+            markdown.write_text(to_markdown(table), encoding="utf-8")
+            written += [path, markdown]
+        report = folder / "report.md"
+        sections = "\n".join(to_markdown(table) for table in tables)
+        report.write_text(f"# {heading}\n\n{sections}", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
+    return [*written, report]

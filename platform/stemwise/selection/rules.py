@@ -1,0 +1,71 @@
+"""How two scores in dB become the one that the selection compares.
+
+The paper takes the harmonic mean of SNR and SDR. On decibels that is ill-posed: 2ab/(a+b) has a pole
+at a + b = 0 and can prefer a model that is worse in both. The default rule is therefore the harmonic
+mean of the two *power ratios*, which is monotone in both and never more than 3.01 dB above the
+smaller one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from stemwise.errors import ConfigError
+
+Float = npt.NDArray[np.float64]
+Rule = Callable[[npt.ArrayLike, npt.ArrayLike], Float]
+
+
+def linear(a: npt.ArrayLike, b: npt.ArrayLike) -> Float:
+    """Return −10·log10((10^(−a/10) + 10^(−b/10))/2), the harmonic mean of power ratios, in dB."""
+    first, second = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    # factor out the larger exponent, so that nothing over- or underflows
+    smaller = np.minimum(first, second)
+    with np.errstate(invalid="ignore"):
+        difference = np.where(first == second, 0.0, np.abs(first - second))
+    out = smaller - 10 * np.log10((1 + 10 ** (-difference / 10)) / 2)
+    return np.where(np.isnan(first) | np.isnan(second), np.nan, out)
+
+
+def paper_guarded(a: npt.ArrayLike, b: npt.ArrayLike) -> Float:
+    """Return 2ab/(a+b) of two dB values where both are positive, else the smaller one."""
+    first, second = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    smaller = np.minimum(first, second)
+    both = (first > 0) & (second > 0)
+    return np.where(both, _harmonic(first, second, both), smaller)
+
+
+def paper_naive(a: npt.ArrayLike, b: npt.ArrayLike) -> Float:
+    """Return 2ab/(a+b) of two dB values as the paper's text says; for comparison only."""
+    first, second = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(2 * first * second / (first + second))
+
+
+def _harmonic(first: Float, second: Float, where: npt.NDArray[np.bool_]) -> Float:
+    """Return 2/(1/a + 1/b), which has the right limits for infinite values."""
+    a, b = np.where(where, first, 1.0), np.where(where, second, 1.0)
+    total = 1 / a + 1 / b
+    with np.errstate(divide="ignore"):
+        return np.asarray(2 / total)
+
+
+RULES: dict[str, Rule] = {
+    "linear": linear,
+    "paper_guarded": paper_guarded,
+    "paper_naive": paper_naive,
+}
+
+
+def get_rule(name: str) -> Rule:
+    """Return the rule called `name`.
+
+    Raises:
+        ConfigError: no such rule.
+    """
+    if name not in RULES:
+        raise ConfigError(f"selection.rule={name!r} is unknown: use one of {', '.join(RULES)}.")
+    return RULES[name]
