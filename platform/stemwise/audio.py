@@ -1,8 +1,9 @@
 """Reading, writing and reshaping audio.
 
-wav, flac, ogg and mp3 are decoded by libsndfile, everything else (m4a, mp4, stem.mp4) by PyAV, whose
-wheel carries its codecs, so no system ffmpeg is needed. A file that is cut, empty or holds NaN is an
-`AudioError`: scoring half a song as if it were whole would be worse than not scoring it.
+wav, flac, ogg and mp3 are decoded by libsndfile, everything else (m4a, mp4, stem.mp4) by PyAV,
+whose wheel carries its codecs, so no system ffmpeg is needed. A file that is cut, empty or holds
+NaN is an `AudioError`: scoring half a song as if it were whole would be worse than not scoring it.
+(Bare streams, `.aac` or an mp3 without a Xing header, do not say how long they are meant to be.)
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
 from stemwise.errors import AudioError
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio, Source
+
+if TYPE_CHECKING:
+    from av import AudioFrame
 
 SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 AV_SUFFIXES = {".m4a", ".mp4", ".aac", ".mka", ".webm", ".wma"}
@@ -47,8 +51,10 @@ def read(source: Source | Path | str) -> Decoded:
     path = source.path
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file.")
-    use_av = source.stream is not None or path.suffix.lower() in AV_SUFFIXES
-    decoded = _read_av(path, source.stream or 0) if use_av else _read_sndfile(path)
+    if source.stream is None and _is_for_sndfile(path):
+        decoded = _read_sndfile(path)
+    else:
+        decoded = _read_av(path, source.stream or 0)
     if decoded.samples.shape[1] == 0:
         raise AudioError(f"{path} holds no audio samples.")
     bad = decoded.samples.size - int(np.count_nonzero(np.isfinite(decoded.samples)))
@@ -67,30 +73,74 @@ def _read_sndfile(path: Path) -> Decoded:
             rate = int(file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
-    # libsndfile shortens `frames` itself when a wav's header promises more than the file holds, so
-    # the header is compared as well.
-    missing = promised - len(samples) if promised < 1 << 60 else 0
-    if missing > 0 or _wav_is_cut(path):
-        raise AudioError(
-            f"{path} is cut: its header promises more audio than the file holds "
-            f"({len(samples)} frames read); copy or export it again."
-        )
+    _check_complete(path, promised, len(samples))
     return Decoded(np.ascontiguousarray(samples.T), rate)
 
 
-def _wav_is_cut(path: Path) -> bool:
-    """Tell whether a RIFF file ends before its `data` chunk does."""
+def _is_for_sndfile(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix == ".mp3":
+        return _mp3_knows_its_length(path)
+    return suffix not in AV_SUFFIXES
+
+
+def _mp3_knows_its_length(path: Path) -> bool:
+    """Tell whether an mp3's first frame holds its length.
+
+    Where it does not, libsndfile estimates: it would cut a song of variable bit rate short.
+    """
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":  # the tag's size has seven bits per byte
+            size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
+            file.seek(10 + size)
+            head = b""
+        head += file.read(2048)
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _check_complete(path: Path, promised: int, frames: int) -> None:
+    """Raise `AudioError` unless all frames were read that the file's header promises.
+
+    libsndfile shortens `promised` itself for some formats, so their own structure is read as well.
+    """
+    # Without a length in its header, a file promises about 2^63 frames.
+    if frames < promised < 1 << 60 or _is_cut(path):
+        raise AudioError(
+            f"{path} is cut: its header promises more audio than the file holds "
+            f"({frames} frames read); copy or export it again."
+        )
+
+
+def _is_cut(path: Path) -> bool:
+    """Tell whether a RIFF, RF64, AIFF or Ogg file ends before its own structure says so."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return False
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            length = int.from_bytes(head[4:], "little")
-            if head[:4] == b"data":
-                # 0 and 0xFFFFFFFF are what streaming writers leave when they could not seek back.
-                return length not in (0, 0xFFFFFFFF) and file.tell() + length > size
-            file.seek(length + (length & 1), os.SEEK_CUR)
+        magic = file.read(4)
+        if magic == b"OggS":
+            file.seek(max(0, size - (1 << 17)))  # a page has at most 65,307 bytes
+            tail = file.read()
+            flags = tail[tail.rfind(b"OggS") + 5 :][:1]
+            return not (flags and flags[0] & 4)  # the last page is marked as such
+        if magic in (b"RIFF", b"RF64", b"BW64", b"FORM"):
+            return _audio_chunk_is_cut(file, size, "big" if magic == b"FORM" else "little")
+    return False
+
+
+def _audio_chunk_is_cut(file: BinaryIO, size: int, order: Literal["big", "little"]) -> bool:
+    """Tell whether the chunk of samples reaches beyond the file's `size`."""
+    file.seek(12)
+    long_length = 0
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[4:], order)
+        if head[:4] == b"ds64":  # RF64: the true length, since `data` has only 32 bits for it
+            long_length = int.from_bytes(file.read(16)[8:], "little")
+            file.seek(-16, os.SEEK_CUR)
+        if head[:4] in (b"data", b"SSND"):
+            # 0 and 0xFFFFFFFF are what streaming writers leave when they could not seek back.
+            length = long_length if length == 0xFFFFFFFF else length
+            return file.tell() + length > size
+        file.seek(length + (length & 1), os.SEEK_CUR)
     return False
 
 
@@ -98,7 +148,8 @@ def _read_av(path: Path, stream: int) -> Decoded:
     import av  # its shared libraries cost 0.2 s at import and only containers need them
 
     try:
-        with av.open(str(path)) as container:
+        # Tags in another encoding than UTF-8 are no reason to refuse a song.
+        with av.open(str(path), metadata_errors="ignore") as container:
             streams = container.streams.audio
             if stream >= len(streams):
                 raise AudioError(
@@ -107,28 +158,33 @@ def _read_av(path: Path, stream: int) -> Decoded:
             chosen = streams[stream]
             rate = int(chosen.rate or 0)
             resampler = av.AudioResampler(format="fltp")
-            blocks: list[npt.NDArray[np.float32]] = []
+            blocks: list[Audio] = []
             for frame in container.decode(chosen):
-                blocks.extend(out.to_ndarray() for out in resampler.resample(frame))
-            blocks.extend(out.to_ndarray() for out in resampler.resample(None))
+                blocks.extend(_planes(out) for out in resampler.resample(frame))
+            blocks.extend(_planes(out) for out in resampler.resample(None))
     except av.FFmpegError as error:
         raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
     if not blocks:
         raise AudioError(f"{path} holds no audio samples.")
-    return Decoded(np.concatenate(blocks, axis=1).astype(np.float32, copy=False), rate)
+    return Decoded(np.concatenate(blocks, axis=1), rate)
+
+
+def _planes(frame: AudioFrame) -> Audio:
+    return np.asarray(frame.to_ndarray(), dtype=np.float32)
 
 
 def to_layout(decoded: Decoded, origin: object = "audio") -> Audio:
-    """Return stereo at 44.1 kHz: mono is doubled, other rates are resampled (soxr, very high quality).
+    """Return stereo at 44.1 kHz: mono is doubled, other rates are resampled (soxr, VHQ).
 
     Raises:
-        AudioError: more than two channels, since which of them make up the stereo picture is unknown.
+        AudioError: more than two channels: which of them make up the stereo picture is unknown.
     """
     samples = decoded.samples
     channels = samples.shape[0]
     if channels > CHANNELS:
         raise AudioError(
-            f"{origin} has {channels} channels, but separators take mono or stereo: mix it down first."
+            f"{origin} has {channels} channels, but separators take mono or stereo: "
+            "mix it down first."
         )
     if decoded.sample_rate != SAMPLE_RATE:
         samples = resample(samples, decoded.sample_rate, SAMPLE_RATE)
@@ -158,7 +214,7 @@ def fit_length(samples: Audio, length: int) -> Audio:
 
 
 def rms_dbfs(samples: Audio) -> float:
-    """Root mean square over all channels and samples in dB re full scale; −inf for digital silence."""
+    """Root mean square over channels and samples in dB re full scale; −inf for digital silence."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
     return 10 * math.log10(power) if power > 0 else -math.inf
 
@@ -187,24 +243,29 @@ def open_mapped(path: Path | str) -> Iterator[Audio]:
 
 def _stereo_blocks(path: Path) -> Iterator[Audio]:
     """Decode blockwise; containers that only PyAV reads are decoded whole."""
-    if path.suffix.lower() not in SNDFILE_SUFFIXES or not path.is_file():
+    if not path.is_file() or not _is_for_sndfile(path):
         yield load(path)
         return
-    if _wav_is_cut(path):
-        raise AudioError(f"{path} is cut: its header promises more audio than the file holds.")
     try:
         with soundfile.SoundFile(path) as file:
-            rate, channels = int(file.samplerate), int(file.channels)
+            rate, channels, frames = int(file.samplerate), int(file.channels), 0
             if channels > CHANNELS:
                 to_layout(Decoded(np.zeros((channels, 1), np.float32), rate), path)
-            stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(
-                rate, SAMPLE_RATE, channels, dtype="float32", quality="VHQ"
+            stream = (
+                None
+                if rate == SAMPLE_RATE
+                else soxr.ResampleStream(
+                    rate, SAMPLE_RATE, channels, dtype="float32", quality="VHQ"
+                )
             )
             while True:
-                block = file.read(_READ_FRAMES, dtype="float32", always_2d=True)
+                block: Audio = file.read(_READ_FRAMES, dtype="float32", always_2d=True)
                 if not np.isfinite(block).all():
                     raise AudioError(f"{path} holds samples that are NaN or infinite.")
+                frames += len(block)
                 last = len(block) < _READ_FRAMES
+                if last:
+                    _check_complete(path, file.frames, frames)
                 if stream is not None:
                     block = stream.resample_chunk(block, last=last)
                 yield np.repeat(block.T, CHANNELS, axis=0) if channels == 1 else block.T

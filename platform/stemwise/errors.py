@@ -1,7 +1,8 @@
 """Every error stemwise raises on purpose.
 
-A message is one sentence that names the file or value and says the way out. The command line prints
-it and exits with `exit_code`; anything that is not a `StemwiseError` is a bug and shows a traceback.
+A message is one sentence that names the file or value and says the way out. The command line
+prints it and exits with `exit_code`; anything that is not a `StemwiseError` is a bug and shows a
+traceback.
 """
 
 from __future__ import annotations

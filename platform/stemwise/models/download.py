@@ -84,7 +84,6 @@ class _Transfer:
         self.policy = policy
         self.part = target.with_name(f"{target.name}.part")
         self.note = target.with_name(f"{target.name}.part.json")
-        self.total = checkpoint.size
 
     def run(self) -> None:
         """Fetch with retries, then verify and give the file its name."""

@@ -52,9 +52,9 @@ def perform(song: Song) -> Mono:
 
 
 def _plucked(note: Note, rng: Rng, tilt: float, pluck: float, noise: float) -> Mono:
-    """A wound string: harmonics fall as k^−tilt, with notches where it is plucked; highs die first."""
+    """A wound string: harmonics fall as k^−tilt, with notches at the pluck's place."""
     f0 = hertz(note.pitch) * float(rng.uniform(0.998, 1.002))
-    k = np.arange(1, count_below(f0, 5_000, 40) + 1)
+    k = np.arange(1.0, count_below(f0, 5_000, 40) + 1)
     gains = np.abs(np.sin(np.pi * k * pluck)) / k**tilt * note.velocity ** (1 + 0.04 * k)
     gains *= np.exp(-k * f0 / 2_200)
     n = samples_of(note.length_s + 0.05)
@@ -67,7 +67,7 @@ def _plucked(note: Note, rng: Rng, tilt: float, pluck: float, noise: float) -> M
 def _upright(note: Note, rng: Rng) -> Mono:
     """A double bass: a round note with a wooden thump, and a little growl."""
     f0 = hertz(note.pitch) * float(rng.uniform(0.996, 1.004))
-    k = np.arange(1, count_below(f0, 2_500, 24) + 1)
+    k = np.arange(1.0, count_below(f0, 2_500, 24) + 1)
     gains = note.velocity ** (1 + 0.1 * k) / k**1.25 * rng.uniform(0.6, 1.2, len(k))
     n = samples_of(note.length_s + 0.06)
     ring = damped_partials(harmonics(f0, len(k), 6e-5), 0.75 / (1 + 0.18 * k), gains, n)
@@ -82,7 +82,7 @@ def _synthesiser(note: Note, _rng: Rng) -> Mono:
     envelope = swell(note.length_s, 0.005, 0.03, 0.8)
     n = len(envelope)
     cycles = cycles_of(np.full(n, f0))
-    k = np.arange(1, count_below(f0, 3_500, 60) + 1)
+    k = np.arange(1.0, count_below(f0, 3_500, 60) + 1)
     bright = oscillate(wavetable(1 / k), cycles)
     round_ = oscillate(wavetable(1 / k**2.5), cycles)
     openness = 0.75 * decay(n, 0.09) * note.velocity
@@ -102,4 +102,5 @@ def _glides(track: Mono, notes: list[Note]) -> Mono:
         tone = np.sin(2 * np.pi * cycles_of(pitch)).astype(np.float32) * decay(n, 0.75)
         add_at(track, damp(tone * note.velocity, length - 0.06, 0.06), note.start_s)
     # Saturation gives small loudspeakers the harmonics that a pure sine lacks.
-    return np.tanh(2.2 * track) + 0.08 * np.tanh(12 * track)
+    out: Mono = np.tanh(2.2 * track) + 0.08 * np.tanh(12 * track)
+    return out

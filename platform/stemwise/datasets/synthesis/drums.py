@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -56,7 +56,9 @@ def perform(song: Song) -> dict[str, Audio]:
         mine = [hit for hit in hits if hit.sound == sound]
         if mine:
             bank = [_strike(sound, kit, hardness, rng) for hardness in _VARIANTS]
-            _place(leaves[leaf], mine, bank, loudness, position, rng)
+            for start_s, stroke in _strokes(mine, bank, rng):
+                stereo = stroke if stroke.ndim == 2 else pan(stroke, position)
+                add_at(leaves[leaf], np.float32(loudness) * stereo, start_s)
     return leaves
 
 
@@ -73,15 +75,12 @@ def _own_kit(kit: Kit, rng: Rng) -> Kit:
     )
 
 
-def _place(
-    track: Audio, hits: Iterable[Hit], bank: list[Audio], loudness: float, position: float, rng: Rng
-) -> None:
-    """Put each stroke in its place; strokes of one hardness alternate, as no two are alike."""
+def _strokes(hits: Iterable[Hit], bank: list[Audio], rng: Rng) -> Iterator[tuple[float, Audio]]:
+    """Yield (start, sound) per stroke; equal strokes take turns, as no two are alike."""
     for hit in hits:
         close = np.abs(np.array(_VARIANTS) - hit.velocity)
         choice = int(rng.choice(np.flatnonzero(close == close.min())))
-        sound = bank[choice] * (loudness * hit.velocity**1.3)
-        add_at(track, sound if sound.ndim == 2 else pan(sound, position), hit.start_s)
+        yield hit.start_s, bank[choice] * np.float32(hit.velocity**1.3)
 
 
 def _strike(sound: str, kit: Kit, hardness: float, rng: Rng) -> Audio:
@@ -98,7 +97,8 @@ def _strike(sound: str, kit: Kit, hardness: float, rng: Rng) -> Audio:
         "crash": lambda: cymbals.crash(rng),
     }
     made = makers[sound]()
-    return made / (np.abs(made).max() + 1e-9)
+    made /= np.abs(made).max() + 1e-9
+    return made
 
 
 def _kick(kit: Kit, hardness: float, rng: Rng) -> Mono:

@@ -84,7 +84,7 @@ def _own_tone(tone: Tone, rng: Rng) -> Tone:
 
 
 def _string(note: Note, tone: Tone, rng: Rng) -> Mono:
-    """One plucked string: stretched partials with a comb from the pluck's place; highs die first."""
+    """One plucked string: a comb from the pluck's place, and highs that die first."""
     f0 = hertz(note.pitch) * float(rng.uniform(0.9975, 1.0025))
     k = np.arange(1, count_below(f0, tone.top_hz, 32) + 1)
     comb = np.abs(np.sin(np.pi * k * (tone.position + rng.uniform(-0.02, 0.02)))) + 0.03
@@ -110,7 +110,8 @@ def _amplify(dry: Mono) -> Mono:
     fast = signal.resample_poly(tight * np.float32(9 / peak), 2, 1)
     driven = np.tanh(fast + 0.15 * fast**2 / (1 + np.abs(fast)))
     back = np.asarray(signal.resample_poly(driven, 1, 2), dtype=np.float32)[: len(dry)]
-    return band(back, 90, 4_800, 3) + 0.5 * band(back, 1_500, 3_500)
+    out: Mono = band(back, 90, 4_800, 3) + 0.5 * band(back, 1_500, 3_500)
+    return out
 
 
 def _body(dry: Mono) -> Mono:

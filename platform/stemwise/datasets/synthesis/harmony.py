@@ -36,6 +36,7 @@ class Key:
 
     def scale(self, low: int, high: int) -> tuple[int, ...]:
         """Return the MIDI pitches of the scale from `low` to `high`, both included."""
+        steps: tuple[int, ...]
         if self.five_tones:
             steps = _BLUES_MINOR if self.minor else _PENTATONIC
         else:

@@ -41,7 +41,7 @@ BUSES = {
 
 
 def room(decay_s: float, rng: Rng) -> Audio:
-    """Return a stereo impulse response of unit energy: noise whose highs die first, `(2, samples)`."""
+    """Return a stereo impulse response of unit energy, highs dying first, `(2, samples)`."""
     n = samples_of(1.1 * decay_s)
     # decay_s is the time to fall by 60 dB.
     fall = np.exp(-6.9 * seconds(n) / decay_s).astype(np.float32)
@@ -50,7 +50,8 @@ def room(decay_s: float, rng: Rng) -> Audio:
     out = low * fall + 0.7 * high * fall**1.8
     delay = samples_of(0.012)
     response = np.concatenate([np.zeros((2, delay), dtype=np.float32), out], axis=1)
-    return response / np.sqrt(np.mean(np.sum(response**2, axis=1)))
+    response /= np.sqrt(np.mean(np.sum(response**2, axis=1)))
+    return response
 
 
 @dataclass(frozen=True)

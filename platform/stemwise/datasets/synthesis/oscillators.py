@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from stemwise.datasets.synthesis.signals import Mono, read_at
+from stemwise.datasets.synthesis.signals import Floats, Mono, read_at
 from stemwise.types import SAMPLE_RATE, Audio
 
 TABLE = 4096
 _BLOCK = 256
 _HIGHEST_HZ = 18_000.0
-
-Floats = npt.NDArray[np.float64]
 
 
 def damped_partials(
@@ -85,4 +82,4 @@ def cycles_of(f0_hz: Floats | Mono, start: float = 0.0) -> Floats:
 
 def oscillate(table: Mono, cycles: Floats) -> Mono:
     """Play a wavetable along a phase curve in cycles."""
-    return read_at(table, (cycles % 1.0) * TABLE)
+    return read_at(table, (cycles - np.floor(cycles)) * TABLE)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from stemwise.datasets.synthesis.composition import Song
-from stemwise.datasets.synthesis.oscillators import Floats, count_below, damped_partials, harmonics
+from stemwise.datasets.synthesis.oscillators import count_below, damped_partials, harmonics
 from stemwise.datasets.synthesis.parts import play_part
 from stemwise.datasets.synthesis.rhythm import Note
 from stemwise.datasets.synthesis.signals import (
+    Floats,
     Mono,
     Rng,
     add_at,
@@ -55,8 +56,10 @@ def perform(song: Song) -> Audio:
     return out
 
 
-def _ensemble(note: Note, gains: Floats, cents: Floats, spread: float, n: int, rng: Rng) -> Audio:
-    """Several detuned players of one note, spread between left and right, `(2, n)`."""
+def _ensemble(
+    note: Note, gains: Floats, cents: Floats, *, spread: float, samples: int, rng: Rng
+) -> Audio:
+    """Several detuned players of one note, spread between left and right."""
     f0, count = hertz(note.pitch), len(gains)
     frequencies = np.concatenate([harmonics(f0 * 2 ** (c / 1200), count) for c in cents])
     places = (1 + spread * np.linspace(-1, 1, len(cents))) * np.pi / 4
@@ -64,20 +67,20 @@ def _ensemble(note: Note, gains: Floats, cents: Floats, spread: float, n: int, r
     phases = rng.uniform(0, 2 * np.pi, len(frequencies))
     endless = np.full(len(frequencies), 1e6)
     strength = sides * np.tile(gains, len(cents)) * note.velocity / len(cents)
-    return damped_partials(frequencies, endless, strength, n, phases)
+    return damped_partials(frequencies, endless, strength, samples, phases)
 
 
 def _strings(note: Note, rng: Rng) -> Audio:
     """A section of bowed strings, each with a vibrato of its own."""
     envelope = swell(note.length_s, 0.16, 0.25, 0.9)
     f0 = hertz(note.pitch)
-    k = np.arange(1, count_below(f0, 7_000, 26) + 1)
+    k = np.arange(1.0, count_below(f0, 7_000, 26) + 1)
     # A violin's bridge lifts the region of 2 … 3 kHz; its body has no strong low end.
     body = 1 + 1.2 * np.exp(-(((k * f0 - 2_500) / 900) ** 2)) - 0.5 * np.exp(-k * f0 / 300)
     out = np.zeros((2, len(envelope)), dtype=np.float32)
     for place in (-0.6, 0.5):
         cents = rng.normal(0, 6, 2)
-        desk = _ensemble(note, body / k**1.1, cents, 0.0, len(envelope), rng)[0]
+        desk = _ensemble(note, body / k**1.1, cents, spread=0.0, samples=len(envelope), rng=rng)[0]
         shaken = vibrato(desk, rng.uniform(4.8, 6.2), 16, 0.5, rng.uniform(0, 6))
         out += pan(shaken, place)
     bow = band(white(len(envelope), rng), 2_000, 8_000) * 0.004
@@ -88,9 +91,10 @@ def _saws(note: Note, rng: Rng, tilt: float, attack_s: float, release_s: float) 
     """Detuned saws side by side."""
     envelope = swell(note.length_s, attack_s, release_s, 0.85)
     f0 = hertz(note.pitch)
-    k = np.arange(1, count_below(f0, 9_000, 30) + 1)
+    k = np.arange(1.0, count_below(f0, 9_000, 30) + 1)
     cents = np.array([-13.0, -5.0, 0.0, 6.0, 12.0]) + rng.normal(0, 1.5, 5)
-    return _ensemble(note, 1 / k**tilt, cents, 0.9, len(envelope), rng) * envelope
+    sound = _ensemble(note, 1 / k**tilt, cents, spread=0.9, samples=len(envelope), rng=rng)
+    return sound * envelope
 
 
 def _organ(note: Note, rng: Rng) -> Audio:
@@ -115,7 +119,7 @@ def _brass(note: Note, rng: Rng) -> Audio:
     """A reed or horn, from a soft sound to a bright one as it swells, with vibrato and breath."""
     envelope = swell(note.length_s, 0.05, 0.08, 0.75)
     n, f0 = len(envelope), hertz(note.pitch)
-    k = np.arange(1, count_below(f0, 8_000, 28) + 1)
+    k = np.arange(1.0, count_below(f0, 8_000, 28) + 1)
     formant = 1 + 1.5 * np.exp(-(((k * f0 - 1_100) / 450) ** 2))
     endless = np.full(len(k), 1e6)
     soft = damped_partials(harmonics(f0, len(k)), endless, formant / k**2.0, n)
@@ -145,8 +149,7 @@ def _rotate(stereo: Audio, rng: Rng) -> Audio:
 
 def _sweep(stereo: Audio, rng: Rng) -> Audio:
     """Open and close a filter slowly by cross-fading towards a darker copy."""
-    dark = band(stereo, None, 1_100)
-    openness = np.clip(
-        0.6 + 0.35 * smooth_random(stereo.shape[1], stereo.shape[1] / SAMPLE_RATE / 2, rng), 0, 1
-    )
-    return dark + openness.astype(np.float32) * (stereo - dark)
+    dark, length_s = band(stereo, None, 1_100), stereo.shape[1] / SAMPLE_RATE
+    openness = np.clip(0.6 + 0.35 * smooth_random(stereo.shape[1], length_s / 2, rng), 0, 1)
+    out: Audio = dark + openness.astype(np.float32) * (stereo - dark)
+    return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from stemwise.datasets.synthesis.composition import Song
@@ -13,6 +15,15 @@ from stemwise.datasets.synthesis.style import Part
 _TIMING_S = 0.006
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A beat of a pattern in its song: sixteenth step from the start, index within the pattern."""
+
+    step: int
+    index: int
+    beat: Beat
+
+
 def play_part(song: Song, player: str) -> list[Note]:
     """Return the notes of one accompanying instrument over the whole song."""
     rng, part = song.rng(f"{player} part"), song.parts[player]
@@ -21,17 +32,16 @@ def play_part(song: Song, player: str) -> list[Note]:
     for bar in range(song.grid.bars):
         if song.plays(player, bar):
             for index, beat in enumerate(rhythm):
-                notes += _beat(song, part, bar, index, beat, rng)
+                notes += _beat(song, part, Moment(bar * STEPS + beat.step, index, beat), rng)
     return notes
 
 
-def _beat(song: Song, part: Part, bar: int, index: int, beat: Beat, rng: Rng) -> list[Note]:
-    step = bar * STEPS + beat.step
+def _beat(song: Song, part: Part, moment: Moment, rng: Rng) -> list[Note]:
+    step, beat = moment.step, moment.beat
     start = max(0.0, song.grid.time(step) + float(rng.normal(0, _TIMING_S)))
     length = song.grid.span(step, beat.length)
     velocity = min(1.0, beat.velocity * float(rng.uniform(0.85, 1.12)))
-    chord = song.chord_at(step)
-    pitches = _pitches(song, part, chord, step, index, rng)
+    pitches = _pitches(song, part, moment, rng)
     if part.manner == "strum":
         # Down strokes on the beat run from low to high, up strokes back and over fewer strings.
         down = beat.step % 4 == 0
@@ -45,8 +55,10 @@ def _beat(song: Song, part: Part, bar: int, index: int, beat: Beat, rng: Rng) ->
     ]
 
 
-def _pitches(song: Song, part: Part, chord: Chord, step: int, index: int, rng: Rng) -> list[int]:
+def _pitches(song: Song, part: Part, moment: Moment, rng: Rng) -> list[int]:
     """Choose the pitches of one beat after the part's manner."""
+    step, index = moment.step, moment.index
+    chord = song.chord_at(step)
     if part.manner == "root":
         return [_bass(chord, part.low, index, rng)]
     if part.manner == "walk":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from stemwise.datasets.synthesis.composition import Song
-from stemwise.datasets.synthesis.oscillators import Floats, count_below, damped_partials, harmonics
+from stemwise.datasets.synthesis.oscillators import count_below, damped_partials, harmonics
 from stemwise.datasets.synthesis.parts import play_part
 from stemwise.datasets.synthesis.rhythm import Note
 from stemwise.datasets.synthesis.signals import (
+    Floats,
     Mono,
     Rng,
     add_at,
@@ -42,7 +43,7 @@ def _key(note: Note, dark: bool, rng: Rng) -> Mono:
     n = samples_of(length + 0.15)
     top = 2_500 if dark else 3_500 + 5_500 * note.velocity
     k = np.arange(1.0, count_below(f0, top, 30) + 1)
-    out = _strings(note, f0, k, 1.7 if dark else 1.15, n, rng)
+    out = damped_partials(*_strings(note, k, 1.7 if dark else 1.15, rng), n)
     soften(out, 0.002)
     add_at(out, 0.2 * note.velocity * burst(rng, 120, 900, 0.012), 0)
     if not dark:
@@ -50,8 +51,8 @@ def _key(note: Note, dark: bool, rng: Rng) -> Mono:
     return damp(out, length, 0.12)
 
 
-def _strings(note: Note, f0: float, k: Floats, tilt: float, n: int, rng: Rng) -> Mono:
-    """Two strings a fraction of a hertz apart.
+def _strings(note: Note, k: Floats, tilt: float, rng: Rng) -> tuple[Floats, Floats, Floats]:
+    """Return frequencies, decays and gains of two strings a fraction of a hertz apart.
 
     While they move together the soundboard drains them fast (prompt sound); once they have drifted
     apart they feed it less and ring on (aftersound). Two sets of partials give both decays, and
@@ -59,15 +60,15 @@ def _strings(note: Note, f0: float, k: Floats, tilt: float, n: int, rng: Rng) ->
     """
     # Stiffness grows by some 8 % a semitone above the middle of the keyboard.
     stiffness = 3.5e-4 * 2 ** ((note.pitch - 60) / 9)
+    f0 = hertz(note.pitch)
     partials = harmonics(f0, len(k), stiffness)
     # A hammer at 1/8 of the string leaves out every eighth partial; a soft stroke has fewer highs.
     gains = (np.abs(np.sin(np.pi * k / 8.1)) + 0.05) / k**tilt * note.velocity ** (1 + 0.1 * k)
     gains *= rng.uniform(0.7, 1.3, len(k))
     prompt = 0.55 * (262 / f0) ** 0.5 / (1 + 0.1 * k)
     apart = 2 ** (rng.uniform(0.4, 1.2) / 1200)
-    return note.velocity * damped_partials(
+    return (
         np.concatenate([partials, partials * apart]),
         np.concatenate([prompt, 4.5 * prompt]),
-        np.concatenate([gains, 0.3 * gains]),
-        n,
+        np.concatenate([gains, 0.3 * gains]) * note.velocity,
     )

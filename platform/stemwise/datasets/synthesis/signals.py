@@ -15,6 +15,7 @@ from scipy import signal
 from stemwise.types import SAMPLE_RATE, Audio
 
 Mono = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
 
 
@@ -23,7 +24,7 @@ def samples_of(seconds: float) -> int:
     return max(1, round(seconds * SAMPLE_RATE))
 
 
-def seconds(samples: int) -> npt.NDArray[np.float64]:
+def seconds(samples: int) -> Floats:
     """Return the time axis of `samples` samples in seconds."""
     return np.arange(samples) / SAMPLE_RATE
 
@@ -35,7 +36,9 @@ def curve(times_s: Sequence[float], values: Sequence[float], samples: int) -> Mo
 
 def decay(samples: int, time_constant_s: float) -> Mono:
     """Return exp(−t / time_constant_s), `(samples,)`."""
-    return np.exp(np.arange(samples, dtype=np.float32) * (-1 / (SAMPLE_RATE * time_constant_s)))
+    rate = np.float32(-1 / (SAMPLE_RATE * time_constant_s))
+    out: Mono = np.exp(np.arange(samples, dtype=np.float32) * rate)
+    return out
 
 
 def swell(length_s: float, attack_s: float, release_s: float, sustain: float = 1.0) -> Mono:
@@ -87,7 +90,7 @@ def smooth_random(points: int, turns: float, rng: Rng) -> Mono:
 
 
 @lru_cache(maxsize=256)
-def _sections(low_hz: float | None, high_hz: float | None, order: int) -> npt.NDArray[np.float64]:
+def _sections(low_hz: float | None, high_hz: float | None, order: int) -> Floats:
     if low_hz is None:
         design = signal.butter(order, high_hz, "lowpass", fs=SAMPLE_RATE, output="sos")
     elif high_hz is None:
@@ -107,7 +110,7 @@ def band(sound: Audio, low_hz: float | None, high_hz: float | None, order: int =
 
 
 def burst(rng: Rng, low_hz: float | None, high_hz: float | None, time_constant_s: float) -> Mono:
-    """Return band noise that dies at once: the touch of a pick, a stick or a hammer, `(samples,)`."""
+    """Return band noise that dies at once: the touch of a pick, stick or hammer, `(samples,)`."""
     n = samples_of(8 * time_constant_s)
     return band(white(n, rng), low_hz, high_hz) * decay(n, time_constant_s)
 
@@ -119,7 +122,7 @@ def soften(sound: Mono, attack_s: float) -> Mono:
     return sound
 
 
-def read_at(table: Mono, position: npt.NDArray[np.float64]) -> Mono:
+def read_at(table: Mono, position: Floats) -> Mono:
     """Read `table` at fractional positions by straight lines; positions beyond it are clipped."""
     clipped = np.clip(position, 0, len(table) - 1.001)
     index = clipped.astype(np.int32)
@@ -137,10 +140,12 @@ def bend(sound: Mono, delay_s: npt.NDArray[np.floating]) -> Mono:
 
 def vibrato(sound: Mono, rate_hz: float, cents: float, onset_s: float, phase: float) -> Mono:
     """Shake the pitch of a finished note by ±`cents`, growing in over `onset_s` seconds."""
-    time = seconds(len(sound))
+    time = seconds(len(sound)).astype(np.float32)
     # A delay d(t) shifts the pitch by −d'(t), hence the division by the angular rate.
     depth = (2 ** (cents / 1200) - 1) / (2 * np.pi * rate_hz) * np.minimum(1, time / onset_s)
-    return bend(sound, depth * (1 + np.sin(2 * np.pi * rate_hz * time + phase)))
+    return bend(
+        sound, depth * (1 + np.sin(np.float32(2 * np.pi * rate_hz) * time + np.float32(phase)))
+    )
 
 
 def hertz(pitch: float) -> float:

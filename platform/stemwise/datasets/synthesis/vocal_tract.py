@@ -6,10 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from stemwise.datasets.synthesis.signals import Mono, Rng, band, curve, samples_of, white
+from stemwise.datasets.synthesis.signals import Floats, Mono, Rng, band, curve, samples_of, white
 from stemwise.types import SAMPLE_RATE
-
-Floats = npt.NDArray[np.float64]
 
 # Centre frequencies (Hz) of an adult male's first three formants; F4 and F5 hardly move.
 _VOWELS = {
@@ -123,10 +121,12 @@ def _overlap(frames: npt.NDArray[np.float32]) -> Mono:
 def _transfer(tracks: Floats, size: float) -> npt.NDArray[np.complex64]:
     """Cascade the resonances: `(frames, 3)` Hz → `(frames, bins)`."""
     f = fft.rfftfreq(_FFT, 1 / SAMPLE_RATE).astype(np.float32)
-    out = np.broadcast_to(_fixed(f, size), (len(tracks), len(f))).copy()
+    resonances = np.ones((len(tracks), len(f)), dtype=np.complex64)
     for index, bandwidth in enumerate(_BANDWIDTHS):
         centre = (tracks[:, index : index + 1] * size).astype(np.float32)
-        out *= centre**2 / (centre**2 - f**2 + 1j * f * np.float32(bandwidth * size))
+        # (centre² − f² + i·f·bandwidth) / centre², whose product is inverted once, at the end.
+        resonances *= 1 - (f / centre) ** 2 + 1j * (f / centre**2 * np.float32(bandwidth * size))
+    out: npt.NDArray[np.complex64] = _fixed(f, size) / resonances
     return out
 
 

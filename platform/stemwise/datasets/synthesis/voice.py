@@ -11,6 +11,7 @@ from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.melody import Phrase, backing_voices, lead_phrases
 from stemwise.datasets.synthesis.oscillators import TABLE, cycles_of, oscillate, wavetable
 from stemwise.datasets.synthesis.signals import (
+    Floats,
     Mono,
     Rng,
     add_at,
@@ -94,7 +95,7 @@ def sing(phrase: Phrase, singer: Singer, rng: Rng) -> Mono:
 
 
 def _folds(f0: Mono, strength: Mono, singer: Singer, rng: Rng) -> Mono:
-    """Return the glottal source: pulses whose edges sharpen with effort, and breath between them."""
+    """Return the glottal source: pulses whose edges sharpen with effort, and breath."""
     count = int(np.clip(17_000 / f0.max(), 8, 140))
     cycles = cycles_of(f0)
     hard = oscillate(_pulse(count, 0.004), cycles)
@@ -102,11 +103,12 @@ def _folds(f0: Mono, strength: Mono, singer: Singer, rng: Rng) -> Mono:
     edge = np.clip(singer.habits.effort * strength, 0, 1)
     voiced = soft + edge * (hard - soft)
     open_phase = (0.6 + 0.4 * np.cos(2 * np.pi * cycles)).astype(np.float32)
-    return strength * (voiced + singer.breath * open_phase * white(len(f0), rng))
+    out: Mono = strength * (voiced + singer.breath * open_phase * white(len(f0), rng))
+    return out
 
 
 def _pulse(count: int, blur: float) -> Mono:
-    """One period of the flow's derivative: slow opening, fast closure softened by `blur` periods."""
+    """One period of the flow's derivative, its closing edge softened by `blur` periods."""
     t = np.arange(TABLE) / TABLE
     peak, closure = 0.42, 0.6
     rising = 0.5 * np.pi / peak * np.sin(np.pi * t / peak)
@@ -118,7 +120,7 @@ def _pulse(count: int, blur: float) -> Mono:
     return wavetable(np.abs(spectrum), np.angle(spectrum))
 
 
-def _pitch(phrase: Phrase, singer: Singer, origin: float, times: Mono, rng: Rng) -> Mono:
+def _pitch(phrase: Phrase, singer: Singer, origin: float, times: Floats, rng: Rng) -> Floats:
     """Return the pitch curve in semitones: slides, vibrato that grows on held notes, jitter."""
     starts = np.array([s.note.start_s - origin for s in phrase])
     index = np.clip(np.searchsorted(starts, times + 0.02, "right") - 1, 0, len(phrase) - 1)
@@ -137,7 +139,7 @@ def _pitch(phrase: Phrase, singer: Singer, origin: float, times: Mono, rng: Rng)
     return np.asarray(pitch + depth * swing + jitter + drift)
 
 
-def _slide(target: Mono, time_s: float) -> Mono:
+def _slide(target: Floats, time_s: float) -> Floats:
     """Smooth a staircase twice, so that slides start and end softly."""
     width = max(1, round(2 * time_s * SAMPLE_RATE / _CONTROL))
     kernel = np.hanning(width + 2)[1:-1]
@@ -145,7 +147,7 @@ def _slide(target: Mono, time_s: float) -> Mono:
     return np.asarray(np.convolve(padded, kernel / kernel.sum(), "valid"))
 
 
-def _loudness(phrase: Phrase, origin: float, times: Mono) -> Mono:
+def _loudness(phrase: Phrase, origin: float, times: Floats) -> Floats:
     """Return the loudness curve: dips for consonants, legato within and silence between notes."""
     knots, values = [0.0], [0.0]
     for syllable, following in zip(phrase, [*phrase[1:], None], strict=True):
@@ -164,7 +166,7 @@ def _loudness(phrase: Phrase, origin: float, times: Mono) -> Mono:
     return np.interp(times, order, values)
 
 
-def _formant_path(phrase: Phrase, singer: Singer, origin: float) -> tuple[list[float], Mono]:
+def _formant_path(phrase: Phrase, singer: Singer, origin: float) -> tuple[list[float], Floats]:
     """Return times and formants `(points, 3)` of locus, vowel and its end for every syllable."""
     times, points = [0.0], [vocal_tract.NEUTRAL]
     for syllable in phrase:

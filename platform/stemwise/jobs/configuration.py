@@ -1,0 +1,97 @@
+"""From a Hydra configuration to the objects of a run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from stemwise.datasets.base import Dataset
+from stemwise.errors import ConfigError
+from stemwise.models.registry import ModelSpec, named_sets, resolve_all
+from stemwise.types import MIXTURE
+
+FILES = "files"
+FILE_PREFIX = "file:"
+_DATASETS = "stemwise.datasets."
+T = TypeVar("T")
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return the resolved configuration as plain values.
+
+    Raises:
+        ConfigError: a mandatory value (`???`) is missing.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(
+            f"{missing[0]} is not set: give it on the command line, for example {missing[0]}=VALUE."
+        )
+    content = OmegaConf.to_container(config, resolve=True)
+    if not isinstance(content, dict):
+        raise ConfigError("The configuration must be a mapping.")
+    return {str(key): value for key, value in content.items()}
+
+
+def settings(kind: type[T], values: Mapping[str, Any], group: str) -> T:
+    """Build a settings dataclass from a configuration group.
+
+    Raises:
+        ConfigError: an unknown key, or a value of the wrong type.
+    """
+    known = [item.name for item in fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"{group}.{unknown[0]} is unknown: {group} has {', '.join(known)}.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"{group} has a value of the wrong type ({error}).") from error
+
+
+def dataset(values: Mapping[str, Any]) -> Dataset:
+    """Build the dataset of a configuration; only our own classes can be named.
+
+    Raises:
+        ConfigError: another target, or an argument that the dataset does not have.
+    """
+    arguments = dict(values)
+    target = str(arguments.pop("_target_", ""))
+    if not target.startswith(_DATASETS):
+        raise ConfigError(f"dataset._target_={target!r} must be a class under {_DATASETS}")
+    module, _, name = target.rpartition(".")
+    if arguments.get("root") is not None:
+        arguments["root"] = Path(str(arguments["root"])).expanduser()
+    try:
+        made: Dataset = getattr(importlib.import_module(module), name)(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"dataset={name} cannot be built: {error}.") from error
+    return made
+
+
+def models(value: Any) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
+    """Return the models of `models=` and the finished estimates to measure (None: all found).
+
+    The value is a name, a named set, `files`, or a list of names, `file:NAME` and mappings. The
+    mixture is measured in any case, so naming it adds nothing.
+
+    Raises:
+        ConfigError: unknown names, or nothing to evaluate.
+    """
+    sets = named_sets()
+    entries = list(value) if isinstance(value, list | tuple) else [value]
+    flat: list[Any] = []
+    for entry in entries:
+        flat.extend(sets[entry] if isinstance(entry, str) and entry in sets else [entry])
+    named = [entry for entry in flat if isinstance(entry, str)]
+    files = tuple(entry.removeprefix(FILE_PREFIX) for entry in named if entry.startswith(FILE_PREFIX))
+    rest = [entry for entry in flat if entry != FILES and not str(entry).startswith(FILE_PREFIX)]
+    if not flat:
+        raise ConfigError("models=[] is empty: name a model, a set such as demo, or files.")
+    specs = [spec for spec in resolve_all(rest) if spec.name != MIXTURE]
+    return specs, None if FILES in named else files

@@ -1,0 +1,80 @@
+"""Starting a job under Hydra, with exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from stemwise.config import conf_dir
+from stemwise.errors import StemwiseError
+from stemwise.jobs.configuration import plain
+
+Job = Callable[[dict[str, Any], Console], int]
+INTERRUPTED = 130
+
+
+def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
+    """Compose the configuration `name` with overrides, run `job`, return the exit code.
+
+    A `-m` multirun runs the job for every combination, each in its own folder below `output` with
+    one estimate store for all, and returns the worst exit code.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    codes: list[int] = []
+
+    def task(config: DictConfig) -> None:
+        codes.append(_run(job, config))
+
+    if not set(given) & {"-m", "--multirun", "-h", "--help", "--hydra-help", "-i", "--info"}:
+        problem = _check(name, given)
+        if problem is not None:
+            Console(stderr=True).print(f"Error: {problem}", highlight=False, markup=False, soft_wrap=True)
+            return 2
+    sys.argv = [f"stemwise {name}", *given]
+    hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(task)()
+    return max(codes, default=0)
+
+
+def _check(name: str, given: list[str]) -> str | None:
+    """Compose once for the error message; Hydra itself would print a trace and exit with 1."""
+    overrides = [item for item in given if not item.startswith("-")]
+    try:
+        with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            hydra.compose(name, overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _run(job: Job, config: DictConfig) -> int:
+    """Run one job; an error meant for the user is printed, anything else is a bug and propagates."""
+    console, errors = Console(), Console(stderr=True)
+    try:
+        values = plain(config)
+        _separate_sweep(values)
+        return job(values, console)
+    except StemwiseError as error:
+        errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        errors.print("Interrupted. The same command goes on where it stopped.", style="yellow")
+        return INTERRUPTED
+
+
+def _separate_sweep(values: dict[str, Any]) -> None:
+    """Give each job of a multirun its own folder, and all of them one estimate store."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.MULTIRUN:
+        base = Path(values["output"])
+        values["store"] = values["store"] or str(base / "store")
+        values["output"] = str(base / f"job-{hydra_config.job.num}")
