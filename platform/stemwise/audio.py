@@ -113,10 +113,12 @@ def _check_complete(path: Path, promised: int, frames: int) -> None:
 
 
 def _is_cut(path: Path) -> bool:
-    """Tell whether a RIFF, RF64, AIFF or Ogg file ends before its own structure says so."""
+    """Tell whether a RIFF, RF64, AIFF, Ogg or MP4 file ends before its own structure says so."""
     size = path.stat().st_size
     with path.open("rb") as file:
         magic = file.read(4)
+        if file.read(4) == b"ftyp":
+            return _mp4_is_cut(file, size)
         if magic == b"OggS":
             file.seek(max(0, size - (1 << 17)))  # a page has at most 65,307 bytes
             tail = file.read()
@@ -125,6 +127,21 @@ def _is_cut(path: Path) -> bool:
         if magic in (b"RIFF", b"RF64", b"BW64", b"FORM"):
             return _audio_chunk_is_cut(file, size, "big" if magic == b"FORM" else "little")
     return False
+
+
+def _mp4_is_cut(file: BinaryIO, size: int) -> bool:
+    """Tell whether a box of the outermost level reaches beyond the file's `size`."""
+    start = 0
+    while start < size:
+        file.seek(start)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:  # the true length follows, since it needs 64 bits
+            length = int.from_bytes(head[8:], "big")
+        if length < 8:  # 0: up to the end of the file
+            return False
+        start += length
+    return start > size
 
 
 def _audio_chunk_is_cut(file: BinaryIO, size: int, order: Literal["big", "little"]) -> bool:
@@ -166,7 +183,9 @@ def _read_av(path: Path, stream: int) -> Decoded:
         raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
     if not blocks:
         raise AudioError(f"{path} holds no audio samples.")
-    return Decoded(np.concatenate(blocks, axis=1), rate)
+    samples = np.concatenate(blocks, axis=1)
+    _check_complete(path, 0, samples.shape[1])
+    return Decoded(samples, rate)
 
 
 def _planes(frame: AudioFrame) -> Audio:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Part:
     failures: int
 
 
-def encode(tables: Mapping[str, list[Row]], fingerprint: str, failures: int) -> bytes:
+def encode(tables: Mapping[str, Sequence[Row]], fingerprint: str, failures: int) -> bytes:
     """Return the rows of a track as the bytes of an Arrow stream that `write` stores."""
     names, payloads = list(tables), []
     for name in names:
@@ -69,7 +69,9 @@ def read(folder: Path, name: str) -> Part | None:
         table = pq.read_table(file)
     except pa.ArrowInvalid:
         return None  # not written by `write`, which never leaves half a file; made again
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    metadata = {
+        key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
+    }
     tables = {}
     for row in table.to_pylist():
         with pa.ipc.open_stream(row["rows"]) as stream:
@@ -79,7 +81,7 @@ def read(folder: Path, name: str) -> Part | None:
 
 def fingerprint(track: Track, run: Mapping[str, Any]) -> str:
     """Return a digest of the track's facts, its files (path, size, time) and the run's settings."""
-    files = sorted({source for source in _sources(track)}, key=str)
+    files = sorted(set(_sources(track)), key=str)
     content = {"track": repr(track), "files": [_stat(source) for source in files], "run": dict(run)}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 

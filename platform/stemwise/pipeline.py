@@ -8,8 +8,12 @@ GPUs N actors work on N tracks. Results go through an idempotent sink, one file 
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +54,9 @@ class ClusterSettings:
         for name in ("actors", "batch_size"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
-                raise ConfigError(f"cluster.{name}={value} must be a whole number from 1 up, or null.")
+                raise ConfigError(
+                    f"cluster.{name}={value} must be a whole number from 1 up, or null."
+                )
         if self.cpus_per_actor <= 0 or self.memory_per_actor_gb <= 0:
             raise ConfigError("cluster.cpus_per_actor and memory_per_actor_gb must be positive.")
 
@@ -116,7 +122,7 @@ class _Worker:
             EstimateStore(work.store),
             work.metric,
             work.files,
-            notify=lambda *event: progress.add.remote(*event),
+            notify=progress.add.remote,
         )
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +198,7 @@ def _sink(folder: Path) -> Any:
     from ray.data import Datasink
     from ray.data.block import BlockAccessor
 
-    class PartsSink(Datasink[None]):
+    class PartsSink(Datasink):  # type: ignore[misc]
         def write(self, blocks: Iterable[Any], ctx: Any) -> None:  # noqa: ARG002 - Ray's interface
             for block in blocks:
                 table = BlockAccessor.for_block(block).to_arrow()
@@ -234,17 +240,40 @@ def pool(
 def _connect(cluster: ClusterSettings) -> bool:
     """Start or join Ray; return whether this process must shut it down."""
     import ray
+    import ray.data  # configures its loggers, which are set below
 
+    # Ray's own progress lines would break ours; what fails is raised or recorded in the tables
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("ray.data")]:
+        logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():
         return False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    ray.init(
-        address=cluster.address,
-        include_dashboard=None if cluster.address else False,
-        logging_level=logging.WARNING,
-        log_to_driver=False,
-    )
+    with _stderr_unless_error():
+        ray.init(
+            address=cluster.address,
+            include_dashboard=None if cluster.address else False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
     return True
+
+
+@contextmanager
+def _stderr_unless_error() -> Iterator[None]:
+    """Hold back what Ray's C++ core writes to stderr while it starts; show it if that fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        real = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
 
 
 def _check_gpus(cluster: ClusterSettings) -> None:

@@ -23,10 +23,10 @@ import numpy as np
 import soundfile
 
 from stemwise.errors import AudioError, OutputError
-from stemwise.types import SAMPLE_RATE, Audio
+from stemwise.separation.spool import Spool
+from stemwise.types import Audio
 
 _FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
-_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def audio_digest(*signals: Audio) -> str:
     digest = hashlib.sha256()
     for signal in signals:
         digest.update(repr(signal.shape).encode())
-        digest.update(np.ascontiguousarray(signal, dtype="<f4"))
+        digest.update(np.ascontiguousarray(signal, dtype="<f4").data)
     return digest.hexdigest()
 
 
@@ -120,7 +120,8 @@ class EstimateStore:
             OutputError: the store cannot be written.
         """
         names = tuple(stems)
-        with self._scratch() as scratch, Spool(scratch, names) as spool:
+        with self._scratch() as scratch:
+            spool = Spool(scratch, names)
             timed = _Timed(stretches)
             for stretch in timed:
                 spool.add(stretch)
@@ -161,49 +162,6 @@ class EstimateStore:
                 f"The estimate store {self.root} cannot be written ({error.strerror or error}): "
                 "choose another store= or output= folder, or make room."
             ) from error
-
-
-class Spool:
-    """Collects estimates on disk while they are made, so that their length costs no memory."""
-
-    def __init__(self, folder: Path, stems: Iterable[str]) -> None:
-        self.stems = tuple(stems)
-        self.peaks = dict.fromkeys(self.stems, 0.0)
-        self.samples = 0
-        self._paths = {stem: folder / f"{stem}.f32" for stem in self.stems}
-        self._files = {stem: path.open("wb") for stem, path in self._paths.items()}
-        self._channels = 2
-
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file in self._files.values():
-            file.close()
-
-    def add(self, stretch: Audio) -> None:
-        """Append `(stems, channels, n)`."""
-        self._channels = stretch.shape[1]
-        self.samples += stretch.shape[2]
-        for stem, signal in zip(self.stems, stretch, strict=True):
-            self.peaks[stem] = max(self.peaks[stem], float(np.abs(signal).max(initial=0)))
-            self._files[stem].write(np.ascontiguousarray(signal.T, dtype=np.float32).tobytes())
-
-    def read(self, stem: str) -> Audio:
-        """Return what was collected of `stem` as a memory map `(channels, samples)`."""
-        self._files[stem].flush()
-        shape = (self.samples, self._channels)
-        mapped: Audio = np.memmap(self._paths[stem], np.float32, "r", shape=shape)
-        return mapped.T
-
-    def encode(self, stem: str, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
-        """Write `stem`·gain as an audio file whose format its suffix names."""
-        signal = self.read(stem)
-        with soundfile.SoundFile(
-            path, "w", SAMPLE_RATE, self._channels, subtype=subtype
-        ) as file:
-            for start in range(0, self.samples, _BLOCK):
-                file.write((signal[:, start : start + _BLOCK] * np.float32(gain)).T)
 
 
 class _Timed:

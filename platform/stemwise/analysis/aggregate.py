@@ -33,9 +33,9 @@ def matched_means(scores: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("paper_snr", "paper_sdr", "score").mean())
     )
     every = good.select(*_STEM, "model").unique()
-    return (
-        every.join(counts, on=_STEM).join(means, on=[*_STEM, "model"], how="left")
-    ).sort(*_STEM, "model")
+    return (every.join(counts, on=_STEM).join(means, on=[*_STEM, "model"], how="left")).sort(
+        *_STEM, "model"
+    )
 
 
 def win_counts(selections: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,8 @@ from stemwise.types import Track
 _FOLDED = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "ł": "l", "þ": "th"})
 _UNSAFE = re.compile(r"[^a-z0-9_.]+")
 _SLUG_LENGTH = 100
+# Song titles may begin with an ellipsis; hidden files begin with one dot.
+_HIDDEN = re.compile(r"\.(?!\.)")
 
 
 class Dataset(Protocol):
@@ -101,7 +103,7 @@ def entries(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
     """
     try:
         return sorted(
-            (path for path in folder.iterdir() if path.name[0] != "." and wanted(path)),
+            (path for path in folder.iterdir() if not _HIDDEN.match(path.name) and wanted(path)),
             key=lambda path: unicodedata.normalize("NFC", path.name),
         )
     except OSError as error:

@@ -118,6 +118,7 @@ class TrackAudio:
                 continue
             lengths[stem] = piece.shape[1]
             total = piece if total is None else add_padded(total, piece)
+            del piece  # else it would stay in memory while the next stem is decoded
         if total is None:
             why = " ".join(self.problems) or "Leave it out."
             raise AudioError(f"{self._name()} has neither a mixture nor a usable reference: {why}")

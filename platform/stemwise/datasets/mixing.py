@@ -63,12 +63,8 @@ class Mixer:
         sums: dict[tuple[int, int], Audio] = {}  # by rate and channels
         lengths: dict[Source, Fraction] = {}
         for source in sources:
-            decoded = self._read_usable(source, leave_out)
-            if decoded is not None:
-                channels, frames = decoded.samples.shape
-                lengths[source] = Fraction(frames, decoded.sample_rate)
-                key = (decoded.sample_rate, channels)
-                sums[key] = _add_trimmed(sums.get(key), decoded.samples)
+            if seconds := self._add_source(sums, source, leave_out):
+                lengths[source] = seconds
         if not sums:
             return None
         shortest = min(*lengths.values(), self._shortest.get(take, next(iter(lengths.values()))))
@@ -79,6 +75,18 @@ class Mixer:
             trimmed = audio.Decoded(samples[:, : int(shortest * rate)], rate)
             total = _add_trimmed(total, audio.to_layout(trimmed))
         return total
+
+    def _add_source(
+        self, sums: dict[tuple[int, int], Audio], source: Source, leave_out: bool
+    ) -> Fraction | None:
+        """Add one source to the sum of its rate and channels; return its length in seconds."""
+        decoded = self._read_usable(source, leave_out)
+        if decoded is None:
+            return None
+        channels, frames = decoded.samples.shape
+        key = (decoded.sample_rate, channels)
+        sums[key] = _add_trimmed(sums.get(key), decoded.samples)
+        return Fraction(frames, decoded.sample_rate)
 
     def _note_trimmed(self, lengths: dict[Source, Fraction], shortest: Fraction) -> None:
         for source, seconds in lengths.items():

@@ -34,7 +34,9 @@ class Origin:
             model=model,
             key=entry.key,
             wall_s=entry.wall_s,
-            realtime_factor=entry.samples / SAMPLE_RATE / entry.wall_s if entry.wall_s > 0 else None,
+            realtime_factor=entry.samples / SAMPLE_RATE / entry.wall_s
+            if entry.wall_s > 0
+            else None,
             device=entry.device,
             uris={stem: str(entry.path(stem)) for stem in entry.stems},
             gains=entry.gains,

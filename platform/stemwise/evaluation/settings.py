@@ -27,7 +27,9 @@ class MetricSettings:
     def __post_init__(self) -> None:
         for name in (self.paper_snr, self.paper_sdr):
             if name not in METRICS:
-                raise ConfigError(f"metric: {name!r} is not a score; use one of {', '.join(METRICS)}.")
+                raise ConfigError(
+                    f"metric: {name!r} is not a score; use one of {', '.join(METRICS)}."
+                )
             if name.startswith("museval") and not self.museval:
                 raise ConfigError(f"metric: the protocol uses {name}, so set metric.museval=true.")
         if self.block_s <= 0 or self.max_lag_s < 0:

@@ -89,7 +89,9 @@ def models(value: Any) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
     for entry in entries:
         flat.extend(sets[entry] if isinstance(entry, str) and entry in sets else [entry])
     named = [entry for entry in flat if isinstance(entry, str)]
-    files = tuple(entry.removeprefix(FILE_PREFIX) for entry in named if entry.startswith(FILE_PREFIX))
+    files = tuple(
+        entry.removeprefix(FILE_PREFIX) for entry in named if entry.startswith(FILE_PREFIX)
+    )
     rest = [entry for entry in flat if entry != FILES and not str(entry).startswith(FILE_PREFIX)]
     if not flat:
         raise ConfigError("models=[] is empty: name a model, a set such as demo, or files.")

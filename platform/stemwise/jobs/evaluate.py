@@ -55,9 +55,9 @@ def evaluate(config: dict[str, Any], console: Console) -> int:
         pair = (metric.paper_snr, metric.paper_sdr)
         names = [track.track_id for track in tracks]
         collected = results.collect(work.parts, names)
-        candidates = _candidates(specs, collected["scores"].column("model").to_pylist())
+        chosen = candidates(specs, collected["scores"].column("model").to_pylist())
         results.write(
-            output / "tables", results.score_and_select(collected, pair, selection, candidates)
+            output / "tables", results.score_and_select(collected, pair, selection, chosen)
         )
         return report(output, [spec.name for spec in specs], console)
 
@@ -87,7 +87,9 @@ def _tracks(config: dict[str, Any]) -> list[Track]:
     ids = {track.track_id: track for track in found}
     unknown = [name for name in wanted if name not in ids]
     if unknown:
-        raise DatasetError(f"The dataset has no track {unknown[0]!r}: it has {', '.join(ids)[:500]}.")
+        raise DatasetError(
+            f"The dataset has no track {unknown[0]!r}: it has {', '.join(ids)[:500]}."
+        )
     return [ids[name] for name in wanted]
 
 
@@ -114,7 +116,9 @@ def _fingerprints(
     metric: MetricSettings,
 ) -> dict[str, str]:
     # the names of score columns are applied afterwards and change nothing that was measured
-    measured = {k: v for k, v in asdict(metric).items() if k not in ("protocol", "paper_snr", "paper_sdr")}
+    measured = {
+        k: v for k, v in asdict(metric).items() if k not in ("protocol", "paper_snr", "paper_sdr")
+    }
     run = {
         "models": [(model.spec.name, model.identity) for model in models],
         "files": files,
@@ -147,7 +151,7 @@ def _finished(work: Work, track: Track) -> bool:
     )
 
 
-def _candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
+def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
     """Return the models that may be chosen: no reference lines, and finished estimates too."""
     finished = sorted({name for name in present if name.startswith(configuration.FILE_PREFIX)})
     return [spec.name for spec in specs if spec.selectable] + finished

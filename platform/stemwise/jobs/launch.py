@@ -18,6 +18,7 @@ from rich.console import Console
 from stemwise.config import conf_dir
 from stemwise.errors import StemwiseError
 from stemwise.jobs.configuration import plain
+from stemwise.report.terminal import make_console
 
 Job = Callable[[dict[str, Any], Console], int]
 INTERRUPTED = 130
@@ -38,7 +39,9 @@ def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
     if not set(given) & {"-m", "--multirun", "-h", "--help", "--hydra-help", "-i", "--info"}:
         problem = _check(name, given)
         if problem is not None:
-            Console(stderr=True).print(f"Error: {problem}", highlight=False, markup=False, soft_wrap=True)
+            Console(stderr=True).print(
+                f"Error: {problem}", highlight=False, markup=False, soft_wrap=True
+            )
             return 2
     sys.argv = [f"stemwise {name}", *given]
     hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(task)()
@@ -58,7 +61,7 @@ def _check(name: str, given: list[str]) -> str | None:
 
 def _run(job: Job, config: DictConfig) -> int:
     """Run one job; an error meant for the user is printed, anything else is a bug and propagates."""
-    console, errors = Console(), Console(stderr=True)
+    console, errors = make_console(), Console(stderr=True)
     try:
         values = plain(config)
         _separate_sweep(values)

@@ -35,7 +35,9 @@ def match_stems(
         references: stems with a reference on this track, sub-stems included.
     """
     matches = [
-        Match(stem, (stem,), stem in references or (stem == INSTRUMENTAL and "vocals" in references))
+        Match(
+            stem, (stem,), stem in references or (stem == INSTRUMENTAL and "vocals" in references)
+        )
         for stem in model
         if stem != "other"
     ]

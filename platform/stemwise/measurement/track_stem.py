@@ -140,7 +140,7 @@ class _Blocks:
         self.correlator = Correlator(len(estimates), reference.shape[0], block, max_lag)
 
     def length(self, index: int) -> int:
-        return min(self.block, self.samples - index * self.block)
+        return int(min(self.block, self.samples - index * self.block))
 
     def read(self, index: int) -> tuple[Float, Float]:
         part = slice(index * self.block, index * self.block + self.length(index))

@@ -114,7 +114,8 @@ def ensure(checkpoint: Checkpoint, *, name: str, progress: Progress | None = Non
             f"{path} is not the file that model {name!r} needs ({wrong}): "
             + _way_out(checkpoint, path, name)
         )
-    if checkpoint.sha256 is None:
+    # a user may train the own file on; its digest is part of every estimate's key anyway
+    if checkpoint.sha256 is None and checkpoint.path is None:
         _enforce_first_use(path, found, name)
     return VerifiedFile(path, found)
 

@@ -48,7 +48,12 @@ class _MaskModel(WeightlessModel):
         out = []
         for chunk in padded:
             spectra = torch.stft(
-                chunk, self._n_fft, self._hop, window=window, return_complex=True, pad_mode="constant"
+                chunk,
+                self._n_fft,
+                self._hop,
+                window=window,
+                return_complex=True,
+                pad_mode="constant",
             )
             magnitude = spectra.abs().mean(dim=0).cpu().numpy()
             mask = torch.from_numpy(self._mask(magnitude)).to(device)
@@ -112,7 +117,9 @@ class RepetSimModel(_MaskModel):
         self._margin = margin
         self._gap = max(1, int(gap_s * self.sample_rate / hop))
         self._lowest_bin = int(np.ceil(high_pass_hz * n_fft / self.sample_rate))
-        self._mask(np.ones((64, 2 * self._gap + 3), np.float32))  # librosa loads its parts at first use
+        self._mask(
+            np.ones((64, 2 * self._gap + 3), np.float32)
+        )  # librosa loads its parts at first use
 
     def _mask(self, magnitude: Magnitude) -> Magnitude:
         if magnitude.shape[1] < 2 * self._gap + 3 or not magnitude.any():

@@ -28,7 +28,7 @@ class IdealRatioMaskModel(WeightlessModel):
     def forward(self, chunks: Tensor) -> Tensor:
         """Map `(batch, (1 + stems)·channels, samples)`, mixture first, to the masked stems."""
         channels = 2
-        spectra = self._stft.forward(chunks.unflatten(1, (-1, channels)))
+        spectra = self._stft.forward(chunks.reshape(len(chunks), -1, channels, chunks.shape[-1]))
         mixture, references = spectra[:, :1], spectra[:, 1:].abs() ** self.power
         total = references.sum(dim=1, keepdim=True)
         mask = references / total.clamp_min(torch.finfo(total.dtype).tiny)

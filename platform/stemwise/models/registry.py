@@ -66,8 +66,8 @@ def names() -> tuple[str, ...]:
 
 
 def named_sets() -> dict[str, tuple[str, ...]]:
-    """Return the named sets of models of conf/models (`models=demo`)."""
-    files = sorted((conf_dir() / "models").glob("*.yaml"))
+    """Return the named sets of models of conf/sets (`models=demo`)."""
+    files = sorted((conf_dir() / "sets").glob("*.yaml"))
     return {path.stem: tuple(load_yaml(path)["names"]) for path in files}
 
 
@@ -184,7 +184,7 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
 def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
     values = {key: value for key, value in content.items() if key != "self_describing"}
     values["target"] = str(values.pop("_target_", ""))
-    known = {item for item in ModelSpec.__dataclass_fields__}
+    known = set(ModelSpec.__dataclass_fields__)
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(f"{origin} has unknown keys {', '.join(unknown)}.")

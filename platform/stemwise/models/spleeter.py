@@ -135,7 +135,7 @@ def load_unet(path: Path) -> UNet:
 
 
 def _our_key(key: Any) -> str:
-    """Translate the checkpoint's key: down1_conv.1.weight, down1_act.0.bias, up1.0.weight, up7.0.bias."""
+    """Translate a key such as down1_conv.1.weight, down1_act.0.bias, up1.0.weight or up7.0.bias."""
     block, _, rest = str(key).partition(".")
     index, _, leaf = rest.partition(".")
     if block == "up7":

@@ -27,9 +27,9 @@ class FrameStft:
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Map `(..., samples)` to complex `(..., n_fft/2 + 1, frames)`."""
-        return torch.fft.rfft(
-            chunks.unfold(-1, self.n_fft, self.hop) * self.window, dim=-1
-        ).transpose(-1, -2)
+        frames: Tensor = chunks.unfold(-1, self.n_fft, self.hop) * self.window
+        spectra: Tensor = torch.fft.rfft(frames, dim=-1)
+        return spectra.transpose(-1, -2)
 
     def inverse(self, spectra: Tensor) -> Tensor:
         """Map complex `(..., n_fft/2 + 1, frames)` to `(..., samples)`."""

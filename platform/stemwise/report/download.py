@@ -14,7 +14,12 @@ Report = Callable[[int, int | None], None]
 @contextmanager
 def download_display(console: Console) -> Iterator[Callable[[str], Report]]:
     """Yield a function that makes the progress callback of one model; its bar appears at first use."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
 
         def make(name: str) -> Report:

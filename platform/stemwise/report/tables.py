@@ -34,7 +34,7 @@ def stem_label(stem: str) -> str:
     """Return a stem's name for people: a long sum is told by what it leaves out."""
     parts = parts_of(stem)
     left_out = [name for name in LEVEL1 if name not in parts]
-    if len(parts) > 2 and set(parts) <= set(LEVEL1) and left_out:
+    if len(parts) > len(LEVEL1) // 2 and set(parts) <= set(LEVEL1) and left_out:
         return f"all but {', '.join(left_out)}"
     return stem
 
@@ -74,7 +74,9 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
     note = "Means in dB over the tracks on which every model of the column has a score."
     if dropped:
         note += f" Left out because a model has none there: {', '.join(dropped)}."
-    return TextTable("table1", "Mean scores per model and stem", columns, tuple(rows), note, (2,) * len(stems))
+    return TextTable(
+        "table1", "Mean scores per model and stem", columns, tuple(rows), note, (2,) * len(stems)
+    )
 
 
 def winners(selections: pl.DataFrame) -> TextTable:
@@ -134,7 +136,9 @@ def to_markdown(table: TextTable) -> str:
     """Return the table as a Markdown section."""
     lines = [f"## {table.title}", "", "| " + " | ".join(table.columns) + " |"]
     lines.append("|---" + "|--:" * (len(table.columns) - 1) + "|")
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table.rows]
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table.rows
+    ]
     return "\n".join([*lines, "", table.note, ""])
 
 

@@ -9,8 +9,14 @@ from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +24,13 @@ from stemwise.report.tables import TextTable
 
 _QUIET_S = 10.0  # between lines where the output is a file
 _LONGEST = 40  # rows of a table in the terminal; files hold all
+_WIDEST = 32  # characters of a cell
+
+
+def make_console() -> Console:
+    """Return the console of a job: where the output is a file, lines of 120 characters."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 class RunState(Protocol):
@@ -60,7 +73,9 @@ class RunDisplay:
         now, done = time.monotonic(), self.already + state.done
         if done != self._said[1] and (now - self._said[0] > _QUIET_S or done == self.total):
             self._said = (now, done)
-            self.console.print(f"tracks {done}/{self.total}, failures {state.failures}", style="dim")
+            self.console.print(
+                f"tracks {done}/{self.total}, failures {state.failures}", style="dim"
+            )
 
     @contextmanager
     def showing(self) -> Iterator[RunDisplay]:
@@ -82,7 +97,9 @@ def _details(state: RunState) -> list[Text]:
         active = [f"{track} [after {stage}]" for track, stage in sorted(state.stages.items())]
         lines.append(Text("in work: " + ", ".join(active[:4]) + (" …" if len(active) > 4 else "")))
     if state.speeds:
-        speeds = [f"{name} {audio / work:.1f}×" for name, (audio, work) in state.speeds.items() if work]
+        speeds = [
+            f"{name} {audio / work:.1f}×" for name, (audio, work) in state.speeds.items() if work
+        ]
         lines.append(Text("speed (× real time): " + ", ".join(speeds), style="dim"))
     if state.failures:
         lines.append(Text(f"failures so far: {state.failures}", style="red"))
@@ -90,42 +107,59 @@ def _details(state: RunState) -> list[Text]:
 
 
 def show_table(console: Console, table: TextTable) -> None:
-    """Print a table, in several parts side by side of their first column where it is too wide."""
-    shown = table.rows[:_LONGEST]
-    for number, columns in enumerate(_fit(table, console.width)):
+    """Print a table, in several parts below each other where it is wider than the terminal."""
+    columns, rows = _merge_groups(table)
+    shown = [tuple(_shorten(cell) for cell in row) for row in rows[:_LONGEST]]
+    widths = [
+        max(len(part) for part in (*heading.split("\n"), *(row[index] for row in shown)))
+        for index, heading in enumerate(columns)
+    ]
+    for number, part in enumerate(_fit(widths, console.width)):
         grid = Table(title=table.title if number == 0 else None, title_justify="left")
-        grid.add_column(table.columns[0], no_wrap=True)
-        for index in columns:
-            grid.add_column(table.columns[index].replace(" ", "\n", 1), justify="right")
+        grid.add_column(columns[0], no_wrap=True)
+        for index in part:
+            grid.add_column(columns[index], justify="right", no_wrap=True)
         for row in shown:
-            grid.add_row(row[0], *(row[index] for index in columns))
+            grid.add_row(row[0], *(row[index] for index in part))
         console.print(grid)
-    if len(shown) < len(table.rows):
-        console.print(f"… and {len(table.rows) - len(shown)} more rows in the report's files.")
+    if len(shown) < len(rows):
+        console.print(f"… and {len(rows) - len(shown)} more rows in the report's files.")
     console.print(Text(table.note, style="dim"))
     console.print()
 
 
-def _fit(table: TextTable, width: int) -> list[list[int]]:
-    """Return column numbers per part, keeping the columns of a group together."""
-    groups, start = [], 1
+def _merge_groups(table: TextTable) -> tuple[list[str], list[list[str]]]:
+    """Write the columns of a group (SNR and SDR of a stem) as one: "10.87 / 10.65"."""
+    columns, rows = [table.columns[0]], [[row[0]] for row in table.rows]
+    start = 1
     for size in table.groups or (1,) * (len(table.columns) - 1):
-        groups.append(list(range(start, start + size)))
+        names = table.columns[start : start + size]
+        stem = names[0].rpartition(" ")[0]
+        heading = f"{stem}\n{' / '.join(name.rpartition(' ')[2] for name in names)}"
+        columns.append(heading if size > 1 else names[0])
+        for merged, row in zip(rows, table.rows, strict=True):
+            cells = [cell for cell in row[start : start + size] if cell]
+            merged.append("–" if set(cells) == {"–"} else " / ".join(cells))
         start += size
-    room = width - _width(table, 0) - 4
+    return columns, rows
+
+
+def _shorten(cell: str) -> str:
+    return cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…"
+
+
+def _fit(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Return column numbers per part of the table; the first column stands in each."""
     parts: list[list[int]] = [[]]
-    for group in groups:
-        need = sum(_width(table, index) + 3 for index in group)
-        used = sum(_width(table, index) + 3 for index in parts[-1])
-        if parts[-1] and used + need > room:
+    free = room - widths[0] - 4
+    used = 0
+    for index, width in enumerate(widths[1:], start=1):
+        if parts[-1] and used + width + 3 > free:
             parts.append([])
-        parts[-1] += group
+            used = 0
+        parts[-1].append(index)
+        used += width + 3
     return parts
-
-
-def _width(table: TextTable, index: int) -> int:
-    head = max(len(part) for part in table.columns[index].split(" ", 1))
-    return max(head, *(len(row[index]) for row in table.rows[:_LONGEST]), 1) if table.rows else head
 
 
 def show_failures(console: Console, failures: Sequence[Mapping[str, object]]) -> None:

@@ -16,9 +16,7 @@ Float = npt.NDArray[np.float64]
 Blocks = Sequence[Mapping[str, Any]]
 
 
-def _products(
-    blocks: Blocks, models: Sequence[str]
-) -> tuple[Float, Float, Float]:
+def _products(blocks: Blocks, models: Sequence[str]) -> tuple[Float, Float, Float]:
     """Return ⟨x,x⟩, ⟨x,x̂⟩, ⟨x̂,x̂⟩ as `(models, blocks)`."""
     signals = list(blocks[0]["signals"])
     grams = unpack(np.array([row["gram"] for row in blocks]))

@@ -84,7 +84,9 @@ def select(
         ranked = sorted(group, key=lambda row: (-row["score"], candidates.index(row["model"])))
         confidence = _confidence(ranked, measurements.get(key, ()), pair, settings)
         selections.append(_selection(key, ranked, confidence, settings))
-        oracle.append(ranked[0] | {"model": ORACLE, "wall_s": None, "realtime_factor": None, "device": None})
+        oracle.append(
+            ranked[0] | {"model": ORACLE, "wall_s": None, "realtime_factor": None, "device": None}
+        )
     return selections, oracle
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -92,8 +93,9 @@ def track_scale(mixture: Audio) -> tuple[float, float]:
     count = mixture.shape[1]
     starts = range(0, count, _STATISTICS_BLOCK)
 
-    def mono(start: int) -> np.ndarray:
-        return mixture[:, start : start + _STATISTICS_BLOCK].mean(axis=0, dtype=np.float64)
+    def mono(start: int) -> npt.NDArray[np.float64]:
+        block = mixture[:, start : start + _STATISTICS_BLOCK]
+        return np.asarray(block.mean(axis=0, dtype=np.float64))
 
     mean = sum(float(mono(start).sum()) for start in starts) / count
     squares = sum(float(np.square(mono(start) - mean).sum()) for start in starts)

@@ -68,9 +68,11 @@ def _upright(note: Note, rng: Rng) -> Mono:
     """A double bass: a round note with a wooden thump, and a little growl."""
     f0 = hertz(note.pitch) * float(rng.uniform(0.996, 1.004))
     k = np.arange(1.0, count_below(f0, 2_500, 24) + 1)
-    gains = note.velocity ** (1 + 0.1 * k) / k**1.25 * rng.uniform(0.6, 1.2, len(k))
+    gains = note.velocity ** (1 + 0.1 * k) / k**1.15 * rng.uniform(0.6, 1.2, len(k))
+    gains *= np.exp(-k * f0 / 700)
     n = samples_of(note.length_s + 0.06)
-    ring = damped_partials(harmonics(f0, len(k), 6e-5), 0.75 / (1 + 0.18 * k), gains, n)
+    ring_s = 0.8 / (1 + 0.15 * k + (k * f0 / 500) ** 1.5)
+    ring = damped_partials(harmonics(f0, len(k), 6e-5), ring_s, gains, n)
     soften(ring, 0.008)
     add_at(ring, 0.35 * burst(rng, 90, 700, 0.018), 0)
     return damp(ring, note.length_s, 0.06)

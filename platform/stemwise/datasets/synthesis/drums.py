@@ -55,8 +55,7 @@ def perform(song: Song) -> dict[str, Audio]:
     for sound, (leaf, loudness, position) in _PLACES.items():
         mine = [hit for hit in hits if hit.sound == sound]
         if mine:
-            bank = [_strike(sound, kit, hardness, rng) for hardness in _VARIANTS]
-            for start_s, stroke in _strokes(mine, bank, rng):
+            for start_s, stroke in _strokes(mine, kit, rng):
                 stereo = stroke if stroke.ndim == 2 else pan(stroke, position)
                 add_at(leaves[leaf], np.float32(loudness) * stereo, start_s)
     return leaves
@@ -75,11 +74,14 @@ def _own_kit(kit: Kit, rng: Rng) -> Kit:
     )
 
 
-def _strokes(hits: Iterable[Hit], bank: list[Audio], rng: Rng) -> Iterator[tuple[float, Audio]]:
+def _strokes(hits: Iterable[Hit], kit: Kit, rng: Rng) -> Iterator[tuple[float, Audio]]:
     """Yield (start, sound) per stroke; equal strokes take turns, as no two are alike."""
+    bank: dict[int, Audio] = {}
     for hit in hits:
         close = np.abs(np.array(_VARIANTS) - hit.velocity)
         choice = int(rng.choice(np.flatnonzero(close == close.min())))
+        if choice not in bank:
+            bank[choice] = _strike(hit.sound, kit, _VARIANTS[choice], rng)
         yield hit.start_s, bank[choice] * np.float32(hit.velocity**1.3)
 
 

@@ -271,8 +271,8 @@ SINGER_SONGWRITER = Style(
         "piano": -3.0,
         "other": -6.5,
     },
-    absent={"drums": 0.35, "other": 0.2},
-    rest={"piano": 0.3, "other": 0.4, "drums": 0.3, "bass": 0.2},
+    absent={"drums": 0.35},
+    rest={"piano": 0.25, "other": 0.3, "drums": 0.2, "bass": 0.15},
 )
 
 STYLES = {

@@ -53,14 +53,16 @@ def perform(song: Song) -> Audio:
     if sound == "driven":
         # Rock guitars are recorded twice and spread: two takes differ in every stroke.
         takes = [_amplify(_take(song, notes, sound, rng)) for _ in range(2)]
-        return pan(takes[0], -0.8) + pan(takes[1], 0.8)
+        left, right = pan(takes[0], -0.8), pan(takes[1], 0.8)
+        return np.asarray(left + right, dtype=np.float32)
     dry = _take(song, notes, sound, rng)
     side = float(rng.uniform(0.25, 0.55)) * float(rng.choice([-1, 1]))
     if sound == "muted":
         return _echoes(dry, song.grid.span(0, 3), side)
     if sound == "acoustic":
         dry = _body(dry)
-    return pan(dry, side) + _microphone(dry, side)
+    out: Audio = pan(dry, side) + _microphone(dry, side)
+    return out
 
 
 def _take(song: Song, notes: list[Note], sound: str, rng: Rng) -> Mono:
@@ -89,6 +91,7 @@ def _string(note: Note, tone: Tone, rng: Rng) -> Mono:
     k = np.arange(1, count_below(f0, tone.top_hz, 32) + 1)
     comb = np.abs(np.sin(np.pi * k * (tone.position + rng.uniform(-0.02, 0.02)))) + 0.03
     gains = comb / k**tone.tilt * note.velocity ** (1 + 0.05 * k)
+    gains *= np.exp(-k * f0 / (0.5 * tone.top_hz))
     ring = tone.ring_s * (196 / f0) ** 0.4 / (1 + (k * f0 / 2_200) ** 1.1)
     n = samples_of(note.length_s + 0.1)
     sound = damped_partials(harmonics(f0, len(k), 5e-5), ring, gains, n)
@@ -116,7 +119,8 @@ def _amplify(dry: Mono) -> Mono:
 
 def _body(dry: Mono) -> Mono:
     """Add the air and top-plate resonances of a wooden box."""
-    return band(dry, 70, None) + 0.5 * band(dry, 90, 125) + 0.4 * band(dry, 180, 260)
+    out: Mono = band(dry, 70, None) + 0.5 * band(dry, 90, 125) + 0.4 * band(dry, 180, 260)
+    return out
 
 
 def _microphone(dry: Mono, side: float) -> Audio:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from stemwise.datasets.synthesis.signals import Floats, Mono, read_at
+from stemwise.datasets.synthesis.signals import Floats, Mono, Sample, read_at
 from stemwise.types import SAMPLE_RATE, Audio
 
 TABLE = 4096
@@ -80,6 +81,6 @@ def cycles_of(f0_hz: Floats | Mono, start: float = 0.0) -> Floats:
     return start + np.cumsum(f0_hz, dtype=np.float64) / SAMPLE_RATE
 
 
-def oscillate(table: Mono, cycles: Floats) -> Mono:
+def oscillate(table: npt.NDArray[Sample], cycles: Floats) -> npt.NDArray[Sample]:
     """Play a wavetable along a phase curve in cycles."""
     return read_at(table, (cycles - np.floor(cycles)) * TABLE)

@@ -110,7 +110,7 @@ def _organ(note: Note, rng: Rng) -> Audio:
 def _bells(note: Note, rng: Rng) -> Audio:
     """Struck metal bars."""
     n = samples_of(1.8)
-    gains = note.velocity / np.arange(1, len(_BELL) + 1) ** 1.2
+    gains = note.velocity / np.arange(1.0, len(_BELL) + 1) ** 1.2
     tone = damped_partials(hertz(note.pitch) * _BELL, 0.7 / _BELL**0.7, gains, n)
     return pan(damp(tone, 1.6, 0.2), float(rng.uniform(-0.6, 0.6)))
 

@@ -71,7 +71,9 @@ def _pitches(song: Song, part: Part, moment: Moment, rng: Rng) -> list[int]:
     rootless = part.manner == "block" and part.sound == "grand"
     voicing = close_voicing(chord, part.low, part.count, rootless)
     if part.manner == "arpeggio":
-        return [voicing[(index * 3 + index // 4) % len(voicing)]]
+        # Leaps of two or three, whichever visits every tone.
+        leap = 2 if len(voicing) % 2 else 3
+        return [voicing[(index * leap + step // STEPS) % len(voicing)]]
     return list(voicing)
 
 

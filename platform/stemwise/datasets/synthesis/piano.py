@@ -64,7 +64,7 @@ def _strings(note: Note, k: Floats, tilt: float, rng: Rng) -> tuple[Floats, Floa
     partials = harmonics(f0, len(k), stiffness)
     # A hammer at 1/8 of the string leaves out every eighth partial; a soft stroke has fewer highs.
     gains = (np.abs(np.sin(np.pi * k / 8.1)) + 0.05) / k**tilt * note.velocity ** (1 + 0.1 * k)
-    gains *= rng.uniform(0.7, 1.3, len(k))
+    gains *= np.exp(-partials / 4_000) * rng.uniform(0.7, 1.3, len(k))
     prompt = 0.55 * (262 / f0) ** 0.5 / (1 + 0.1 * k)
     apart = 2 ** (rng.uniform(0.4, 1.2) / 1200)
     return (

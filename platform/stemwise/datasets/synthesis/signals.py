@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from stemwise.types import SAMPLE_RATE, Audio
 Mono = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
+Sample = TypeVar("Sample", np.float32, np.complex64)
 
 
 def samples_of(seconds: float) -> int:
@@ -122,13 +124,16 @@ def soften(sound: Mono, attack_s: float) -> Mono:
     return sound
 
 
-def read_at(table: Mono, position: Floats) -> Mono:
-    """Read `table` at fractional positions by straight lines; positions beyond it are clipped."""
+def read_at(table: npt.NDArray[Sample], position: Floats) -> npt.NDArray[Sample]:
+    """Read `table` at fractional positions by straight lines; positions beyond it are clipped.
+
+    A complex table is two real ones that are read at once.
+    """
     clipped = np.clip(position, 0, len(table) - 1.001)
     index = clipped.astype(np.int32)
     fraction = (clipped - index).astype(np.float32)
     left = table[index]
-    return left + fraction * (table[index + 1] - left)
+    return np.asarray(left + fraction * (table[index + 1] - left), dtype=table.dtype)
 
 
 def bend(sound: Mono, delay_s: npt.NDArray[np.floating]) -> Mono:
@@ -143,9 +148,8 @@ def vibrato(sound: Mono, rate_hz: float, cents: float, onset_s: float, phase: fl
     time = seconds(len(sound)).astype(np.float32)
     # A delay d(t) shifts the pitch by −d'(t), hence the division by the angular rate.
     depth = (2 ** (cents / 1200) - 1) / (2 * np.pi * rate_hz) * np.minimum(1, time / onset_s)
-    return bend(
-        sound, depth * (1 + np.sin(np.float32(2 * np.pi * rate_hz) * time + np.float32(phase)))
-    )
+    swing = np.sin(np.float32(2 * np.pi * rate_hz) * time + np.float32(phase))
+    return bend(sound, depth * (1 + swing))
 
 
 def hertz(pitch: float) -> float:

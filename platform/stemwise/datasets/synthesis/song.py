@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from stemwise.datasets.synthesis import bass, drums, guitar, mixing, other, piano, voice
 from stemwise.datasets.synthesis.composition import Song, compose
@@ -45,7 +46,10 @@ def voice_of(genre: str, seed: int) -> str:
 
 def render_song(song: Song) -> dict[str, Audio]:
     """Perform and mix a composed song."""
-    dry = _perform(song)
+    # Notes are small matrix products, which BLAS's threads would slow down, on a busy machine
+    # several times.
+    with threadpool_limits(1, user_api="blas"):
+        dry = _perform(song)
     if song.style.sidechain:
         duck = mixing.sidechain(song)
         dry["bass"] *= duck

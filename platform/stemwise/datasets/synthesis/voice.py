@@ -15,7 +15,6 @@ from stemwise.datasets.synthesis.signals import (
     Mono,
     Rng,
     add_at,
-    band,
     hertz,
     pan,
     samples_of,
@@ -51,11 +50,7 @@ def perform(song: Song) -> dict[str, Audio]:
         for phrases, place in zip(backing_voices(song, lead), (-0.75, 0.7, -0.3), strict=False):
             singer = _singer(song, rng, extra_breath=0.05)
             backing += pan(_sing_all(phrases, singer, silence.copy(), rng), place)
-    # Engineers lift the presence of a lead voice so that words carry through the band.
-    return {
-        "lead_vocals": pan(solo + 0.7 * band(solo, 2_200, None), 0.0),
-        "backing_vocals": backing,
-    }
+    return {"lead_vocals": pan(solo, 0.0), "backing_vocals": backing}
 
 
 def _singer(song: Song, rng: Rng, extra_breath: float = 0.0) -> Singer:
@@ -71,7 +66,7 @@ def _sing_all(phrases: list[Phrase], singer: Singer, track: Mono, rng: Rng) -> M
         # A phrase at the very start of the song loses its breath, not its timing.
         skip = max(0, round(-start * SAMPLE_RATE))
         add_at(track, add_phrase[skip:], max(0.0, start))
-    return band(track, 80, None)
+    return track
 
 
 def sing(phrase: Phrase, singer: Singer, rng: Rng) -> Mono:
@@ -91,17 +86,17 @@ def sing(phrase: Phrase, singer: Singer, rng: Rng) -> Mono:
     add_at(source, 0.02 * vocal_tract.breath(rng), 0.02)
     knots, formants = _formant_path(phrase, singer, origin)
     voice = vocal_tract.shape(source, knots, formants, singer.size)
-    return voice / 4 + _consonants(phrase, origin, n, rng)
+    return voice + _consonants(phrase, origin, n, rng)
 
 
 def _folds(f0: Mono, strength: Mono, singer: Singer, rng: Rng) -> Mono:
     """Return the glottal source: pulses whose edges sharpen with effort, and breath."""
     count = int(np.clip(17_000 / f0.max(), 8, 140))
     cycles = cycles_of(f0)
-    hard = oscillate(_pulse(count, 0.004), cycles)
-    soft = oscillate(_pulse(count, 0.035), cycles)
+    both = (_pulse(count, 0.035) + 1j * _pulse(count, 0.004)).astype(np.complex64)
+    pulses = oscillate(both, cycles)
     edge = np.clip(singer.habits.effort * strength, 0, 1)
-    voiced = soft + edge * (hard - soft)
+    voiced = pulses.real + edge * (pulses.imag - pulses.real)
     open_phase = (0.6 + 0.4 * np.cos(2 * np.pi * cycles)).astype(np.float32)
     out: Mono = strength * (voiced + singer.breath * open_phase * white(len(f0), rng))
     return out

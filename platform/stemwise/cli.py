@@ -1,0 +1,116 @@
+"""The command `stemwise`. Nothing heavy is imported before it is known what is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stemwise import __version__
+from stemwise.errors import StemwiseError
+
+_HYDRA_JOBS = {
+    "evaluate": "separate, measure, score, select and report (Hydra overrides: key=value, -m)",
+    "report": "score, select and report again from a finished run (Hydra overrides)",
+}
+_EPILOG = """\
+examples:
+  stemwise evaluate                                   the embedded demo
+  stemwise evaluate dataset=musdb18hq dataset.root=DIR 'models=[htdemucs_6s,spleeter_2stems]'
+  stemwise evaluate dataset=folder dataset.root=DIR models=files
+  stemwise separate song.mp3 --output stems
+  stemwise models pull htdemucs_6s
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (0 done, 1 error, 2 bad arguments, 3 partly failed)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given and given[0] in _HYDRA_JOBS:
+            return _hydra_job(given[0], given[1:])
+        return _command(_parser().parse_args(given))
+    except StemwiseError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has left (`stemwise models | head`)
+        sys.stderr.close()
+        return 0
+
+
+def _hydra_job(name: str, overrides: list[str]) -> int:
+    job = importlib.import_module(f"stemwise.jobs.{name}")
+    return int(job.main(overrides))
+
+
+def _command(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    console = Console()
+    if options.command == "models":
+        from stemwise.jobs.zoo import list_models, pull
+
+        if options.action == "pull":
+            return pull(options.names, console)
+        return list_models(options.json, console)
+    if options.command == "doctor":
+        from stemwise.jobs.doctor import doctor
+
+        return doctor(console)
+    from stemwise.jobs.separate import separate
+
+    return separate(
+        options.files,
+        options.recipe,
+        options.output,
+        options.format,
+        [stem for stem in options.stems.split(",") if stem],
+        options.device,
+        console,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stemwise",
+        description="Benchmark music source separators on every stem, and use the one that wins.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"stemwise {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in _HYDRA_JOBS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    _add_separate(commands.add_parser("separate", help="separate songs on this machine"))
+    models = commands.add_parser("models", help="list the zoo, or fetch checkpoints")
+    models.add_argument("--json", action="store_true", help="everything that is known, as JSON")
+    models.set_defaults(action="list")
+    actions = models.add_subparsers(dest="action", metavar="ACTION")
+    fetch = actions.add_parser("pull", help="fetch and verify checkpoints; resumes a cut download")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+    commands.add_parser("doctor", help="what works here, and how to mend what does not")
+    return parser
+
+
+def _add_separate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--recipe",
+        default="spleeter_2stems",
+        metavar="NAME|FILE|MODEL",
+        help="a model of the zoo, a checkpoint (.th), or a recipe YAML (default: %(default)s)",
+    )
+    parser.add_argument("--output", type=Path, default=Path("stems"), metavar="DIR")
+    parser.add_argument("--format", choices=("flac", "wav"), default="flac")
+    parser.add_argument("--stems", default="", metavar="a,b", help="only these stems")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Score, select and report again from the tables of a finished run, without audio."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+
+from stemwise import results, tables
+from stemwise.errors import OutputError
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.jobs import configuration
+from stemwise.jobs.evaluate import candidates, report
+from stemwise.jobs.launch import launch
+from stemwise.selection.oracle import SelectionSettings
+
+
+def report_again(config: dict[str, Any], console: Console) -> int:
+    """Apply another protocol or rule to a run and print its report; return the exit code."""
+    output = Path(config["output"]).expanduser().resolve()
+    metric = configuration.settings(MetricSettings, config["metric"], "metric")
+    selection = configuration.settings(SelectionSettings, config["selection"], "selection")
+    try:
+        earlier = json.loads((output / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{output} holds no finished run: run `stemwise evaluate` first."
+        ) from error
+    specs, _ = configuration.models(earlier["models"])
+    names = (*results.TRACK_TABLES, "scores")
+    content: dict[str, pa.Table] = {
+        name: tables.read(output / "tables", name).to_arrow().cast(tables.SCHEMAS[name])
+        for name in names
+    }
+    pair = (metric.paper_snr, metric.paper_sdr)
+    chosen = candidates(specs, content["scores"].column("model").to_pylist())
+    results.write(output / "tables", results.score_and_select(content, pair, selection, chosen))
+    return report(output, [spec.name for spec in specs], console)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `stemwise report` with Hydra overrides."""
+    return launch("report", report_again, arguments)

@@ -1,0 +1,138 @@
+"""`stemwise separate`: songs on this machine, without Ray."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from stemwise import audio
+from stemwise.errors import AudioError, ConfigError, OutputError, StemwiseError
+from stemwise.models.registry import ReadyModel, prepare, resolve
+from stemwise.report.download import download_display
+from stemwise.separation.recipe import RecipeSeparator, load_recipe
+from stemwise.separation.spool import Spool
+from stemwise.store import writable
+from stemwise.types import Audio
+
+PARTLY_FAILED = 3
+_FULL_SCALE = 1 - 2.0**-23
+_SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
+
+
+def separate(
+    files: Sequence[Path],
+    recipe: str,
+    output: Path,
+    file_format: str = "flac",
+    stems: Sequence[str] = (),
+    device: str = "auto",
+    console: Console | None = None,
+) -> int:
+    """Separate each file into `<output>/<file name>/<stem>.<format>`; return the exit code.
+
+    A file that cannot be separated is named and does not stop the others (exit code 3, or its own
+    code where it was the only one).
+    """
+    console = console or Console()
+    if not writable(output):
+        raise OutputError(f"The output folder {output} cannot be written: choose another --output.")
+    separator = RecipeSeparator(load_recipe(recipe), device, _fetcher(console))
+    failures: list[StemwiseError] = []
+    for file, folder in zip(files, _folders(files, output), strict=True):
+        try:
+            _separate_one(file, folder, separator, file_format, tuple(stems), console)
+        except ConfigError:
+            raise  # a wrong stem or model is wrong for every file
+        except StemwiseError as error:
+            failures.append(error)
+            Console(stderr=True).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+    if not failures:
+        return 0
+    return PARTLY_FAILED if len(files) > 1 else failures[0].exit_code
+
+
+def _separate_one(
+    file: Path,
+    folder: Path,
+    separator: RecipeSeparator,
+    file_format: str,
+    stems: tuple[str, ...],
+    console: Console,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="stemwise-") as scratch:
+        with audio.open_mapped(file) as mixture:
+            made = _with_progress(file, mixture, Path(scratch), separator, stems, console)
+        _write(made, folder, file_format, console)
+    console.print(f"{file} → {folder}: {', '.join(made)}", highlight=False, soft_wrap=True)
+
+
+def _with_progress(
+    file: Path,
+    mixture: Audio,
+    scratch: Path,
+    separator: RecipeSeparator,
+    stems: tuple[str, ...],
+    console: Console,
+) -> dict[str, Spool]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, object] = {}
+
+        def show(model: str, done: int) -> None:
+            if model not in tasks:
+                tasks[model] = bars.add_task(f"{file.name}: {model}", total=mixture.shape[1])
+            bars.update(tasks[model], completed=done)  # type: ignore[arg-type]
+
+        return separator(mixture, scratch, stems, show)
+
+
+def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Console) -> None:
+    """Write the stems; where one would clip in FLAC, all are turned down alike and it is said."""
+    peak = max(spool.peaks[stem] for stem, spool in made.items())
+    gain = _FULL_SCALE / peak if file_format == "flac" and peak > _FULL_SCALE else 1.0
+    if gain < 1:
+        console.print(
+            f"The stems peak at {peak:.2f}, above what FLAC holds: all are turned down to "
+            f"{100 * gain:.0f} % (--format wav keeps them as they are)."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stem, spool in made.items():
+            spool.encode(stem, folder / f"{stem}.{file_format}", gain, _SUBTYPES[file_format])
+    except (OSError, RuntimeError) as error:
+        raise OutputError(
+            f"{folder} cannot be written ({error}): choose another --output."
+        ) from error
+
+
+def _folders(files: Sequence[Path], output: Path) -> list[Path]:
+    """Return one folder per file, named after it; equal names are numbered."""
+    seen: dict[str, int] = {}
+    folders = []
+    for file in files:
+        seen[file.stem] = seen.get(file.stem, 0) + 1
+        suffix = f"-{seen[file.stem]}" if seen[file.stem] > 1 else ""
+        folders.append(output / f"{file.stem or 'track'}{suffix}")
+    return folders
+
+
+def _fetcher(console: Console):  # type: ignore[no-untyped-def]
+    """Return a function that makes a model's checkpoints ready and shows their download."""
+
+    def fetch(name: str) -> ReadyModel:
+        spec = resolve(name)
+        if spec.target.endswith("IdealRatioMaskModel"):
+            raise AudioError(f"The model {name!r} needs the true stems: it only works in evaluate.")
+        with download_display(console) as progress:
+            return prepare(spec, progress(name))
+
+    return fetch

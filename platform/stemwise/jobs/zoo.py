@@ -1,0 +1,78 @@
+"""`stemwise models` and `stemwise models pull`; neither imports torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stemwise.errors import StemwiseError
+from stemwise.models.checkpoint import locate
+from stemwise.models.registry import ModelSpec, get, names, prepare
+from stemwise.report.download import download_display
+
+
+def list_models(as_json: bool, console: Console) -> int:
+    """Print the zoo: what each model separates, where its checkpoint comes from, whether it is here."""
+    specs = [get(name) for name in names()]
+    if as_json:
+        console.print_json(json.dumps([_describe(spec) for spec in specs], default=str))
+        return 0
+    table = Table(show_lines=False)
+    for column in ("name", "stems", "architecture", "checkpoint", "licence", "trained on"):
+        table.add_column(column, overflow="fold")
+    for spec in specs:
+        table.add_row(
+            Text(spec.name, style="bold"),
+            ", ".join(spec.stems) or "of the checkpoint or track",
+            spec.architecture,
+            _where(spec),
+            spec.licence or "unknown",
+            ", ".join(spec.trained_on) or "–",
+        )
+    console.print(table)
+    console.print(
+        "Own checkpoint: 'models=[{name: mine, base: NAME, checkpoint: ./file}]'", markup=False
+    )
+    return 0
+
+
+def pull(wanted: Sequence[str], console: Console) -> int:
+    """Fetch and verify the checkpoints of the models named; the first error is raised at the end."""
+    failures: list[StemwiseError] = []
+    for name in wanted:
+        spec = get(name)
+        try:
+            with download_display(console) as progress:
+                ready = prepare(spec, progress(name))
+        except StemwiseError as error:
+            failures.append(error)
+            continue
+        places = ", ".join(str(path) for path in ready.paths) or "nothing to fetch"
+        console.print(f"{name}: {places}", highlight=False, soft_wrap=True)
+    if failures:
+        raise type(failures[0])("\n".join(str(error) for error in failures))
+    return 0
+
+
+def _where(spec: ModelSpec) -> str:
+    if not spec.checkpoints:
+        return "yours" if spec.name == "demucs_package" else "none needed"
+    here = all(locate(item) is not None for item in spec.checkpoints)
+    size = sum(item.size or 0 for item in spec.checkpoints) / 1e6
+    return f"{'cached' if here else 'not cached'}, {size:.0f} MB"
+
+
+def _describe(spec: ModelSpec) -> dict[str, Any]:
+    content = asdict(spec)
+    content["checkpoints"] = [
+        asdict(item) | {"cached": locate(item) is not None, "location": locate(item)}
+        for item in spec.checkpoints
+    ]
+    content["cached"] = all(item["cached"] for item in content["checkpoints"])
+    return content

@@ -1,0 +1,47 @@
+"""Estimates on disk while they are made, so that their length costs no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stemwise.types import CHANNELS, SAMPLE_RATE, Audio
+
+_BLOCK = 1 << 18
+
+
+class Spool:
+    """Collects consecutive stretches of several stems in raw files; `folder` must exist.
+
+    First everything is added, then it is read.
+    """
+
+    def __init__(self, folder: Path, stems: Iterable[str]) -> None:
+        self.stems = tuple(stems)
+        self.peaks = dict.fromkeys(self.stems, 0.0)
+        self.samples = 0
+        self._paths = {stem: folder / f"{stem}.f32" for stem in self.stems}
+
+    def add(self, stretch: Audio) -> None:
+        """Append `(stems, 2, n)` float32."""
+        self.samples += stretch.shape[2]
+        for stem, signal in zip(self.stems, stretch, strict=True):
+            self.peaks[stem] = max(self.peaks[stem], float(np.abs(signal).max(initial=0)))
+            with self._paths[stem].open("ab") as file:
+                file.write(np.ascontiguousarray(signal.T, dtype=np.float32).tobytes())
+
+    def read(self, stem: str) -> Audio:
+        """Return all of `stem` as a memory map `(2, samples)`."""
+        shape = (self.samples, CHANNELS)
+        mapped: Audio = np.memmap(self._paths[stem], np.float32, "r", shape=shape)
+        return mapped.T
+
+    def encode(self, stem: str, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
+        """Write `stem`·gain as an audio file in the format that its suffix names."""
+        signal = self.read(stem)
+        with soundfile.SoundFile(path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype) as file:
+            for start in range(0, self.samples, _BLOCK):
+                file.write((signal[:, start : start + _BLOCK] * np.float32(gain)).T)
