@@ -54,13 +54,16 @@ def separated(
     return Output(entry.stems, Origin.of_entry(model.name, entry), entry.read, made=made)
 
 
-def finished(track: Track, names: tuple[str, ...] | None, length: int) -> list[Output]:
+def finished(
+    track: Track, names: tuple[str, ...] | None, length: int, problems: list[str]
+) -> list[Output]:
     """Return the finished estimates beside the track, brought to its length.
 
     Args:
         track: the track.
         names: what was asked for; one that is absent is an error. None takes all there are.
         length: samples of the mixture.
+        problems: receives a sentence for each estimate of another length.
     """
     outputs = []
     for name in sorted(track.estimates) if names is None else names:
@@ -68,12 +71,25 @@ def finished(track: Track, names: tuple[str, ...] | None, length: int) -> list[O
         uris = {stem: str(source.path) for stem, source in sources.items()}
         origin = Origin(FILE_PREFIX + name, uris=uris)
         if sources:
-            outputs.append(Output(tuple(sources), origin, _reader(sources, length)))
+            outputs.append(Output(tuple(sources), origin, _reader(sources, length, problems)))
         else:
             error = f"The track has no folder estimates/{name} with audio files."
             outputs.append(Output(track.partition, origin, error=error))
     return outputs
 
 
-def _reader(sources: Mapping[str, Source], length: int) -> Callable[[str], Audio]:
-    return lambda stem: audio.fit_length(audio.load(sources[stem]), length)
+def _reader(
+    sources: Mapping[str, Source], length: int, problems: list[str]
+) -> Callable[[str], Audio]:
+    def read(stem: str) -> Audio:
+        signal = audio.load(sources[stem])
+        surplus = signal.shape[1] - length
+        if surplus:
+            how = "longer than the mixture: trimmed" if surplus > 0 else "shorter: padded"
+            path = sources[stem].path
+            problem = f"{path.parent.name}/{path.name} is {abs(surplus)} samples {how} at its end."
+            if problem not in problems:
+                problems.append(problem)
+        return audio.fit_length(signal, length)
+
+    return read

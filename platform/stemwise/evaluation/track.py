@@ -7,11 +7,11 @@ others go on. Only a mixture that cannot be read fails the track as a whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stemwise.datasets.decode import TrackAudio
-from stemwise.errors import StemwiseError
+from stemwise.errors import MissingReferenceError, StemwiseError
 from stemwise.evaluation import rows
 from stemwise.evaluation.outputs import Output, finished, separated
 from stemwise.evaluation.rows import Origin, Row
@@ -100,7 +100,7 @@ class _Evaluation:
         for model in self.evaluator.zoo.models:
             stems = model.stems(self.track.partition)
             self._fail(Origin(model.name), stems, error)
-        for output in finished(self.track, self.evaluator.files, 0):
+        for output in finished(self.track, self.evaluator.files, 0, self.decoded.problems):
             self._fail(output.origin, output.stems, error)
 
     def _fail(self, origin: Origin, stems: tuple[str, ...], error: str) -> None:
@@ -120,7 +120,9 @@ class _Evaluation:
             outputs.append(output)
             if output.made:
                 self._tell(model.name, started)
-        outputs += finished(self.track, self.evaluator.files, mixture.shape[1])
+        outputs += finished(
+            self.track, self.evaluator.files, mixture.shape[1], self.decoded.problems
+        )
         for output in outputs:
             if output.error is not None:
                 self._fail(output.origin, output.stems, output.error)
@@ -131,8 +133,14 @@ class _Evaluation:
         return good
 
     def _references(self) -> dict[str, Audio]:
-        present = [stem for stem in self.track.partition if stem in self.track.references]
-        return {stem: self.decoded.reference(stem) for stem in present}
+        """Return the true stems that this song has (AudioError where one cannot be used)."""
+        found = {}
+        for stem in self.track.partition:
+            try:
+                found[stem] = self.decoded.reference(stem)
+            except MissingReferenceError:
+                continue  # absent from the song: silent in the mixture too
+        return found
 
     def _measure(self, outputs: Mapping[str, Output]) -> None:
         started = time.perf_counter()
@@ -165,12 +173,12 @@ class _Evaluation:
         origins = {MIXTURE: Origin(MIXTURE)} | {name: outputs[name].origin for name in matches}
         try:
             reference = self.decoded.reference(stem)
+        except MissingReferenceError:  # its files turned out to be broken and were left out
+            self._without_scores(origins.values(), stem, "missing_reference")
+            return
         except StemwiseError as error:
             self.result.failures += 1
-            for origin in origins.values():
-                self.scores.append(
-                    rows.status_row(self.track, origin, stem, "failed", describe(error))
-                )
+            self._without_scores(origins.values(), stem, "failed", describe(error))
             return
         signals = {MIXTURE: self.decoded.mixture}
         for name, match in matches.items():
@@ -178,9 +186,7 @@ class _Evaluation:
                 signals[name] = outputs[name].read_sum(match)
             except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
                 self.result.failures += 1
-                self.scores.append(
-                    rows.status_row(self.track, origins[name], stem, "failed", describe(error))
-                )
+                self._without_scores([origins[name]], stem, "failed", describe(error))
         metric = self.evaluator.metric
         measured = measure_stem(reference, signals, metric.block_s, metric.max_lag_s)
         table = self.result.tables["measurements"]
@@ -189,6 +195,11 @@ class _Evaluation:
             self.scores.append(
                 rows.score_row(self.track, origins[name], stem, metric, measured, name)
             )
+
+    def _without_scores(
+        self, origins: Iterable[Origin], stem: str, status: str, error: str | None = None
+    ) -> None:
+        self.scores += [rows.status_row(self.track, o, stem, status, error) for o in origins]
 
     def _museval(self, output: Output) -> None:
         """Add museval's medians to the rows of one model."""

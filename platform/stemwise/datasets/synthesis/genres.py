@@ -180,7 +180,7 @@ ELECTRONIC = Style(
     sidechain=0.75,
     room_s=0.9,
     wet=1.3,
-    absent={"guitar": 0.25, "piano": 0.25},
+    absent={"piano": 0.15},
     rest={"guitar": 0.3, "piano": 0.2},
 )
 
