@@ -1,0 +1,64 @@
+"""Fixtures that several stages use: tiny songs on disk, one Ray for the session, the real test data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 44_100
+STEMS = ("vocals", "drums", "bass", "other")
+
+
+def make_song(folder: Path, seed: int, seconds: float = 1.5) -> Path:
+    """Write a four-stem song whose stems lie in different bands, and return its folder."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    folder.mkdir(parents=True)
+    tones = {"bass": 70 + seed, "vocals": 900 + 10 * seed, "other": 1700 + 10 * seed}
+    for stem in STEMS:
+        noise = generator.standard_normal((len(time), 2)) * 0.01
+        if stem == "drums":
+            hits = (np.sin(2 * np.pi * 4 * time) > 0.95)[:, None]
+            noise = noise + 0.3 * hits * np.diff(generator.standard_normal((len(time) + 1, 2)), axis=0)
+        else:
+            noise = noise + 0.2 * np.sin(2 * np.pi * tones[stem] * time)[:, None]
+        soundfile.write(folder / f"{stem}.wav", noise.astype(np.float32), RATE, subtype="FLOAT")
+    return folder
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes `count` songs below a root and returns the root."""
+
+    def make(count: int = 2, seconds: float = 1.5, name: str = "songs") -> Path:
+        root = tmp_path / name
+        for number in range(count):
+            make_song(root / f"song-{number}", number, seconds)
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def session_ray() -> Iterator[None]:
+    """Start one Ray for all tests that need it; jobs join it instead of starting their own."""
+    ray = pytest.importorskip("ray")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real songs and weights; skip where it is absent."""
+    default = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    folder = Path(os.environ.get("STEMWISE_TEST_DATA", default))
+    if not (folder / "MANIFEST.md").is_file():
+        pytest.skip(f"no real test data at {folder} (set STEMWISE_TEST_DATA)")
+    return folder

@@ -1,0 +1,237 @@
+"""The main job on a real Ray: tables, resuming, failures, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+from filelock import FileLock
+
+from stemwise import pipeline, tables
+from stemwise.cli import main
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
+Songs = Callable[..., Path]
+MODELS = "models=[band_split,oracle_irm]"
+
+
+def evaluate(root: Path, output: Path, *overrides: str) -> int:
+    given = [f"dataset.root={root}", f"output={output}", *overrides]
+    return main(["evaluate", "dataset=folder", *given])
+
+
+def scores(output: Path) -> pl.DataFrame:
+    return tables.read(output / "tables", "scores")
+
+
+def no_work(*_: object) -> None:
+    raise AssertionError("the pipeline was started although nothing was left to do")
+
+
+def test_a_run_writes_every_table_and_the_report(songs: Songs, tmp_path: Path, capsys):
+    output = tmp_path / "run"
+    assert evaluate(songs(2), output, MODELS) == 0
+    for name, schema in tables.SCHEMAS.items():
+        found = tables.read(output / "tables", name)
+        assert found.columns == schema.names
+        assert len(found) > 0
+    table = scores(output)
+    assert set(table["model"]) == {"mixture", "band_split", "oracle_irm", "oracle"}
+    bass = table.filter(pl.col("stem") == "bass", pl.col("track_id") == "song-0")
+    by_model = dict(zip(bass["model"], bass["snr"], strict=True))
+    assert by_model["oracle_irm"] > by_model["band_split"] > by_model["mixture"]
+    assert by_model["oracle"] == by_model["band_split"]  # the mask knows the truth: never chosen
+    printed = capsys.readouterr().out
+    assert "Mean scores per model and stem" in printed
+    assert "Winners per stem" in printed
+    written = {path.name for path in (output / "report").iterdir()}
+    assert {"table1.csv", "table1.md", "winners.csv", "winners_per_track.csv", "report.md"} <= written
+    assert json.loads((output / "config.json").read_text())["models"] == ["band_split", "oracle_irm"]
+
+
+def test_estimates_lie_in_the_store_as_the_table_says(songs: Songs, tmp_path: Path):
+    output = tmp_path / "run"
+    root = songs(1)
+    evaluate(root, output, MODELS)
+    estimates = tables.read(output / "tables", "estimates").filter(pl.col("model") == "band_split")
+    mixture = sum(soundfile.read(path)[0] for path in sorted((root / "song-0").glob("*.wav")))
+    total = np.zeros_like(mixture)
+    for row in estimates.iter_rows(named=True):
+        signal, _ = soundfile.read(row["uri"])
+        total += signal / row["gain"]
+    # the bands of an equaliser add up to its input, up to 24-bit rounding
+    assert np.abs(total - mixture).max() < 1e-5
+
+
+def test_a_finished_run_is_not_done_again(songs: Songs, tmp_path: Path, monkeypatch):
+    root, output = songs(2), tmp_path / "run"
+    evaluate(root, output, MODELS)
+    first = scores(output)
+    monkeypatch.setattr(pipeline, "run", no_work)
+    assert evaluate(root, output, MODELS) == 0
+    assert scores(output).equals(first)
+    # another protocol is arithmetic on what was measured
+    assert evaluate(root, output, MODELS, "metric=plain", "selection=paper_guarded") == 0
+    assert scores(output)["paper_sdr"].equals(scores(output)["si_sdr"])
+
+
+def test_an_added_model_does_not_separate_again_with_the_others(songs: Songs, tmp_path: Path):
+    root, output = songs(1), tmp_path / "run"
+    evaluate(root, output, "models=[band_split]")
+    flac = next((output / "store").glob("*/*/bass.flac"))
+    before = flac.stat().st_mtime_ns
+    evaluate(root, output, MODELS)
+    assert flac.stat().st_mtime_ns == before
+    assert set(scores(output)["model"]) >= {"band_split", "oracle_irm"}
+
+
+def test_a_changed_file_is_evaluated_again(songs: Songs, tmp_path: Path):
+    root, output = songs(2), tmp_path / "run"
+    evaluate(root, output, "models=[band_split]")
+    before = scores(output)
+    shutil.copy(root / "song-0" / "vocals.wav", root / "song-1" / "vocals.wav")
+    evaluate(root, output, "models=[band_split]")
+    after = scores(output)
+    untouched = pl.col("track_id") == "song-0"
+    assert after.filter(untouched).equals(before.filter(untouched))
+    assert not after.filter(~untouched)["snr"].equals(before.filter(~untouched)["snr"])
+
+
+def test_one_broken_track_fails_alone_and_is_tried_again(songs: Songs, tmp_path: Path, capsys):
+    root, output = songs(2), tmp_path / "run"
+    good = (root / "song-1" / "bass.wav").read_bytes()
+    for stem in ("vocals", "drums", "bass", "other"):
+        (root / "song-1" / f"{stem}.wav").write_text("this is not audio")
+    assert evaluate(root, output, "models=[band_split]") == 3
+    assert "song-1" in capsys.readouterr().out
+    table = scores(output)
+    failed = table.filter(pl.col("status") == "failed")
+    assert set(failed["track_id"]) == {"song-1"}
+    assert set(failed["stem"]) == {"bass", "vocals", "drums"}
+    assert failed["error"].is_not_null().all()
+    assert set(table.filter(pl.col("status") == "ok")["track_id"]) == {"song-0"}
+    assert len(tables.read(output / "tables", "tracks")) == 2
+    (root / "song-1" / "bass.wav").write_bytes(good)
+    assert evaluate(root, output, "models=[band_split]") in (0, 3)
+    mended = scores(output).filter(pl.col("track_id") == "song-1", pl.col("stem") == "bass")
+    assert "ok" in set(mended["status"])
+
+
+def test_a_model_that_cannot_load_fails_alone(songs: Songs, tmp_path: Path):
+    checkpoint = tmp_path / "weights.th"
+    checkpoint.write_bytes(b"<!DOCTYPE html><html>Not found</html>")
+    bad = f"{{name: mine, base: demucs_package, checkpoint: {checkpoint}}}"
+    output = tmp_path / "run"
+    assert evaluate(songs(1), output, f"models=[band_split,{bad}]") == 3
+    table = scores(output)
+    assert set(table.filter(pl.col("model") == "mine")["status"]) == {"failed"}
+    assert "HTML" in table.filter(pl.col("model") == "mine")["error"][0]
+    assert "ok" in set(table.filter(pl.col("model") == "band_split")["status"])
+
+
+def test_finished_estimates_are_measured_like_a_models(songs: Songs, tmp_path: Path):
+    root, output = songs(1), tmp_path / "run"
+    estimate = root / "song-0" / "estimates" / "Other Tool"
+    estimate.mkdir(parents=True)
+    samples, rate = soundfile.read(root / "song-0" / "bass.wav")
+    soundfile.write(estimate / "bass.wav", 0.5 * samples, rate, subtype="FLOAT")
+    assert evaluate(root, output, "models=files") == 0
+    row = scores(output).filter(pl.col("model") == "file:Other Tool").row(0, named=True)
+    assert row["stem"] == "bass"
+    assert row["snr"] == pytest.approx(20 * np.log10(2), abs=1e-5)
+    assert row["gain_db"] == pytest.approx(-20 * np.log10(2), abs=1e-5)
+    assert row["lag_samples"] == 0
+    assert evaluate(root, tmp_path / "named", "models=['file:Other Tool',band_split]") == 0
+    assert evaluate(root, tmp_path / "absent", "models=['file:Nobody',band_split]") == 3
+
+
+def test_two_runs_give_the_same_rows(songs: Songs, tmp_path: Path):
+    root = songs(2)
+    volatile = ["wall_s", "realtime_factor"]
+    for name in ("one", "two"):
+        evaluate(root, tmp_path / name, MODELS)
+    for table in ("tracks", "measurements", "selections"):
+        first, second = (tables.read(tmp_path / name / "tables", table) for name in ("one", "two"))
+        assert first.equals(second)
+    assert scores(tmp_path / "one").drop(volatile).equals(scores(tmp_path / "two").drop(volatile))
+
+
+def test_a_second_run_on_the_same_folder_is_refused(songs: Songs, tmp_path: Path, capsys):
+    output = tmp_path / "run"
+    output.mkdir()
+    with FileLock(output / ".lock"):
+        assert evaluate(songs(1), output, MODELS) == 1
+    assert "Another run is writing" in capsys.readouterr().err
+
+
+def test_a_sweep_gives_each_job_a_folder_and_all_one_store(songs: Songs, tmp_path: Path):
+    output = tmp_path / "sweep"
+    code = evaluate(songs(1), output, "models=[band_split]", "selection=linear,paper_naive", "-m")
+    assert code == 0
+    rules = [
+        tables.read(output / f"job-{number}" / "tables", "selections")["rule"][0]
+        for number in (0, 1)
+    ]
+    assert rules == ["linear", "paper_naive"]
+    assert len(list((output / "store").glob("*/*/entry.json"))) == 1
+
+
+def test_report_applies_another_rule_to_a_finished_run(songs: Songs, tmp_path: Path):
+    output = tmp_path / "run"
+    evaluate(songs(1), output, MODELS)
+    assert main(["report", f"output={output}", "selection=paper_naive", "metric=plain"]) == 0
+    assert set(tables.read(output / "tables", "selections")["rule"]) == {"paper_naive"}
+    assert main(["report", f"output={tmp_path / 'nothing'}"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "text"),
+    [
+        (["models=[nonsense]"], 2, "no model 'nonsense'"),
+        (["models=[]"], 2, "empty"),
+        (["models=[band_split,band_split]"], 2, "twice"),
+        (["models=[htdemucs_6s]"], 1, "htdemucs_6s"),
+        (["metric.paper_sdr=loudness"], 2, "loudness"),
+        (["metric.paper_sdr=museval_sdr"], 2, "metric.museval=true"),
+        (["selection.rule=best"], 2, "best"),
+        (["selection.draws=0"], 2, "draws"),
+        (["cluster.actors=99"], 2, "actors=99"),
+        (["cluster.gpus_per_actor=1", "models=[band_split]"], 2, "GPU"),
+        (["device=cuda", "models=[band_split]"], 2, "cuda"),
+        (["no_such_key=1"], 2, "no_such_key"),
+        (["tracks=[nobody]"], 2, "nobody"),
+        (["dataset._target_=os.system"], 2, "stemwise.datasets"),
+    ],
+)
+def test_bad_settings_are_one_sentence_and_an_exit_code(
+    songs: Songs, tmp_path: Path, capsys, monkeypatch, overrides, code, text
+):
+    monkeypatch.setenv("STEMWISE_HOME", str(tmp_path / "home"))
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # offline: a port where nobody listens
+    assert evaluate(songs(1), tmp_path / "run", *overrides) == code
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+
+
+def test_an_output_that_cannot_be_written_is_named(songs: Songs, tmp_path: Path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert evaluate(songs(1), tmp_path / "file" / "run", MODELS) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_an_empty_dataset_and_a_missing_root_are_named(tmp_path: Path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert evaluate(tmp_path / "empty", tmp_path / "run", MODELS) == 2
+    assert evaluate(tmp_path / "absent", tmp_path / "run", MODELS) == 2
+    assert main(["evaluate", "dataset=folder", f"output={tmp_path / 'run'}"]) == 2
+    error = capsys.readouterr().err
+    assert "dataset.root" in error
+    assert str(tmp_path / "absent") in error
