@@ -149,7 +149,7 @@ def test_tracks_describe_files_that_exist(tmp_path):
     for reference in track.references.values():
         for source in reference.sources:
             info = soundfile.info(source.path)
-            assert (info.frames, info.channels, info.subtype) == (22050, 2, "FLOAT")
+            assert (info.frames, info.channels, info.subtype) == (22050, 2, "PCM_24")
 
 
 def test_files_hold_the_rendered_samples_and_are_not_rendered_twice(tmp_path, monkeypatch):
@@ -174,7 +174,7 @@ def test_half_written_songs_are_ignored_and_completed(tmp_path):
     )
     rubbish = dataset.folder / ".pop-01.1-dead"
     rubbish.mkdir(parents=True)
-    (rubbish / "bass.wav").write_bytes(b"RIFF")
+    (rubbish / "bass.flac").write_bytes(b"RIFF")
     track = dataset.tracks()[0]
     lost = track.references["piano"].sources[0].path
     lost.unlink()

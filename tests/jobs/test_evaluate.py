@@ -51,8 +51,17 @@ def test_a_run_writes_every_table_and_the_report(songs: Songs, tmp_path: Path, c
     assert "Mean scores per model and stem" in printed
     assert "Winners per stem" in printed
     written = {path.name for path in (output / "report").iterdir()}
-    assert {"table1.csv", "table1.md", "winners.csv", "winners_per_track.csv", "report.md"} <= written
-    assert json.loads((output / "config.json").read_text())["models"] == ["band_split", "oracle_irm"]
+    assert {
+        "table1.csv",
+        "table1.md",
+        "winners.csv",
+        "winners_per_track.csv",
+        "report.md",
+    } <= written
+    assert json.loads((output / "config.json").read_text())["models"] == [
+        "band_split",
+        "oracle_irm",
+    ]
 
 
 def test_estimates_lie_in_the_store_as_the_table_says(songs: Songs, tmp_path: Path):
@@ -137,17 +146,17 @@ def test_a_model_that_cannot_load_fails_alone(songs: Songs, tmp_path: Path):
 
 def test_finished_estimates_are_measured_like_a_models(songs: Songs, tmp_path: Path):
     root, output = songs(1), tmp_path / "run"
-    estimate = root / "song-0" / "estimates" / "Other Tool"
+    estimate = root / "song-0" / "estimates" / "Other-Tool"
     estimate.mkdir(parents=True)
     samples, rate = soundfile.read(root / "song-0" / "bass.wav")
     soundfile.write(estimate / "bass.wav", 0.5 * samples, rate, subtype="FLOAT")
     assert evaluate(root, output, "models=files") == 0
-    row = scores(output).filter(pl.col("model") == "file:Other Tool").row(0, named=True)
+    row = scores(output).filter(pl.col("model") == "file:Other-Tool").row(0, named=True)
     assert row["stem"] == "bass"
     assert row["snr"] == pytest.approx(20 * np.log10(2), abs=1e-5)
     assert row["gain_db"] == pytest.approx(-20 * np.log10(2), abs=1e-5)
     assert row["lag_samples"] == 0
-    assert evaluate(root, tmp_path / "named", "models=['file:Other Tool',band_split]") == 0
+    assert evaluate(root, tmp_path / "named", "models=['file:Other-Tool',band_split]") == 0
     assert evaluate(root, tmp_path / "absent", "models=['file:Nobody',band_split]") == 3
 
 

@@ -11,8 +11,8 @@ _TRACK = ["dataset", "track_id"]
 def matched_means(scores: pl.DataFrame) -> pl.DataFrame:
     """Return mean scores per stem and model over the tracks on which *all* models of a stem have one.
 
-    Models must never be ranked on different tracks: a track on which one of them failed or is
-    undefined counts for none of them.
+    Models must never be ranked on different tracks: a track on which one of them failed, is undefined
+    or infinite (a stem that is the whole mixture) counts for none of them.
 
     Returns:
         Columns parent, parent_source, stem, model, paper_snr, paper_sdr, score (means, dB), tracks
@@ -20,12 +20,15 @@ def matched_means(scores: pl.DataFrame) -> pl.DataFrame:
     """
     good = scores.filter(pl.col("status") == "ok", pl.col("score").is_not_null())
     models = good.group_by(_STEM).agg(pl.col("model").n_unique().alias("_models"))
-    per_track = good.group_by(*_STEM, *_TRACK).agg(pl.col("model").n_unique().alias("_present"))
+    finite = pl.all_horizontal(pl.col("paper_snr", "paper_sdr", "score").is_finite())
+    present = pl.col("model").filter(finite).n_unique().alias("_present")
+    per_track = good.group_by(*_STEM, *_TRACK).agg(present)
     per_track = per_track.join(models, on=_STEM)
-    matched = per_track.filter(pl.col("_present") == pl.col("_models"))
+    per_track = per_track.with_columns((pl.col("_present") == pl.col("_models")).alias("_all"))
+    matched = per_track.filter("_all")
     counts = per_track.group_by(_STEM).agg(
-        (pl.col("_present") == pl.col("_models")).sum().cast(pl.Int64).alias("tracks"),
-        (pl.col("_present") < pl.col("_models")).sum().cast(pl.Int64).alias("dropped"),
+        pl.col("_all").sum().cast(pl.Int64).alias("tracks"),
+        (~pl.col("_all")).sum().cast(pl.Int64).alias("dropped"),
     )
     means = (
         good.join(matched.select(*_STEM, *_TRACK), on=[*_STEM, *_TRACK])

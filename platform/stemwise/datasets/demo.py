@@ -139,7 +139,7 @@ class DemoDataset:
     def _ensure(self, one: _Song) -> None:
         """Render a song unless it is there whole."""
         place = self.folder / one.track_id
-        if all((place / f"{leaf}.wav").is_file() for leaf in song.LEAVES):
+        if all((place / f"{leaf}.flac").is_file() for leaf in song.LEAVES):
             return
         log.info("rendering %s into %s", one.track_id, place)
         leaves = song.render(one.genre, one.seed, self.duration_s)
@@ -170,7 +170,7 @@ def _reference(stem: str, leaves: Sequence[str], place: Path, voice: str) -> Ref
     """Name a stem's files; lead and backing singers of a song are of one kind."""
     return Reference(
         stem=stem,
-        sources=tuple(Source(place / f"{leaf}.wav") for leaf in leaves),
+        sources=tuple(Source(place / f"{leaf}.flac") for leaf in leaves),
         voice=voice if stem in ("vocals", "lead_vocals", "backing_vocals") else None,
         has_bleed=False,
     )
@@ -188,7 +188,8 @@ def _write_whole(leaves: dict[str, Audio], place: Path) -> None:
     temporary.mkdir()
     try:
         for leaf, samples in leaves.items():
-            soundfile.write(temporary / f"{leaf}.wav", samples.T, SAMPLE_RATE, subtype="FLOAT")
+            path = temporary / f"{leaf}.flac"
+            soundfile.write(path, samples.T, SAMPLE_RATE, subtype="PCM_24")
         try:
             temporary.rename(place)
         except OSError:

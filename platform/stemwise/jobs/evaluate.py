@@ -24,6 +24,7 @@ from stemwise.report.download import download_display
 from stemwise.report.tables import table_one, winners, winners_per_track, write_all
 from stemwise.report.terminal import RunDisplay, show_failures, show_table
 from stemwise.selection.oracle import SelectionSettings
+from stemwise.separation.separator import pick_device
 from stemwise.store import writable
 from stemwise.types import Track
 
@@ -37,6 +38,8 @@ def evaluate(config: dict[str, Any], console: Console) -> int:
     cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
     specs, files = configuration.models(config["models"])
     output = Path(config["output"]).expanduser().resolve()
+    if config["device"] not in ("auto", "cpu") and cluster.address is None:
+        pick_device(config["device"])  # says so now rather than once per track
     with _exclusive(output):
         tracks = _tracks(config)
         models = _prepare(specs, console)
@@ -101,7 +104,7 @@ def _prepare(specs: list[ModelSpec], console: Console) -> list[ReadyModel]:
             try:
                 ready.append(prepare(spec, progress(spec.name)))
             except StemwiseError as error:
-                problems.append(error)
+                problems.append(type(error)(f"Model {spec.name!r}: {error}"))
     if len(problems) == 1:
         raise problems[0]
     if problems:

@@ -20,6 +20,8 @@ from stemwise.errors import CheckpointError, ConfigError
 from stemwise.models.base import Normalisation
 from stemwise.models.safe_load import load
 from stemwise.models.tiling import CenteredTiling
+from stemwise.stems import check_name
+from stemwise.types import CHANNELS
 
 # Names that packages use for stems of our tree.
 RENAMES = {"guitars": "guitar", "keys": "piano", "vocal": "vocals", "drum": "drums"}
@@ -52,22 +54,29 @@ class DemucsModel:
     ) -> None:
         self.network = load_package(checkpoint)
         sources = [RENAMES.get(name, name) for name in self.network.sources]
-        self.stems = tuple(stems or sources)
-        if len(self.stems) != len(sources):
+        self.stems = tuple(check_name(name) for name in stems or sources)
+        if len(self.stems) != len(sources) or len(set(self.stems)) != len(sources):
             raise ConfigError(
                 f"{checkpoint} separates {len(sources)} stems ({', '.join(sources)}), but "
-                f"{len(self.stems)} names were given: {', '.join(self.stems)}."
+                f"{len(set(self.stems))} names were given: {', '.join(self.stems)}."
             )
         self.sample_rate = int(self.network.samplerate)
-        segment = Fraction(str(segment_s)) if segment_s is not None else self.network.segment
-        self.tiling = CenteredTiling(
-            chunk=int(self.sample_rate * segment), overlap=overlap, valid_length=self._valid_length
-        )
+        chunk = self._chunk(segment_s)
+        # HTDemucs pads a shorter segment than it was trained on itself, at the end. HDemucs pads
+        # inside its forward and has no valid_length: it reads the chunk as it is.
+        fixed = segment_s is not None and type(self.network).__name__ == "HTDemucs"
+        valid = (lambda _: chunk) if fixed else getattr(self.network, "valid_length", int)
+        self.tiling = CenteredTiling(chunk, overlap, valid_length=valid)
 
-    def _valid_length(self, length: int) -> int:
-        # HDemucs pads inside its forward and has no valid_length: it reads the chunk as it is.
-        valid = getattr(self.network, "valid_length", None)
-        return int(valid(length)) if valid is not None else length
+    def _chunk(self, segment_s: float | None) -> int:
+        trained = self.network.segment
+        segment = trained if segment_s is None else segment_s
+        if type(self.network).__name__ == "HTDemucs" and segment > trained:
+            raise ConfigError(
+                f"segment_s={segment_s} is longer than the {float(trained):g} s that this HTDemucs "
+                "was trained on: give at most that."
+            )
+        return int(self.sample_rate * segment)  # rounded as demucs rounds it
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Separate `(batch, channels, samples)` into `(batch, stems, channels, samples)`."""
@@ -98,11 +107,21 @@ def load_package(path: Path) -> Any:
         )
     if package["klass"] not in (Demucs, HDemucs, HTDemucs):
         raise CheckpointError(f"{path} names {package['klass']!r}, which is not a Demucs class.")
+    if not isinstance(package["state"], Mapping) or package["state"].get("__quantized"):
+        raise CheckpointError(
+            f"{path} holds quantised weights, which need the package diffq: take the full version."
+        )
     try:
         with warnings.catch_warnings():
             # demucs warns about constructor arguments that it has dropped since; the strict loading
             # of the state below is what tells whether the network is the same.
             warnings.filterwarnings("ignore", message="Dropping inexistant parameter")
-            return load_model(dict(package)).eval()
-    except (RuntimeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} does not fit the network it describes: {error}") from error
+            network = load_model(dict(package)).eval()
+    except Exception as error:  # anything, from a constructor that a stranger's file calls
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path} does not fit the network it describes: {reason}") from error
+    if network.audio_channels != CHANNELS:
+        raise CheckpointError(
+            f"{path} takes {network.audio_channels} channels, but stemwise separates stereo."
+        )
+    return network

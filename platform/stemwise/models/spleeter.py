@@ -7,7 +7,6 @@ checked against that package in the tests.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,8 @@ class SpleeterModel:
     normalisation: Normalisation = "none"
     uses_references = False
 
-    def __init__(self, checkpoint: Sequence[Path], stems: Sequence[str]) -> None:
+    def __init__(self, checkpoint: Path | Sequence[Path], stems: Sequence[str]) -> None:
+        checkpoint = [checkpoint] if isinstance(checkpoint, Path) else checkpoint
         if len(checkpoint) != len(stems):
             raise ConfigError(
                 f"Spleeter needs one checkpoint per stem: {len(checkpoint)} files, {len(stems)} stems."
@@ -121,16 +121,15 @@ def load_unet(path: Path) -> UNet:
     raw = load(path, allow=numpy_globals())
     if not isinstance(raw, Mapping):
         raise CheckpointError(f"{path} is not a dict of arrays, as Spleeter checkpoints are.")
-    state = OrderedDict((_our_key(key), torch.as_tensor(value)) for key, value in raw.items())
     network = UNet()
     # batch norm's step counter exists only in training
-    state.update(
-        (key, value) for key, value in network.state_dict().items() if "num_batches" in key
-    )
+    counters = {key: value for key, value in network.state_dict().items() if "num_batches" in key}
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} is not a Spleeter U-Net: {error}") from error
+        state = {_our_key(key): torch.as_tensor(value) for key, value in raw.items()}
+        network.load_state_dict(state | counters)
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path} is not a Spleeter U-Net: {reason}") from error
     return network
 
 

@@ -15,6 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from stemwise.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -59,11 +61,22 @@ class CenteredTiling:
     overlap: float = 0.25
     valid_length: Callable[[int], int] = int
 
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or not 0 <= self.overlap < 1 or self.stride < 1:
+            raise ConfigError(
+                f"A chunk of {self.chunk} samples with an overlap of {self.overlap} is not possible: "
+                "give a longer chunk, and an overlap from 0 to below 1."
+            )
+
+    @property
+    def stride(self) -> int:
+        """Samples from one chunk's start to the next one's."""
+        return int((1 - self.overlap) * self.chunk)
+
     def tiles(self, length: int) -> Iterator[Tile]:
         """Yield chunks at multiples of the stride, the last ones cut at the end of the track."""
-        stride = int((1 - self.overlap) * self.chunk)
         weight = triangle(self.chunk)
-        for start in range(0, length, stride):
+        for start in range(0, length, self.stride):
             size = min(self.chunk, length - start)
             read_length = self.valid_length(size)
             read_start = start - (read_length - size) // 2
@@ -86,6 +99,13 @@ class FrameTiling:
     n_fft: int
     hop: int
     frames: int
+
+    def __post_init__(self) -> None:
+        if self.n_fft % 2 or not 1 <= self.hop <= self.n_fft // 2 or self.frames < 1:
+            raise ConfigError(
+                f"An STFT of n_fft {self.n_fft} and hop {self.hop} does not cover a track: "
+                "n_fft must be even and hop from 1 to half of it."
+            )
 
     @property
     def chunk(self) -> int:

@@ -71,7 +71,7 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
     rows.append(("tracks", *(text for stem in stems for text in (str(counts[stem][0]), ""))))
     columns = ("model", *(f"{stem_label(s)} {metric}" for s in stems for metric in ("SNR", "SDR")))
     dropped = [f"{stem_label(s)} {counts[s][1]}" for s in stems if counts[s][1]]
-    note = "Means in dB over the tracks on which every model of the column has a score."
+    note = "Means in dB over the tracks on which every model of the column has a finite score."
     if dropped:
         note += f" Left out because a model has none there: {', '.join(dropped)}."
     return TextTable(

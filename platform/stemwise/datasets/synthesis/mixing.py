@@ -128,4 +128,11 @@ def balance(leaves: Mapping[str, Audio], song: Song) -> dict[str, Audio]:
         mixture += np.float32(gains[leaf]) * sound
     peak = float(np.abs(mixture).max())
     master = PEAK / peak if peak else 1.0
-    return {leaf: sound * np.float32(gains[leaf] * master) for leaf, sound in leaves.items()}
+    return {
+        leaf: _on_grid(sound * np.float32(gains[leaf] * master)) for leaf, sound in leaves.items()
+    }
+
+
+def _on_grid(sound: Audio) -> Audio:
+    """Round to steps of 24-bit audio, so that files lose nothing and stems sum exactly."""
+    return np.round(sound * np.float32(2**23)) / np.float32(2**23)

@@ -16,7 +16,7 @@ from stemwise.types import Audio
 
 GENRES = tuple(STYLES)
 # Raise it whenever the same genre, seed and duration give other samples than before.
-VERSION = 1
+VERSION = 2
 CHILDREN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "vocals": ("lead_vocals", "backing_vocals"),

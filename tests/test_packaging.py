@@ -1,0 +1,62 @@
+"""The source layout and the wheel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_source_root_never_shadows_the_standard_library():
+    assert not (ROOT / "platform" / "__init__.py").exists()
+    code = "import platform; print(platform.system())"
+    for folder in (ROOT, ROOT / "platform"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip()
+    assert not (ROOT / "jobs" / "select.py").exists()
+
+
+def test_no_test_folder_is_a_package():
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), "."]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_carries_the_configuration_and_nothing_of_the_tests(wheel: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = {f"stemwise/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
+    assert shipped <= names
+    assert not [name for name in names if name.startswith(("tests", "platform/", "jobs"))]
+
+
+def test_the_command_works_outside_the_checkout(wheel: Path, tmp_path: Path):
+    installed = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(installed)
+    code = (
+        f"import sys; sys.path.insert(0, {str(installed)!r});"
+        "import stemwise; from stemwise.cli import main;"
+        f"assert stemwise.__file__.startswith({str(installed)!r}), stemwise.__file__;"
+        "sys.exit(main(['models', '--json']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "htdemucs_6s" in done.stdout
