@@ -66,9 +66,14 @@ def read(folder: Path, name: str) -> Part | None:
     if not file.is_file():
         return None
     try:
-        table = pq.read_table(file)
-    except pa.ArrowInvalid:
-        return None  # not written by `write`, which never leaves half a file; made again
+        return _decode(pq.read_table(file))
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return (
+            None  # damaged, or not written by `write`, which never leaves half a file; made again
+        )
+
+
+def _decode(table: pa.Table) -> Part:
     metadata = {
         key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
     }

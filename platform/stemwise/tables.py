@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +163,8 @@ def write_atomic(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where a file stands in the place of the folder
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}): "
             "choose another output= folder or make room."
@@ -177,6 +179,7 @@ def read(folder: Path, name: str) -> pl.DataFrame:
     """
     import polars
 
-    if not any((folder / name).glob("**/*.parquet")):
+    files = sorted((folder / name).glob("**/*.parquet"))
+    if not files:
         raise OutputError(f"{folder / name} holds no Parquet files: run `stemwise evaluate` first.")
-    return polars.read_parquet(folder / name / "**/*.parquet")
+    return polars.read_parquet(files, glob=False)

@@ -63,7 +63,7 @@ def estimates(separator, mixture):
 def test_the_mixture_is_returned_for_every_stem(length):
     mixture = noise(length)
     for estimate in estimates(load("mixture"), mixture).values():
-        np.testing.assert_array_equal(estimate, mixture)
+        np.testing.assert_allclose(estimate, mixture, atol=1e-7)
 
 
 @pytest.mark.parametrize("length", [1, 1023, 4096, 300_001])
@@ -110,9 +110,8 @@ def test_bands_that_do_not_fit_are_refused(bands):
 def test_clicks_are_drums_and_a_tone_is_not(hpss):
     steady, hits = tone(440), clicks()
     found = estimates(hpss, steady + hits)
-    rest = energy(hits - found["drums"]) / energy(hits)
-    assert 10 * np.log10(rest) < -10
-    assert energy(steady - found["other"]) / energy(steady) < 0.01
+    assert 0.9 < float((found["drums"] * hits).sum()) / energy(hits) < 1.1
+    assert energy(steady - found["other"]) / energy(steady) < 0.002
     np.testing.assert_allclose(found["drums"] + found["other"], steady + hits, atol=1e-6)
 
 

@@ -52,6 +52,7 @@ def _match_other(
     rest = [stem for stem in partition if stem == "other" or stem not in model]
     if not rest or not set(rest) <= {*LEVEL1, INSTRUMENTAL}:
         return Match("other", ("other",), known=False)
-    surplus = [stem for stem in model if stem in LEVEL1 and stem not in partition]
+    known = {*partition, "vocals"} if INSTRUMENTAL in rest else {*partition}
+    surplus = [stem for stem in model if stem in LEVEL1 and stem not in known]
     parts = ("other", *(stem for stem in surplus if stem != "other"))
     return Match(composite(rest), parts, known=any(stem in references for stem in rest))

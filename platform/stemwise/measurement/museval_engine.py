@@ -1,7 +1,8 @@
 """BSS Eval v4 through the `museval` package, where a run asks for it (`metric.museval=true`).
 
 museval scores all sources of a model together: frames in which any source is silent are undefined for
-all of them. A model with a single stem is scored beside its complement, mixture − stem, as is usual.
+all of them, and it refuses a source that is silent throughout, with which every frame is such. A model
+with a single stem is scored beside its complement, mixture − stem, as is usual.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.errors import require
+from stemwise.errors import MissingDependencyError, require
 from stemwise.types import SAMPLE_RATE, Audio
 
 METRICS = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
@@ -30,23 +31,29 @@ def museval_scores(
         mixture: `(2, samples)`.
 
     Raises:
-        MissingDependencyError: museval is not installed.
+        MissingDependencyError: museval is not installed, or lacks ffmpeg.
     """
     try:
         import museval
     except ImportError as error:
         raise require("museval", "museval", "metric.museval=true") from error
+    except RuntimeError as error:  # of stempeg, which museval imports
+        raise MissingDependencyError(
+            "metric.museval=true needs the programs ffmpeg and ffprobe: install them, "
+            "as museval does not start without them."
+        ) from error
     stems = list(references)
     true, estimated = [references[s] for s in stems], [estimates[s] for s in stems]
     if len(stems) == 1:
         true.append(mixture - true[0])
         estimated.append(mixture - estimated[0])
+    sources, outputs = _frames_last(true), _frames_last(estimated)
+    if _any_silent(sources) or _any_silent(outputs):
+        return {stem: dict.fromkeys(METRICS) for stem in stems}
     with warnings.catch_warnings():
         # frames of silence are reported as NaN below; museval warns about each as well
         warnings.simplefilter("ignore")
-        sdr, isr, sir, sar = museval.evaluate(
-            _frames_last(true), _frames_last(estimated), win=SAMPLE_RATE, hop=SAMPLE_RATE
-        )
+        sdr, isr, sir, sar = museval.evaluate(sources, outputs, win=SAMPLE_RATE, hop=SAMPLE_RATE)
     values = dict(zip(METRICS, (sdr, isr, sir, sar), strict=True))
     return {
         stem: {metric: _median(frames[index]) for metric, frames in values.items()}
@@ -56,6 +63,11 @@ def museval_scores(
 
 def _frames_last(signals: list[Audio]) -> npt.NDArray[np.float64]:
     return np.stack([signal.T.astype(np.float64) for signal in signals])
+
+
+def _any_silent(signals: npt.NDArray[np.float64]) -> bool:
+    """Tell whether a signal is silent as museval sees it: its channels cancel at every sample."""
+    return not signals.sum(axis=2).any(axis=1).all()
 
 
 def _median(frames: npt.NDArray[np.float64]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -25,7 +26,8 @@ class BandSplitModel(WeightlessModel):
         self, stems: Sequence[str], bands: Mapping[str, float], n_fft: int = 4096, hop: int = 1024
     ) -> None:
         edges = [float(edge) for edge in bands.values()]
-        if tuple(bands) != tuple(stems) or edges != sorted(edges):
+        rising = all(low < high for low, high in pairwise([0.0, *edges]))
+        if not stems or tuple(bands) != tuple(stems) or not rising:
             raise ConfigError(
                 f"band_split: bands {dict(bands)} must name the stems {list(stems)} in that order, "
                 "with rising upper edges in Hz."

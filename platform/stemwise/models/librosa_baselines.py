@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemwise.errors import require
+from stemwise.errors import ConfigError, require
 from stemwise.models.base import WeightlessModel
 from stemwise.models.tiling import CenteredTiling
 
@@ -34,6 +34,8 @@ class _MaskModel(WeightlessModel):
 
     def __init__(self, stems: Sequence[str], chunk_s: float, n_fft: int, hop: int) -> None:
         self.stems = tuple(stems)
+        if len(self.stems) != 2:
+            raise ConfigError(f"A mask model makes 2 stems, not {len(self.stems)}.")
         self.tiling = CenteredTiling(chunk=int(chunk_s * self.sample_rate), overlap=0.25)
         self._n_fft, self._hop = n_fft, hop
 

@@ -9,13 +9,14 @@ import hashlib
 import importlib
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemwise.config import conf_dir, load_yaml
-from stemwise.errors import ConfigError
+from stemwise.errors import ConfigError, StemwiseError
 from stemwise.models.checkpoint import Checkpoint, ensure
 from stemwise.stems import check_name
 
@@ -26,6 +27,9 @@ Progress = Callable[[int, int | None], None]
 
 # Only our own classes are built from configuration, so a YAML can never name arbitrary code.
 _TARGET_PREFIX = "stemwise.models."
+# Names that mean something else in the tables, besides those of the zoo.
+_RESERVED = {"reference", "oracle"}
+_UNUSABLE = re.compile(r"[^a-z0-9_\-]+")
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,11 @@ def resolve(entry: str | Mapping[str, Any]) -> ModelSpec:
     """
     if isinstance(entry, Mapping):
         return _user_spec(entry)
+    if not isinstance(entry, str):
+        raise ConfigError(f"{entry!r} is not a model: give a name, a file or a mapping.")
     if Path(entry).suffix == ".th":
-        return _user_spec(
-            {"name": Path(entry).stem.lower(), "base": "demucs_package", "checkpoint": entry}
-        )
+        name = _UNUSABLE.sub("_", Path(entry).stem.lower()).strip("_-") or "checkpoint"
+        return _user_spec({"name": name, "base": "demucs_package", "checkpoint": entry})
     if Path(entry).suffix in {".yaml", ".yml"}:
         return _user_spec(load_yaml(Path(entry)))
     return get(entry)
@@ -135,27 +140,51 @@ def build(ready: ReadyModel) -> Model:
         ConfigError: a setting that the class does not know, or that it refuses.
     """
     spec = ready.spec
-    module, _, name = spec.target.rpartition(".")
-    target = getattr(importlib.import_module(module), name)
+    target = _model_class(spec)
     arguments = dict(spec.settings)
     known = inspect.signature(target).parameters
     if "stems" in known and (spec.stems or known["stems"].default is inspect.Parameter.empty):
         arguments["stems"] = spec.stems
-    if "checkpoint" in known:
+    if bool(ready.paths) != ("checkpoint" in known):
+        raise ConfigError(
+            f"The model {spec.name!r} has no weights: leave its checkpoint out."
+            if ready.paths
+            else f"The model {spec.name!r} needs a file: {{name: …, base: …, checkpoint: FILE}}."
+        )
+    if ready.paths:
         arguments["checkpoint"] = ready.paths if len(ready.paths) > 1 else ready.paths[0]
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise ConfigError(
             f"The model {spec.name!r} has no setting {', '.join(unknown)}: "
-            f"{name} knows {', '.join(known)}."
+            f"{target.__name__} knows {', '.join(known)}."
         )
-    model: Model = target(**arguments)
+    try:
+        model: Model = target(**arguments)
+    except StemwiseError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"The model {spec.name!r} cannot be built with {dict(spec.settings)}: {reason}."
+        ) from error
     if model.sample_rate != 44_100:
         raise ConfigError(
             f"The model {spec.name!r} works at {model.sample_rate} Hz; stemwise compares models "
             "at 44100 Hz only."
         )
     return model
+
+
+def _model_class(spec: ModelSpec) -> type[Any]:
+    module, _, name = spec.target.rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"The model {spec.name!r}: there is no class {spec.target}.") from error
+    if not inspect.isclass(target) or not hasattr(target, "uses_references"):
+        raise ConfigError(f"The model {spec.name!r}: {spec.target} is not a model's class.")
+    return target
 
 
 def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
@@ -165,19 +194,30 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     if missing:
         raise ConfigError(f"The model entry {given} lacks {' and '.join(missing)}.")
     name, base = str(given.pop("name")), str(given.pop("base"))
-    check_name(name)
-    if name in names():
-        raise ConfigError(f"The name {name!r} belongs to the zoo: give your checkpoint another.")
+    if _UNUSABLE.search(name) or name != name.strip("_-"):
+        raise ConfigError(
+            f"Model name {name!r} is not usable: use lower-case letters, digits, '_' and '-' only."
+        )
+    if name in names() or name in _RESERVED:
+        raise ConfigError(f"The name {name!r} is taken: give your model another.")
     get(base)  # says which names exist when `base` is unknown
     content = load_yaml(conf_dir() / "model" / f"{base}.yaml")
     content |= {"name": name, "licence": None, "trained_on": [], "paper": None, "notes": None}
     checkpoint, sha256 = given.pop("checkpoint", None), given.pop("sha256", None)
+    if sha256 is not None and (checkpoint is None or isinstance(checkpoint, list)):
+        raise ConfigError(f"The model {name!r} gives a sha256, which needs one checkpoint.")
     if checkpoint is not None:
-        path = Path(str(checkpoint)).expanduser().resolve()
-        content["checkpoints"] = [{"filename": path.name, "path": path, "sha256": sha256}]
+        files = checkpoint if isinstance(checkpoint, list) else [checkpoint]
+        paths = [Path(str(file)).expanduser().resolve() for file in files]
+        content["checkpoints"] = [
+            {"filename": path.name, "path": path, "sha256": sha256} for path in paths
+        ]
         if content.get("self_describing") and "stems" not in given:
             content["stems"] = []  # the file says which stems it separates
-    content["settings"] = {**content.get("settings", {}), **given.pop("settings", {})}
+    settings = given.pop("settings", None) or {}
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"The model {name!r}: settings must map names to values.")
+    content["settings"] = {**content.get("settings", {}), **settings}
     return _spec(content | given, f"the model entry {name!r}")
 
 
@@ -196,6 +236,12 @@ def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
         )
     except TypeError as error:
         raise ConfigError(f"{origin} has a malformed checkpoint: {error}.") from error
-    values["stems"] = tuple(check_name(str(stem)) for stem in values.get("stems") or ())
+    stems = values.get("stems") or []
+    if not isinstance(stems, list | tuple) or len(set(map(str, stems))) != len(stems):
+        raise ConfigError(f"{origin}: stems must be a list of different names, not {stems!r}.")
+    reserved = {"stems", "checkpoint"} & set(values.get("settings") or {})
+    if reserved:
+        raise ConfigError(f"{origin}: {reserved.pop()} is a key of its own, not one of settings.")
+    values["stems"] = tuple(check_name(str(stem)) for stem in stems)
     values["trained_on"] = tuple(values.get("trained_on") or ())
     return ModelSpec(**values)

@@ -88,14 +88,15 @@ def winners(selections: pl.DataFrame) -> TextTable:
             row["model"],
             f"{row['wins']} of {row['tracks']}",
             f"{100 * row['share']:.0f} %",
-            number(row["win_probability"]),
+            # where a stem has one model only, winning says nothing
+            number(row["win_probability"]) if row["median_margin"] is not None else "–",
             number(row["median_margin"]),
         )
         for stem in in_order(counts["stem"].unique())
         for row in counts.filter(pl.col("stem") == stem).iter_rows(named=True)
     ]
     columns = ("stem", "model", "tracks won", "share", "mean P(win)", "median margin dB")
-    note = "P(win): share of block-bootstrap draws in which the winner wins again."
+    note = "P(win): share of block-bootstrap draws in which the winner wins again; – without a rival."
     return TextTable("winners", "Winners per stem", columns, tuple(rows), note)
 
 
@@ -112,14 +113,14 @@ def winners_per_track(selections: pl.DataFrame) -> TextTable:
         for dataset, track in tracks
     ]
     columns = ("track", *(stem_label(stem) for stem in stems))
-    note = "The model with the best score, and its P(win)."
+    note = "The model with the best score, and its P(win) where it had a rival."
     return TextTable("winners_per_track", "Winner per track and stem", columns, tuple(rows), note)
 
 
 def _winner(row: dict[str, object] | None) -> str:
     if row is None:
         return "–"
-    probability = row["win_probability"]
+    probability = row["win_probability"] if row["runner_up"] is not None else None
     sure = f" {probability:.2f}" if isinstance(probability, float) else ""
     return f"{row['model']}{sure}"
 

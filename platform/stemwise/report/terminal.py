@@ -116,11 +116,12 @@ def show_table(console: Console, table: TextTable) -> None:
     ]
     for number, part in enumerate(_fit(widths, console.width)):
         grid = Table(title=table.title if number == 0 else None, title_justify="left")
-        grid.add_column(columns[0], no_wrap=True)
+        grid.add_column(Text(columns[0]), no_wrap=True)
         for index in part:
-            grid.add_column(columns[index], justify="right", no_wrap=True)
+            grid.add_column(Text(columns[index]), justify="right", no_wrap=True)
         for row in shown:
-            grid.add_row(row[0], *(row[index] for index in part))
+            # finished text, in which square brackets are no markup
+            grid.add_row(Text(row[0]), *(Text(row[index]) for index in part))
         console.print(grid)
     if len(shown) < len(rows):
         console.print(f"… and {len(rows) - len(shown)} more rows in the report's files.")

@@ -40,6 +40,8 @@ class SelectionSettings:
         get_rule(self.rule)
         if self.draws < 1 or self.bootstrap_block_s <= 0:
             raise ConfigError("selection: draws and bootstrap_block_s must be positive.")
+        if self.seed < 0:
+            raise ConfigError("selection: seed must not be negative.")
 
 
 def add_scores(rows: Iterable[Row], pair: tuple[str, str], rule_name: str) -> list[Row]:

@@ -67,12 +67,19 @@ def overlap_add(
     weights = torch.zeros(0)
     for batch in batches(tiles, batch_size):
         finished = batch[0].start - done
+        if finished > (0 if total is None else total.shape[-1]):
+            raise ModelError(f"The model's tiling leaves out the samples before {batch[0].start}.")
         if total is not None and finished > 0:
             yield _finish(total[..., :finished], weights[:finished], mean, deviation)
             total, weights = total[..., finished:], weights[finished:]
             done += finished
         chunks = torch.stack([read_tile(track, tile, scale) for tile in batch]).to(device)
         outputs = forward(chunks)
+        if outputs.ndim != 4 or len(outputs) != len(batch):
+            raise ModelError(
+                f"The model returned {tuple(outputs.shape)} for {tuple(chunks.shape)}, which is not "
+                "(batch, stems, channels, samples)."
+            )
         if outputs.shape[-1] != chunks.shape[-1]:
             raise ModelError(
                 f"The model returned {outputs.shape[-1]} samples for {chunks.shape[-1]}."

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemwise.errors import AudioError, DeviceError
+from stemwise.errors import AudioError, DeviceError, ModelError
 from stemwise.models.base import Model
 from stemwise.separation.overlap_add import overlap_add
 from stemwise.types import CHANNELS, Audio
@@ -50,6 +50,11 @@ class Separator:
             mixture: `(2, samples)` float32 at the model's rate; may be a memory map.
             references: the true stems, for models that use them.
             progress: called with the number of samples finished so far.
+
+        Raises:
+            AudioError: the mixture has another shape, or the references that the model uses are
+                absent or of another length.
+            ModelError: the model returned something that is not an estimate.
         """
         if mixture.ndim != 2 or mixture.shape[0] != CHANNELS or mixture.shape[1] == 0:
             raise AudioError(f"A mixture must be (2, samples), but this one is {mixture.shape}.")
@@ -57,6 +62,8 @@ class Separator:
         if self.model.uses_references:
             if not references:
                 raise AudioError("This model needs the true stems, but the track has none.")
+            if any(reference.shape != mixture.shape for reference in references.values()):
+                raise AudioError("The true stems do not all have the mixture's shape.")
             track = np.concatenate([mixture, *references.values()])
         scale = track_scale(mixture) if self.model.normalisation == "zscore" else (0.0, 1.0)
         done = 0
@@ -74,6 +81,12 @@ class Separator:
                 stretch = next(stretches, None)
             if stretch is None:
                 return
+            expected = (len(self.stems_for(references)), CHANNELS)
+            if stretch.shape[:2] != expected:
+                raise ModelError(
+                    f"The model returned {tuple(stretch.shape[:2])} stems and channels instead of "
+                    f"{expected}."
+                )
             done += stretch.shape[-1]
             if progress is not None:
                 progress(done)

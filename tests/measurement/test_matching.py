@@ -1,0 +1,131 @@
+import pytest
+
+from stemwise.measurement.matching import Match, match_stems
+from stemwise.stems import partition_of
+
+FOUR = ("vocals", "drums", "bass", "other")
+SIX = ("vocals", "drums", "bass", "guitar", "piano", "other")
+TWO = ("vocals", "instrumental")
+
+
+def matched(model, partition, references=None):
+    found = match_stems(model, partition, partition if references is None else references)
+    assert len({match.stem for match in found}) == len(found)
+    return {match.stem: match for match in found}
+
+
+@pytest.mark.parametrize("stems", [FOUR, SIX, TWO, ("vocals", "piano", "drums", "bass", "other")])
+def test_a_model_of_the_datasets_own_stems_matches_name_by_name(stems):
+    assert matched(stems, stems) == {stem: Match(stem, (stem,), known=True) for stem in stems}
+
+
+def test_four_stems_on_six():
+    found = matched(FOUR, SIX)
+    assert set(found) == {"vocals", "drums", "bass", "guitar+piano+other"}
+    assert found["guitar+piano+other"] == Match("guitar+piano+other", ("other",), known=True)
+
+
+def test_six_stems_on_four():
+    found = matched(SIX, FOUR)
+    assert found["other"].stem == "other"
+    assert sorted(found["other"].parts) == ["guitar", "other", "piano"]
+    assert found["other"].known
+    assert not found["guitar"].known
+    assert not found["piano"].known
+
+
+def test_five_stems_on_six_and_back():
+    five = ("vocals", "drums", "bass", "piano", "other")
+    assert matched(five, SIX)["guitar+other"].parts == ("other",)
+    assert matched(SIX, five)["other"].parts == ("other", "guitar")
+
+
+def test_different_stems_on_both_sides():
+    """Guitar is in the dataset only, piano in the model only."""
+    found = matched(
+        ("vocals", "drums", "bass", "piano", "other"),
+        ("vocals", "drums", "bass", "guitar", "other"),
+    )
+    assert found["guitar+other"].parts == ("other", "piano")
+    assert not found["piano"].known
+
+
+def test_vocals_and_other_is_everything_else():
+    found = matched(("vocals", "other"), FOUR)
+    assert set(found) == {"vocals", "drums+bass+other"}
+    assert found["drums+bass+other"] == Match("drums+bass+other", ("other",), known=True)
+
+
+@pytest.mark.parametrize("partition", [FOUR, SIX])
+def test_instrumental_is_known_where_vocals_are(partition):
+    found = matched(TWO, partition)
+    assert found["instrumental"] == Match("instrumental", ("instrumental",), known=True)
+    without = matched(TWO, partition, [stem for stem in partition if stem != "vocals"])
+    assert not without["instrumental"].known
+    assert not without["vocals"].known
+
+
+def test_a_models_other_may_be_the_datasets_instrumental():
+    assert matched(("vocals", "other"), TWO)["instrumental"].parts == ("other",)
+    four = matched(FOUR, TWO)
+    assert set(four) == {"vocals", "drums", "bass", "instrumental"}
+    assert sorted(four["instrumental"].parts) == ["bass", "drums", "other"]
+    assert four["instrumental"].known
+
+
+def test_instrumental_never_holds_vocals():
+    """A folder with mixture and instrumental only: the model's vocals are no part of it."""
+    found = matched(FOUR, ("instrumental",))
+    assert sorted(found["instrumental"].parts) == ["bass", "drums", "other"]
+    assert not found["vocals"].known
+
+
+def test_a_stem_that_the_song_lacks_is_no_row_with_a_truth():
+    found = matched(FOUR, FOUR, ["vocals", "other"])
+    assert [found[stem].known for stem in FOUR] == [True, False, False, True]
+
+
+def test_the_name_of_other_does_not_depend_on_what_the_song_has():
+    """The partition decides; guitar is silent in this song and stays in the name."""
+    found = matched(FOUR, SIX, ["vocals", "drums", "bass", "piano"])
+    assert found["guitar+piano+other"].known
+    none = matched(FOUR, SIX, ["vocals", "drums", "bass"])
+    assert not none["guitar+piano+other"].known
+
+
+def test_no_rest_in_the_dataset_means_no_other():
+    """A folder with mixture, vocals and drums: nothing says what else there is."""
+    found = matched(("vocals", "drums", "other"), ("vocals", "drums"))
+    assert found["other"] == Match("other", ("other",), known=False)
+
+
+@pytest.mark.parametrize("odd", ["strings", "lead_vocals", "kick"])
+def test_a_rest_outside_the_first_level_is_not_guessed(odd):
+    partition = ("drums", "bass", "other", odd)
+    assert matched(("vocals", "drums", "bass", "other"), partition)["other"] == Match(
+        "other", ("other",), known=False
+    )
+
+
+def test_sub_stems_match_by_name_where_there_is_a_reference():
+    found = matched(("kick", "snare", "toms"), FOUR, [*FOUR, "kick", "snare"])
+    assert [found[stem].known for stem in ("kick", "snare", "toms")] == [True, True, False]
+
+
+def test_a_model_without_other_gets_no_row_for_it():
+    assert set(matched(("vocals", "drums"), SIX)) == {"vocals", "drums"}
+
+
+@pytest.mark.parametrize(
+    ("files", "model", "row", "parts"),
+    [
+        ({"vocals", "instrumental"}, FOUR, "instrumental", {"drums", "bass", "other"}),
+        ({*FOUR, "instrumental"}, ("vocals", "other"), "drums+bass+other", {"other"}),
+        ({*FOUR, "kick", "snare"}, FOUR, "other", {"other"}),
+        ({*FOUR, "lead_vocals", "backing_vocals"}, SIX, "other", {"other", "guitar", "piano"}),
+    ],
+)
+def test_folders_of_files(files, model, row, parts):
+    found = matched(model, partition_of(files), files)
+    assert found[row].known
+    assert set(found[row].parts) == parts

@@ -1,0 +1,254 @@
+"""From a mixture to estimates: stretch by stretch, checked, and without holding the track."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from stemwise.errors import AudioError, DeviceError, ModelError
+from stemwise.models.tiling import CenteredTiling, FrameTiling, Tile
+from stemwise.separation.separator import Separator, pick_device, track_scale
+
+
+def noise(length, channels=2, seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (channels, length)).astype(np.float32)
+
+
+def twice(chunks):
+    return torch.stack([chunks, -2 * chunks], dim=1)
+
+
+class Tiles:
+    """A tiling given as a list of (start, stop), or of whole tiles."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def tiles(self, length):
+        for part in self.parts:
+            if isinstance(part, Tile):
+                yield part
+            else:
+                start, stop = part
+                yield Tile(start, stop, start, stop, torch.ones(stop - start))
+
+    def settings(self):
+        return {}
+
+
+@pytest.mark.parametrize("tiling", [CenteredTiling(1000), FrameTiling(256, 64, 10)])
+@pytest.mark.parametrize("length", [1, 999, 1000, 1001, 7777])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_the_stream_is_the_whole_in_parts(fake, tiling, length, batch_size):
+    separator = Separator(fake(twice, tiling=tiling), "cpu", batch_size)
+    mixture, seen = noise(length), []
+    parts = list(separator.stream(mixture, progress=seen.append))
+    joined = torch.cat(parts, dim=-1)
+    assert torch.equal(joined, separator(mixture))
+    np.testing.assert_allclose(joined[0].numpy(), mixture, atol=1e-6)
+    np.testing.assert_allclose(joined[1].numpy(), -2 * mixture, atol=2e-6)
+    assert seen == list(np.cumsum([part.shape[-1] for part in parts]))
+    assert seen[-1] == length
+    if length == 7777:
+        assert len(parts) > 3
+
+
+def test_the_batch_size_is_respected(fake):
+    sizes = []
+
+    def count(chunks):
+        sizes.append(len(chunks))
+        return twice(chunks)
+
+    Separator(fake(count), "cpu", 3)(noise(7777))
+    assert max(sizes) == 3 and len(sizes) < 11
+    sizes.clear()
+    Separator(fake(count), "cpu")(noise(7777))
+    assert set(sizes) == {1}
+
+
+def test_chunks_are_made_when_their_stretch_is_asked_for(fake):
+    calls = []
+
+    def count(chunks):
+        calls.append(len(chunks))
+        return twice(chunks)
+
+    stream = Separator(fake(count), "cpu").stream(noise(100_000))
+    next(stream)
+    assert len(calls) <= 2
+
+
+def test_no_gradient_mode_leaks_into_the_callers_code(fake):
+    for _ in Separator(fake(twice), "cpu").stream(noise(5000)):
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_zscore_is_taken_off_and_put_back(fake):
+    seen = []
+
+    def keep(chunks):
+        seen.append(chunks)
+        return torch.stack([chunks, torch.zeros_like(chunks)], dim=1)
+
+    model = fake(keep, normalisation="zscore", tiling=CenteredTiling(10_000))
+    mixture = 0.1 * noise(8000) + 0.3
+    out = Separator(model, "cpu")(mixture)
+    mono = mixture.mean(axis=0, dtype=np.float64)
+    assert float(seen[0].mean(dim=1).mean()) == pytest.approx(0, abs=1e-4)
+    assert float(seen[0].mean(dim=1).std()) == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(out[0].numpy(), mixture, atol=1e-6)
+    np.testing.assert_allclose(out[1].numpy(), mono.mean(), atol=1e-6)  # as demucs does
+
+
+@pytest.mark.parametrize("length", [2, 3, 4_200_000])
+def test_the_scale_is_that_of_torch(length):
+    mixture = noise(length) + np.float32(0.2)
+    mono = torch.from_numpy(mixture).double().mean(0)
+    mean, deviation = track_scale(mixture)
+    assert mean == pytest.approx(float(mono.mean()), rel=1e-6)
+    assert deviation == pytest.approx(float(mono.std()) + 1e-8, rel=1e-5)
+
+
+def test_references_are_handed_on_below_the_mixture(fake):
+    seen = []
+
+    def first_reference(chunks):
+        seen.append(chunks)
+        return torch.stack([chunks[:, 2:4], chunks[:, 4:6]], dim=1)
+
+    model = fake(first_reference, stems=(), uses_references=True)
+    separator = Separator(model, "cpu")
+    mixture, references = noise(2500), {"x": noise(2500, seed=1), "y": noise(2500, seed=2)}
+    out = separator(mixture, references)
+    assert seen[0].shape[1] == 6
+    assert separator.stems_for(references) == ("x", "y")
+    np.testing.assert_allclose(out[0].numpy(), references["x"], atol=1e-6)
+    np.testing.assert_allclose(out[1].numpy(), references["y"], atol=1e-6)
+    for wrong in (None, {}, {"x": noise(2499)}, {"x": noise(2500, channels=1)}):
+        with pytest.raises(AudioError, match="true stems"):
+            separator(mixture, wrong)
+
+
+@pytest.mark.parametrize(
+    "mixture", [noise(100, 1), noise(100, 6), np.zeros((2, 0), np.float32), np.zeros(100)]
+)
+def test_what_is_not_a_stereo_mixture_is_refused(fake, mixture):
+    with pytest.raises(AudioError, match="must be"):
+        Separator(fake(twice), "cpu")(mixture)
+
+
+def poison(value, at):
+    def function(chunks):
+        out = twice(chunks)
+        out[0, 1, 0, at] = value
+        return out
+
+    return function
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        poison(float("nan"), 5),
+        poison(float("inf"), 999),
+        lambda chunks: twice(chunks)[..., :-1],
+        lambda chunks: torch.nn.functional.pad(twice(chunks), (0, 1)),
+        lambda chunks: chunks,
+        lambda chunks: chunks[:, None],
+        lambda chunks: twice(chunks)[:, :, :1],
+        lambda chunks: torch.cat([twice(chunks)] * 2, dim=1),
+        lambda chunks: torch.cat([twice(chunks)] * 2),
+        lambda chunks: twice(chunks)[None],
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_what_is_not_an_estimate_is_refused(fake, function, batch_size):
+    with pytest.raises(ModelError):
+        Separator(fake(function), "cpu", batch_size)(noise(3500))
+
+
+@pytest.mark.parametrize("seconds_half", [False, True])
+def test_nan_anywhere_in_the_track_is_found(fake, seconds_half):
+    mixture = noise(3500)
+    mixture[1, 3400 if seconds_half else 10] = np.nan
+    with pytest.raises(ModelError, match="NaN"):
+        Separator(fake(twice), "cpu")(mixture)
+
+
+@pytest.mark.parametrize(
+    "tiling",
+    [
+        Tiles(),
+        Tiles((0, 50)),
+        Tiles((0, 99)),
+        Tiles((10, 100)),
+        Tiles((0, 40), (60, 100)),
+        Tiles((0, 10), (20, 30), (30, 100)),
+        Tiles((0, 100), (100, 200)),
+        Tiles(Tile(0, 100, 0, 100, torch.zeros(100))),
+        Tiles((0, 50), Tile(50, 100, 50, 100, torch.zeros(50))),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_a_tiling_that_does_not_cover_the_track_is_refused(fake, tiling, batch_size):
+    with pytest.raises(ModelError):
+        Separator(fake(twice, tiling=tiling), "cpu", batch_size)(noise(100))
+
+
+@pytest.mark.parametrize("name", ["nonsense", "cuda:99", "", "cpu:x", "meta"])
+def test_a_device_that_is_not_here_is_named(name):
+    with pytest.raises(DeviceError, match="device"):
+        pick_device(name)
+
+
+def test_auto_always_finds_a_device():
+    assert pick_device().type in {"cuda", "mps", "cpu"}
+
+
+LONG = """
+import resource, sys, tempfile
+from pathlib import Path
+import numpy as np
+from stemwise.models.registry import build, prepare, resolve
+from stemwise.separation.separator import Separator
+
+separator = Separator(build(prepare(resolve(sys.argv[1]))), "cpu")
+samples = 20 * 60 * 44_100
+with tempfile.TemporaryDirectory() as folder:
+    raw = Path(folder) / "raw"
+    with raw.open("wb") as file:
+        file.truncate(samples * 8)  # a sparse file: silence that costs no disk
+    mixture = np.memmap(raw, np.float32, "r", shape=(samples, 2)).T
+    list(separator.stream(mixture[:, : 90 * 44_100]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = largest = 0
+    for part in separator.stream(mixture):
+        done, largest = done + part.shape[-1], max(largest, part.shape[-1])
+    assert done == samples, done
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) // 1024, largest)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.parametrize(("model", "chunk"), [("mixture", 30 * 44_100), ("band_split", 256 * 1024)])
+def test_twenty_minutes_need_no_more_memory_than_one(model, chunk):
+    """All stems of the track would be 2.5 and 1.3 GB; pages of the mapped file may count (424 MB)."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", LONG, model],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    megabytes, largest = map(int, run.stdout.split())
+    assert megabytes < 500
+    assert largest <= 2 * chunk
