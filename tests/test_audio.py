@@ -39,7 +39,7 @@ def encode(path, samples, **metadata):
 
 
 def mapped(path):
-    with audio.open_mapped(path) as samples:
+    with audio.open_on_disk(path) as samples:
         return np.array(samples)
 
 
@@ -197,7 +197,7 @@ def test_mapping_cleans_up(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
     (tmp_path / "temp").mkdir()
     path = save(tmp_path / "a.wav", noise(100))
-    with audio.open_mapped(path) as samples:
+    with audio.open_on_disk(path) as samples:
         assert samples.shape == (2, 100)
         assert list((tmp_path / "temp").iterdir())
     assert not list((tmp_path / "temp").iterdir())

@@ -22,6 +22,7 @@ import soundfile
 import soxr
 
 from stemwise.errors import AudioError
+from stemwise.raw_audio import RawAudio
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio, Source
 
 if TYPE_CHECKING:
@@ -239,8 +240,8 @@ def rms_dbfs(samples: Audio) -> float:
 
 
 @contextmanager
-def open_mapped(path: Path | str) -> Iterator[Audio]:
-    """Yield a file as stereo 44.1 kHz on disk (a memory map), so that an hour costs no memory.
+def open_on_disk(path: Path | str) -> Iterator[RawAudio]:
+    """Yield a file as stereo 44.1 kHz on disk, so that an hour costs no memory.
 
     Decoding and resampling run block by block into a temporary file that is removed on leaving.
 
@@ -257,7 +258,7 @@ def open_mapped(path: Path | str) -> Iterator[Audio]:
                 frames += block.shape[1]
         if frames == 0:
             raise AudioError(f"{path} holds no audio samples.")
-        yield np.memmap(raw, dtype=np.float32, mode="r", shape=(frames, CHANNELS)).T
+        yield RawAudio(raw, frames)
 
 
 def _stereo_blocks(path: Path) -> Iterator[Audio]:

@@ -70,7 +70,7 @@ def _command(options: argparse.Namespace) -> int:
         options.recipe,
         options.output,
         options.format,
-        [stem for stem in options.stems.split(",") if stem],
+        [stem.strip() for stem in options.stems.split(",") if stem.strip()],
         options.device,
         console,
     )

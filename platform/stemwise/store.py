@@ -3,7 +3,7 @@
 An entry's key is a digest of the decoded audio, the model's identity (class, settings, checkpoint
 digests) and the engine's version. An entry is a folder `<root>/<key[:2]>/<key>/` with one 24-bit FLAC
 per stem and `entry.json`. A stem that would clip is stored scaled down; `gain` records by how much:
-stored samples = estimate · gain.
+stored samples = estimate · gain. An entry whose files are not whole counts as absent.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from stemwise.errors import AudioError, OutputError
 from stemwise.separation.spool import Spool
 from stemwise.types import Audio
 
+_CONTENT = "entry.json"
 _FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
 
 
@@ -53,18 +54,19 @@ class Entry:
         """Return the estimate `(channels, samples)`, its gain undone.
 
         Raises:
-            AudioError: the file is absent or damaged.
+            AudioError: the file is absent or damaged; the entry then counts as absent from now on.
         """
+        problem: object = "it is cut"
         try:
             samples, _ = soundfile.read(self.path(stem), dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
-            raise AudioError(
-                f"{self.path(stem)} in the estimate store is damaged ({error}): "
-                f"delete {self.folder} and run again."
-            ) from error
+            samples, problem = np.zeros((0, 2), np.float32), error
         if len(samples) != self.samples:
+            with suppress(OSError):
+                (self.folder / _CONTENT).unlink()
             raise AudioError(
-                f"{self.path(stem)} in the estimate store is cut: delete {self.folder} and run again."
+                f"{self.path(stem)} in the estimate store is damaged ({problem}): "
+                "run again, and it is made anew."
             )
         audio: Audio = np.ascontiguousarray(samples.T)
         return audio if self.gains[stem] == 1 else audio / np.float32(self.gains[stem])
@@ -91,14 +93,16 @@ class EstimateStore:
         self.root = root
 
     def get(self, key: str) -> Entry | None:
-        """Return the entry called `key`, or None where it was never finished."""
+        """Return the entry called `key`, or None where it was never finished or is not whole."""
         folder = self._folder(key)
         try:
-            content = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            content = json.loads((folder / _CONTENT).read_text(encoding="utf-8"))
+            sizes = content.pop("sizes")
+            entry = Entry(key=key, folder=folder, **content)
+            whole = all(entry.path(stem).stat().st_size == sizes[stem] for stem in entry.stems)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
-        entry = Entry(key=key, folder=folder, **content)
-        return entry if all(entry.path(stem).is_file() for stem in entry.stems) else None
+        return entry if whole else None
 
     def put(
         self,
@@ -119,23 +123,45 @@ class EstimateStore:
         Raises:
             OutputError: the store cannot be written.
         """
-        names = tuple(stems)
-        with self._scratch() as scratch:
-            spool = Spool(scratch, names)
-            timed = _Timed(stretches)
-            for stretch in timed:
-                spool.add(stretch)
-            gains = {name: min(1.0, _FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
-            entry = scratch / "entry"
-            entry.mkdir()
-            for name in names:
-                spool.encode(name, entry / f"{name}.flac", gains[name])
-            result = Entry(key, self._folder(key), gains, spool.samples, timed.seconds, device)
-            content = asdict(result) | {"gains": gains}
-            del content["key"], content["folder"]
-            (entry / "entry.json").write_text(json.dumps(content), encoding="utf-8")
-            self._publish(entry, result.folder)
-        return result
+        timed = _Timed(stretches)
+        try:
+            with self._scratch() as scratch:
+                self._publish(self._make(scratch, tuple(stems), timed, device), self._folder(key))
+        except (OSError, soundfile.SoundFileError) as error:
+            if error is timed.error:
+                raise  # what was to be stored could not be made
+            raise OutputError(
+                f"The estimate store {self.root} cannot be written "
+                f"({getattr(error, 'strerror', None) or error}): "
+                "choose another store= or output= folder, or make room."
+            ) from error
+        entry = self.get(key)  # an equal one of another process may have come first
+        if entry is None:
+            raise OutputError(f"{self._folder(key)} vanished while it was written: run again.")
+        return entry
+
+    def _make(self, scratch: Path, names: tuple[str, ...], timed: _Timed, device: str) -> Path:
+        """Write an entry into a folder below `scratch` and return that."""
+        spool = Spool(scratch, names)
+        for stretch in timed:
+            spool.add(stretch)
+        gains = {name: min(1.0, _FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
+        entry = scratch / "entry"
+        entry.mkdir()
+        sizes = {}
+        for name in names:
+            path = entry / f"{name}.flac"
+            spool.encode(name, path, gains[name])
+            sizes[name] = path.stat().st_size
+        content = {
+            "gains": gains,
+            "samples": spool.samples,
+            "wall_s": timed.seconds,
+            "device": device,
+            "sizes": sizes,
+        }
+        (entry / _CONTENT).write_text(json.dumps(content), encoding="utf-8")
+        return entry
 
     def _folder(self, key: str) -> Path:
         return self.root / key[:2] / key
@@ -144,37 +170,37 @@ class EstimateStore:
         """Move a finished entry into place; an equal one that came first stays."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_dir() and self.get(folder.name) is None:
-            shutil.rmtree(folder)  # damaged: a stem's file has been deleted
+            with suppress(FileNotFoundError):  # another process was faster
+                folder.rename(made.parent / "damaged")
         try:
             made.rename(folder)
         except OSError:
-            if not (folder / "entry.json").is_file():
+            if self.get(folder.name) is None:
                 raise
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".making-", dir=self.root) as folder:
-                yield Path(folder)
-        except OSError as error:
-            raise OutputError(
-                f"The estimate store {self.root} cannot be written ({error.strerror or error}): "
-                "choose another store= or output= folder, or make room."
-            ) from error
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=self.root) as folder:
+            yield Path(folder)
 
 
 class _Timed:
-    """Iterates over something and adds up the seconds that its items take to be made."""
+    """Iterates over something, adds up the seconds that making its items takes, keeps its error."""
 
     def __init__(self, items: Iterable[Audio]) -> None:
         self._items = iter(items)
         self.seconds = 0.0
+        self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Audio]:
         while True:
             started = time.perf_counter()
-            item = next(self._items, None)
+            try:
+                item = next(self._items, None)
+            except Exception as error:
+                self.error = error
+                raise
             self.seconds += time.perf_counter() - started
             if item is None:
                 return

@@ -58,7 +58,7 @@ def test_sdr_is_the_median_of_plain_ratios_over_whole_seconds(museval, pair):
         assert values["museval_sdr"] == pytest.approx(np.median(frames), abs=1e-6)
     # interference from drums in vocals, and nothing else wrong with them
     assert abs(scores["vocals"]["museval_sir"] - scores["vocals"]["museval_sdr"]) < 2
-    assert scores["vocals"]["museval_sar"] > 60
+    assert scores["vocals"]["museval_sar"] > scores["vocals"]["museval_sir"] + 5
     assert scores["drums"]["museval_isr"] == pytest.approx(20, abs=0.5)
 
 

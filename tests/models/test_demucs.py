@@ -40,7 +40,9 @@ def content(name, **changes):
     network = klass(**kwargs)
     with torch.no_grad():
         for key, value in network.named_parameters():
-            if "scale" in key or "gamma" in key:  # layer scales start near zero: hear the layers too
+            if (
+                "scale" in key or "gamma" in key
+            ):  # layer scales start near zero: hear the layers too
                 value.fill_(0.5)
     state = {key: value.half() for key, value in network.state_dict().items()}
     return {"klass": klass, "args": (), "kwargs": kwargs, "state": state, "training_args": {}}
@@ -123,9 +125,7 @@ def test_a_segment_longer_than_trained_is_demucs_own_limit(package):
 
 
 def real_checkpoints():
-    root = Path(
-        os.environ.get("STEMWISE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")
-    )
+    root = Path(os.environ.get("STEMWISE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
     return sorted((root / "weights" / "tiny-demucs").glob("*.th"))
 
 
@@ -153,7 +153,8 @@ def test_stems_may_be_named_anew_but_not_miscounted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "sources", [["../../escape", "b", "c", "d"], ["a/b", "b", "c", "d"], ["vocal", "vocals", "a", "b"]]
+    "sources",
+    [["../../escape", "b", "c", "d"], ["a/b", "b", "c", "d"], ["vocal", "vocals", "a", "b"]],
 )
 def test_stems_that_are_no_file_names_are_refused(tmp_path, sources):
     path = tmp_path / "model.th"

@@ -108,9 +108,7 @@ def test_a_long_track_equals_one_transform_of_the_whole(paths, separator):
 
 
 def test_the_first_stem_is_the_voice(separator):
-    root = Path(
-        os.environ.get("STEMWISE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")
-    )
+    root = Path(os.environ.get("STEMWISE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
     songs = sorted((root / "musdb18-7" / "train").glob("*.stem.mp4"))
     if not songs:
         pytest.skip(f"no songs musdb18-7 under STEMWISE_TEST_DATA ({root})")

@@ -53,9 +53,7 @@ def test_tiles_cover_the_track_with_positive_weight(tiling, length):
     assert (total > 0).all()
 
 
-@given(
-    tiling=tilings, length=lengths, batch_size=st.integers(1, 5), seed=st.integers(0, 2**32 - 1)
-)
+@given(tiling=tilings, length=lengths, batch_size=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=200, deadline=None)
 def test_an_untouched_signal_comes_back(tiling, length, batch_size, seed):
     track = np.random.default_rng(seed).uniform(-1, 1, (2, length)).astype(np.float32)
@@ -76,7 +74,10 @@ def test_an_untouched_signal_comes_back(tiling, length, batch_size, seed):
 @settings(max_examples=60, deadline=None)
 def test_frame_tiles_equal_one_transform_of_the_whole_track(length, hop_share, frames, seed):
     n_fft = 64
-    tiling, stft = FrameTiling(n_fft, n_fft // hop_share, frames), FrameStft(64, 64 // hop_share, frames)
+    tiling, stft = (
+        FrameTiling(n_fft, n_fft // hop_share, frames),
+        FrameStft(64, 64 // hop_share, frames),
+    )
     random = np.random.default_rng(seed)
     # beyond the last frame centre the tiles have frames that a whole transform lacks
     track = np.pad(random.uniform(-1, 1, (2, length)), ((0, 0), (0, n_fft))).astype(np.float32)

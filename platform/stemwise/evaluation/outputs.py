@@ -49,7 +49,7 @@ def separated(
     """
     try:
         entry, made = model.separate(mixture, references, store)
-    except Exception as error:  # noqa: BLE001 - one model's failure must not lose the others
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one model must not lose the others
         return Output(stems, Origin(model.name), error=describe(error))
     return Output(entry.stems, Origin.of_entry(model.name, entry), entry.read, made=made)
 

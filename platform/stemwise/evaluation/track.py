@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stemwise.datasets.decode import TrackAudio
-from stemwise.errors import MissingReferenceError, StemwiseError
+from stemwise.errors import MissingDependencyError, MissingReferenceError, StemwiseError
 from stemwise.evaluation import rows
 from stemwise.evaluation.outputs import Output, finished, separated
 from stemwise.evaluation.rows import Origin, Row
@@ -146,9 +146,14 @@ class _Evaluation:
         started = time.perf_counter()
         for stem, matches in self._wanted(outputs).items():
             self._measure_stem(stem, matches, outputs)
-        if self.evaluator.metric.museval:
-            for output in outputs.values():
+        for output in outputs.values() if self.evaluator.metric.museval else ():
+            try:
                 self._museval(output)
+            except MissingDependencyError:
+                raise  # true for every track and model: the run cannot give what was asked for
+            except Exception as error:  # noqa: BLE001 - the other scores stand
+                self.result.failures += 1
+                self.decoded.problems.append(f"museval on {output.origin.model}: {describe(error)}")
         self._tell("measure", started)
 
     def _wanted(self, outputs: Mapping[str, Output]) -> dict[str, dict[str, Match]]:
@@ -185,8 +190,7 @@ class _Evaluation:
             try:
                 signals[name] = outputs[name].read_sum(match)
             except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
-                self.result.failures += 1
-                self._without_scores([origins[name]], stem, "failed", describe(error))
+                self._fail_stem(origins[name], stem, match, describe(error))
         metric = self.evaluator.metric
         measured = measure_stem(reference, signals, metric.block_s, metric.max_lag_s)
         table = self.result.tables["measurements"]
@@ -195,6 +199,14 @@ class _Evaluation:
             self.scores.append(
                 rows.score_row(self.track, origins[name], stem, metric, measured, name)
             )
+
+    def _fail_stem(self, origin: Origin, stem: str, match: Match, error: str) -> None:
+        """Record estimates that turn out to be unreadable."""
+        self.result.failures += 1
+        self._without_scores([origin], stem, "failed", error)
+        for row in self.result.tables["estimates"]:
+            if row["model"] == origin.model and row["stem"] in match.parts:
+                row.update(status="failed", error=error)
 
     def _without_scores(
         self, origins: Iterable[Origin], stem: str, status: str, error: str | None = None

@@ -72,7 +72,8 @@ class Zoo:
 def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel:
     try:
         return LoadedModel(ready, Separator(build(ready), device, batch_size))
-    except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the others
+    # some libraries of models exit where others raise; whatever it is must not stop the others
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         return LoadedModel(ready, error=describe(error))
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stemwise import audio
-from stemwise.errors import AudioError, ConfigError, OutputError, StemwiseError
+from stemwise.errors import AudioError, ConfigError, ModelError, OutputError, StemwiseError
 from stemwise.models.registry import ReadyModel, prepare, resolve
+from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import RecipeSeparator, load_recipe
 from stemwise.separation.spool import Spool
 from stemwise.store import writable
-from stemwise.types import Audio
 
 PARTLY_FAILED = 3
 _FULL_SCALE = 1 - 2.0**-23
@@ -45,9 +47,7 @@ def separate(
     for file, folder in zip(files, _folders(files, output), strict=True):
         try:
             _separate_one(file, folder, separator, file_format, tuple(stems), console)
-        except ConfigError:
-            raise  # a wrong stem or model is wrong for every file
-        except StemwiseError as error:
+        except (AudioError, ModelError, OutputError) as error:  # others are true of every file
             failures.append(error)
             Console(stderr=True).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
     if not failures:
@@ -63,23 +63,27 @@ def _separate_one(
     stems: tuple[str, ...],
     console: Console,
 ) -> None:
+    if not _is_text(file):
+        raise AudioError(f"{os.fsencode(file)!r} is not valid text: give the file another name.")
     with tempfile.TemporaryDirectory(prefix="stemwise-") as scratch:
-        with audio.open_mapped(file) as mixture:
+        with audio.open_on_disk(file) as mixture:
             made = _with_progress(file, mixture, Path(scratch), separator, stems, console)
         _write(made, folder, file_format, console)
-    console.print(f"{file} → {folder}: {', '.join(made)}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{file} → {folder}: {', '.join(made)}", highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def _with_progress(
     file: Path,
-    mixture: Audio,
+    mixture: Signal,
     scratch: Path,
     separator: RecipeSeparator,
     stems: tuple[str, ...],
     console: Console,
 ) -> dict[str, Spool]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
@@ -116,13 +120,24 @@ def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Cons
 
 def _folders(files: Sequence[Path], output: Path) -> list[Path]:
     """Return one folder per file, named after it; equal names are numbered."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     folders = []
     for file in files:
-        seen[file.stem] = seen.get(file.stem, 0) + 1
-        suffix = f"-{seen[file.stem]}" if seen[file.stem] > 1 else ""
-        folders.append(output / f"{file.stem or 'track'}{suffix}")
+        base = file.stem or "track"
+        numbered = (f"{base}-{number}" for number in count(2))
+        name = next(name for name in chain([base], numbered) if name.casefold() not in taken)
+        taken.add(name.casefold())
+        folders.append(output / name)
     return folders
+
+
+def _is_text(path: Path) -> bool:
+    """Tell whether the name can be printed and handed to libsndfile."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fetcher(console: Console):  # type: ignore[no-untyped-def]
@@ -131,7 +146,9 @@ def _fetcher(console: Console):  # type: ignore[no-untyped-def]
     def fetch(name: str) -> ReadyModel:
         spec = resolve(name)
         if spec.target.endswith("IdealRatioMaskModel"):
-            raise AudioError(f"The model {name!r} needs the true stems: it only works in evaluate.")
+            raise ConfigError(
+                f"The model {name!r} needs the true stems: it only works in evaluate."
+            )
         with download_display(console) as progress:
             return prepare(spec, progress(name))
 

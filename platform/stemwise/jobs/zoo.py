@@ -45,8 +45,8 @@ def list_models(as_json: bool, console: Console) -> int:
 def pull(wanted: Sequence[str], console: Console) -> int:
     """Fetch and verify the checkpoints of the models named; the first error is raised at the end."""
     failures: list[StemwiseError] = []
-    for name in wanted:
-        spec = get(name)
+    for spec in [get(name) for name in wanted]:
+        name = spec.name
         try:
             with download_display(console) as progress:
                 ready = prepare(spec, progress(name))
@@ -54,7 +54,7 @@ def pull(wanted: Sequence[str], console: Console) -> int:
             failures.append(error)
             continue
         places = ", ".join(str(path) for path in ready.paths) or "nothing to fetch"
-        console.print(f"{name}: {places}", highlight=False, soft_wrap=True)
+        console.print(f"{name}: {places}", highlight=False, markup=False, soft_wrap=True)
     if failures:
         raise type(failures[0])("\n".join(str(error) for error in failures))
     return 0

@@ -96,7 +96,9 @@ def winners(selections: pl.DataFrame) -> TextTable:
         for row in counts.filter(pl.col("stem") == stem).iter_rows(named=True)
     ]
     columns = ("stem", "model", "tracks won", "share", "mean P(win)", "median margin dB")
-    note = "P(win): share of block-bootstrap draws in which the winner wins again; – without a rival."
+    note = (
+        "P(win): share of block-bootstrap draws in which the winner wins again; – without a rival."
+    )
     return TextTable("winners", "Winners per stem", columns, tuple(rows), note)
 
 

@@ -48,9 +48,8 @@ def paper_naive(a: npt.ArrayLike, b: npt.ArrayLike) -> Float:
 def _harmonic(first: Float, second: Float, where: npt.NDArray[np.bool_]) -> Float:
     """Return 2/(1/a + 1/b), which has the right limits for infinite values."""
     a, b = np.where(where, first, 1.0), np.where(where, second, 1.0)
-    total = 1 / a + 1 / b
-    with np.errstate(divide="ignore"):
-        return np.asarray(2 / total)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(2 / (1 / a + 1 / b))
 
 
 RULES: dict[str, Rule] = {

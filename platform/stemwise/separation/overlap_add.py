@@ -15,12 +15,12 @@ from torch import Tensor
 
 from stemwise.errors import ModelError
 from stemwise.models.tiling import Tile
-from stemwise.types import Audio
+from stemwise.raw_audio import Signal
 
 Forward = Callable[[Tensor], Tensor]
 
 
-def read_tile(track: Audio, tile: Tile, scale: tuple[float, float]) -> Tensor:
+def read_tile(track: Signal, tile: Tile, scale: tuple[float, float]) -> Tensor:
     """Return `(channels, tile length)`: normalised samples, zeros beyond the track's ends."""
     length = track.shape[1]
     start, stop = max(tile.read_start, 0), min(tile.read_stop, length)
@@ -42,7 +42,7 @@ def batches(tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:
 
 
 def overlap_add(
-    track: Audio,
+    track: Signal,
     tiles: Iterator[Tile],
     forward: Forward,
     device: torch.device,
@@ -52,7 +52,7 @@ def overlap_add(
     """Yield consecutive stretches of the estimates, `(stems, channels, n)` float32 on the CPU.
 
     Args:
-        track: `(channels, samples)`, may be a memory map.
+        track: `(channels, samples)`, may lie on disk.
         tiles: in order of `start`, covering the track.
         forward: `(batch, channels, samples)` → `(batch, stems, channels, samples)` on `device`.
         scale: mean and deviation taken off the input and put back on the output.

@@ -6,7 +6,7 @@ needs the memory of one chunk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from stemwise.config import load_yaml
 from stemwise.errors import ConfigError
 from stemwise.models.registry import ReadyModel, build, prepare, resolve
+from stemwise.raw_audio import Signal
 from stemwise.separation.separator import Separator
 from stemwise.separation.spool import Spool
 from stemwise.stems import check_name
@@ -85,6 +86,14 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
         raise ConfigError(
             f"{path} is not a recipe ({error}): stems must map a stem to {{model: weight}}."
         ) from error
+    if not stems:
+        raise ConfigError(f"{path} is not a recipe: it has no stems.")
+    remainder = content.get("remainder")
+    names = [*stems, *(stem for group in children.values() for stem in group)]
+    names += [check_name(str(remainder))] if remainder is not None else []
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(f"{path}: the stem {twice[0]!r} is made twice.")
     orphans = [parent for parent in children if parent not in stems]
     if orphans:
         raise ConfigError(f"{path}: children of {orphans[0]!r}, which is not among its stems.")
@@ -92,7 +101,7 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     if rate != 44_100:
         raise ConfigError(f"{path}: sample_rate {rate} is not supported, only 44100.")
     name = str(content.get("name", path.stem))
-    return Recipe(name, stems, children, content.get("remainder"))
+    return Recipe(name, stems, children, remainder)
 
 
 def _weights(value: Mapping[str, Any]) -> Weights:
@@ -128,7 +137,7 @@ class RecipeSeparator:
 
     def __call__(
         self,
-        mixture: Audio,
+        mixture: Signal,
         folder: Path,
         wanted: tuple[str, ...] = (),
         progress: Progress = lambda *_: None,
@@ -136,7 +145,7 @@ class RecipeSeparator:
         """Separate `mixture` `(2, samples)` and return for each stem the spool that holds it.
 
         Args:
-            mixture: may be a memory map.
+            mixture: may lie on disk.
             folder: an existing folder for temporary files.
             wanted: stems to make; empty makes all.
             progress: called with (model, samples finished).
@@ -150,7 +159,8 @@ class RecipeSeparator:
         made = self._blend(recipe.stems, mixture, folder / "mixture", progress)
         levels = [made]
         for parent, group in recipe.children.items():
-            levels.append(self._blend(group, made.read(parent), folder / parent, progress))
+            below = folder / "children" / parent
+            levels.append(self._blend(group, made.read(parent), below, progress))
         if recipe.remainder is not None:
             levels.append(_remainder(recipe.remainder, mixture, made, folder))
         found = {stem: spool for spool in levels for stem in spool.stems}
@@ -162,14 +172,14 @@ class RecipeSeparator:
         return self._loaded[name]
 
     def _whole(
-        self, model: str, mixture: Audio, folder: Path, wanted: tuple[str, ...], progress: Progress
+        self, model: str, mixture: Signal, folder: Path, wanted: tuple[str, ...], progress: Progress
     ) -> dict[str, Spool]:
         stems = self._separator(model).stems_for()
         _refuse_unknown(wanted, set(stems), f"The model {model!r}")
         made = self._spool(model, mixture, folder, progress)
         return dict.fromkeys(wanted or stems, made)
 
-    def _spool(self, model: str, mixture: Audio, folder: Path, progress: Progress) -> Spool:
+    def _spool(self, model: str, mixture: Signal, folder: Path, progress: Progress) -> Spool:
         separator = self._separator(model)
         below = folder / "models" / model.replace("/", "_")
         below.mkdir(parents=True)
@@ -179,7 +189,7 @@ class RecipeSeparator:
         return spool
 
     def _blend(
-        self, stems: Mapping[str, Weights], mixture: Audio, folder: Path, progress: Progress
+        self, stems: Mapping[str, Weights], mixture: Signal, folder: Path, progress: Progress
     ) -> Spool:
         """Return Σ weight·estimate for each stem."""
         folder.mkdir(parents=True)
@@ -199,12 +209,12 @@ class RecipeSeparator:
         return out
 
 
-def _weighted(signals: list[tuple[float, Audio]], part: slice) -> Audio:
+def _weighted(signals: Sequence[tuple[float, Signal]], part: slice) -> Audio:
     total: Audio = sum(np.float32(weight) * signal[:, part] for weight, signal in signals)  # type: ignore[assignment]
     return total
 
 
-def _remainder(name: str, mixture: Audio, made: Spool, folder: Path) -> Spool:
+def _remainder(name: str, mixture: Signal, made: Spool, folder: Path) -> Spool:
     below = folder / "remainder"
     below.mkdir()
     out = Spool(below, [name])

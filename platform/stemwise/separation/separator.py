@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stemwise.errors import AudioError, DeviceError, ModelError
 from stemwise.models.base import Model
+from stemwise.raw_audio import Signal
 from stemwise.separation.overlap_add import overlap_add
 from stemwise.types import CHANNELS, Audio
 
@@ -40,14 +41,14 @@ class Separator:
 
     def stream(
         self,
-        mixture: Audio,
+        mixture: Signal,
         references: Mapping[str, Audio] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Iterator[Tensor]:
         """Yield consecutive stretches `(stems, channels, n)` of the estimates.
 
         Args:
-            mixture: `(2, samples)` float32 at the model's rate; may be a memory map.
+            mixture: `(2, samples)` float32 at the model's rate; may lie on disk.
             references: the true stems, for models that use them.
             progress: called with the number of samples finished so far.
 
@@ -58,13 +59,13 @@ class Separator:
         """
         if mixture.ndim != 2 or mixture.shape[0] != CHANNELS or mixture.shape[1] == 0:
             raise AudioError(f"A mixture must be (2, samples), but this one is {mixture.shape}.")
-        track = mixture
+        track: Signal = mixture
         if self.model.uses_references:
             if not references:
                 raise AudioError("This model needs the true stems, but the track has none.")
             if any(reference.shape != mixture.shape for reference in references.values()):
                 raise AudioError("The true stems do not all have the mixture's shape.")
-            track = np.concatenate([mixture, *references.values()])
+            track = np.concatenate([mixture[:, :], *references.values()])
         scale = track_scale(mixture) if self.model.normalisation == "zscore" else (0.0, 1.0)
         done = 0
         stretches = overlap_add(
@@ -96,12 +97,12 @@ class Separator:
         """Return the stems of the estimates: the model's own, or those of the references it uses."""
         return tuple(references or ()) if self.model.uses_references else self.model.stems
 
-    def __call__(self, mixture: Audio, references: Mapping[str, Audio] | None = None) -> Tensor:
+    def __call__(self, mixture: Signal, references: Mapping[str, Audio] | None = None) -> Tensor:
         """Return all estimates `(stems, channels, samples)` in memory."""
         return torch.cat(list(self.stream(mixture, references)), dim=-1)
 
 
-def track_scale(mixture: Audio) -> tuple[float, float]:
+def track_scale(mixture: Signal) -> tuple[float, float]:
     """Return mean and standard deviation (unbiased, + 1e-8) of the mono mixture, as demucs does."""
     count = mixture.shape[1]
     starts = range(0, count, _STATISTICS_BLOCK)
@@ -127,7 +128,7 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise DeviceError(
             f"The device {name!r} is not available here ({str(error).splitlines()[0]}): "

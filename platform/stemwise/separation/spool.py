@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from stemwise.raw_audio import RawAudio
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio
 
 _BLOCK = 1 << 18
@@ -33,11 +34,9 @@ class Spool:
             with self._paths[stem].open("ab") as file:
                 file.write(np.ascontiguousarray(signal.T, dtype=np.float32).tobytes())
 
-    def read(self, stem: str) -> Audio:
-        """Return all of `stem` as a memory map `(2, samples)`."""
-        shape = (self.samples, CHANNELS)
-        mapped: Audio = np.memmap(self._paths[stem], np.float32, "r", shape=shape)
-        return mapped.T
+    def read(self, stem: str) -> RawAudio:
+        """Return `stem`, `(2, samples)`, to be read in slices."""
+        return RawAudio(self._paths[stem], self.samples)
 
     def encode(self, stem: str, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
         """Write `stem`·gain as an audio file in the format that its suffix names."""

@@ -135,4 +135,5 @@ def balance(leaves: Mapping[str, Audio], song: Song) -> dict[str, Audio]:
 
 def _on_grid(sound: Audio) -> Audio:
     """Round to steps of 24-bit audio, so that files lose nothing and stems sum exactly."""
-    return np.round(sound * np.float32(2**23)) / np.float32(2**23)
+    steps: Audio = np.round(sound * np.float32(2**23))
+    return np.asarray(steps / np.float32(2**23), dtype=np.float32)

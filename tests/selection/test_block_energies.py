@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from stemwise.measurement.energy_ratios import decibels
+from stemwise.measurement.track_stem import measure_stem
+from stemwise.selection.block_energies import BLOCK_ENERGIES
+
+MODELS = ("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def measured():
+    rng = np.random.default_rng(0)
+    x, *errors = rng.standard_normal((4, 2, 25_000)).astype(np.float32) / 10
+    signals = {"mixture": x + errors[0] + errors[1]}
+    for level, name, error in zip((0.1, 0.3, 0.9), MODELS, errors, strict=True):
+        signals[name] = np.float32(0.8) * x + np.float32(level) * error
+    return measure_stem(x, signals, block_s=0.1)
+
+
+@pytest.fixture(scope="module")
+def blocks(measured):
+    return [
+        {
+            "signals": list(measured.signals),
+            "gram": measured.gram[index].tolist(),
+            "bss_projection": measured.projection[index].tolist(),
+            "bss_remainder": measured.remainder[index].tolist(),
+        }
+        for index in range(len(measured.gram))
+    ]
+
+
+@pytest.mark.parametrize("name", BLOCK_ENERGIES)
+@pytest.mark.parametrize("models", [("a", "b", "c"), ("c", "mixture", "a"), ("b",)])
+def test_energies_of_all_blocks_give_the_score_of_the_track(measured, blocks, name, models):
+    found = BLOCK_ENERGIES[name](blocks, models)
+    assert found.target.shape == found.residual.shape == (len(models), len(blocks))
+    total = decibels(found.target.sum(axis=1), found.residual.sum(axis=1))
+    expected = [getattr(measured, name)(model) for model in models]
+    np.testing.assert_allclose(total, expected, atol=1e-9)
+    assert len(set(expected)) == len(models)
+
+
+def test_the_scores_that_are_ratios_of_sums_over_time():
+    assert set(BLOCK_ENERGIES) == {"snr", "si_sdr", "bss_sdr"}
