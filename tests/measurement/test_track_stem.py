@@ -79,11 +79,12 @@ def test_a_late_estimate_is_forgiven_by_the_filter_only(noise, late, k):
     assert found.bss_sdr("m") > 120
 
 
+@pytest.mark.parametrize("block_s", [0.05, 1.0])
 @pytest.mark.parametrize("k", [-1, -300, 512, 2000])
-def test_a_filter_reaches_no_future_and_no_more_than_511_samples_back(noise, late, k):
+def test_a_filter_reaches_no_future_and_no_more_than_511_samples_back(noise, late, k, block_s):
     x = noise()
     x[:, :2100] = x[:, -2100:] = 0
-    found = measure(x, late(x, k))
+    found = measure(x, late(x, k), block_s=block_s)
     assert found.lag_samples("m") == k
     assert found.gain_db("m") == pytest.approx(0, abs=1e-6)
     assert found.bss_sdr("m") < -10
@@ -97,6 +98,7 @@ def test_the_largest_lag_is_a_setting_of_at_least_the_filters_length(noise, late
     y = 0.5 * late(x, 511)
     found = measure(x, y, max_lag_s=0.0)
     assert (found.lag_samples("m"), found.gain_db("m")) == (511, pytest.approx(-6.0206, abs=1e-4))
+    assert abs(measure(x, late(x, 512), max_lag_s=0.0).lag_samples("m")) <= 511
 
 
 def test_lag_and_gain_are_joint_over_channels(noise, late):

@@ -182,7 +182,6 @@ def test_a_stem_that_the_model_does_not_make_is_named(separate, written):
         ("{stems: {vocals: {band_split: 1}}, children: {vocals: {vocals: {hpss: 1}}}}", "twice"),
         ("{stems: {vocals: {band_split: 1}}, remainder: ../../escape}", "escape"),
         ("{stems: {vocals: {band_split: 1}}, remainder: vocals}", "twice"),
-        ("{stems: {vocals: {band_split: 1}}, remainder: 5}", "remainder"),
         ("{stems: {vocals: {band_split: 1}}, sample_rate: 48000}", "48000"),
         ("{stems: {vocals: {band_split: 1}}, weights: {}}", "weights"),
         ("[1, 2]", "mapping"),

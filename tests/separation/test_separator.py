@@ -266,12 +266,12 @@ print(peak - before, largest)
 @pytest.mark.parametrize(
     ("entry", "seconds", "chunk"),
     [
-        ({"name": "two", "base": "mixture", "stems": ["a", "b"]}, 1200, 30 * 44_100),
-        ("band_split", 360, 256 * 1024),
+        ({"name": "two", "base": "mixture", "stems": ["a", "b"]}, 600, 30 * 44_100),
+        ("band_split", 240, 256 * 1024),
     ],
 )
 def test_a_long_track_needs_no_more_memory_than_a_short_one(entry, seconds, chunk):
-    """The whole track would be 424 MB and its estimates 847; for the second row 127 and 381."""
+    """The estimates of the whole track would be 423 MB and 254 MB, on top of what is measured."""
     run = subprocess.run(
         [sys.executable, "-c", LONG, json.dumps(entry), str(seconds)],
         check=True,

@@ -25,6 +25,7 @@ from stemwise.types import Audio
 Weights = Mapping[str, float]
 Progress = Callable[[str, int], None]
 _BLOCK = 1 << 20
+_KEYS = ("name", "sample_rate", "stems", "children", "remainder", "provenance")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ def load_recipe(name: str) -> Recipe:
 
 
 def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
+    unknown = [str(key) for key in content if key not in _KEYS]
+    if unknown:
+        raise ConfigError(f"{path}: {unknown[0]!r} is no key of a recipe: use {', '.join(_KEYS)}.")
     try:
         stems = {check_name(stem): _weights(value) for stem, value in content["stems"].items()}
         children = {
@@ -90,7 +94,8 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
         raise ConfigError(f"{path} is not a recipe: it has no stems.")
     remainder = content.get("remainder")
     names = [*stems, *(stem for group in children.values() for stem in group)]
-    names += [check_name(str(remainder))] if remainder is not None else []
+    remainder = None if remainder is None else check_name(str(remainder))
+    names += [remainder] if remainder else []
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ConfigError(f"{path}: the stem {twice[0]!r} is made twice.")
