@@ -112,6 +112,12 @@ def test_sub_stems_match_by_name_where_there_is_a_reference():
     assert [found[stem].known for stem in ("kick", "snare", "toms")] == [True, True, False]
 
 
+def test_only_stems_of_the_first_level_are_added_to_other():
+    """Kick is in drums already, and instrumental holds everything."""
+    for surplus in ("kick", "instrumental"):
+        assert matched((*FOUR, surplus), FOUR)["other"].parts == ("other",)
+
+
 def test_a_model_without_other_gets_no_row_for_it():
     assert set(matched(("vocals", "drums"), SIX)) == {"vocals", "drums"}
 
