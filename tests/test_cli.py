@@ -341,7 +341,7 @@ def test_odd_names_are_kept(separate, wav, tmp_path, name):
 
 def test_a_name_that_is_no_text_is_refused(separate, wav, tmp_path):
     place = os.fsencode(tmp_path / "input") + b"/\xff.wav"
-    os.rename(wav("plain.wav"), place)
+    wav("plain.wav").rename(os.fsdecode(place))
     code, _, error = separate(os.fsdecode(place), wav("good.wav"))
     assert code == 3
     assert "another name" in error and "\\xff" in error

@@ -319,3 +319,15 @@ def test_free_space_and_rights_are_told(tmp_path):
     assert not writable(tmp_path / "file")
     assert not writable(tmp_path / "file" / "below")
     assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_leftovers_of_killed_processes_are_swept_when_they_are_old(tmp_path):
+    store = EstimateStore(tmp_path)
+    old, young = tmp_path / ".making-old", tmp_path / ".making-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "vocals.f32").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    store.sweep()
+    assert not old.exists()
+    assert young.exists()

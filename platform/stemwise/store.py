@@ -27,6 +27,7 @@ from stemwise.separation.spool import Spool
 from stemwise.types import Audio
 
 _CONTENT = "entry.json"
+_SCRATCH = ".making-"
 _FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
 
 
@@ -140,6 +141,12 @@ class EstimateStore:
             raise OutputError(f"{self._folder(key)} vanished while it was written: run again.")
         return entry
 
+    def sweep(self, older_than_s: float = 86_400) -> None:
+        """Remove what processes left behind that were killed while they made an entry."""
+        for scratch in self.root.glob(f"{_SCRATCH}*"):
+            if time.time() - scratch.stat().st_mtime > older_than_s:
+                shutil.rmtree(scratch, ignore_errors=True)
+
     def _make(self, scratch: Path, names: tuple[str, ...], timed: _Timed, device: str) -> Path:
         """Write an entry into a folder below `scratch` and return that."""
         spool = Spool(scratch, names)
@@ -181,7 +188,7 @@ class EstimateStore:
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
         self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=self.root) as folder:
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self.root) as folder:
             yield Path(folder)
 
 

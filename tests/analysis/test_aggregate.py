@@ -109,6 +109,7 @@ def test_wins_per_stem_and_model():
         won("u", "vocals", "b", 0.5, 4.0),
         won("v", "vocals", "b", 0.7, 2.0),
         won("w", "vocals", "b", None, None),
+        won("x", "vocals", "b", 0.6, 12.0),
         won("t", "drums", "a", None, None),
     ]
     found = win_counts(frame("selections", rows)).to_dicts()
@@ -119,10 +120,10 @@ def test_wins_per_stem_and_model():
         ("vocals", "a"),
     ]
     drums, b, a = found
-    assert (b["wins"], b["tracks"], b["share"]) == (3, 4, 0.75)
+    assert (b["wins"], b["tracks"], b["share"]) == (4, 5, 0.8)
     assert b["win_probability"] == pytest.approx(0.6)
-    assert b["median_margin"] == 3.0
-    assert (a["wins"], a["share"]) == (1, 0.25)
+    assert b["median_margin"] == 4.0
+    assert (a["wins"], a["share"]) == (1, 0.2)
     assert drums["win_probability"] is None
     assert drums["median_margin"] is None
 

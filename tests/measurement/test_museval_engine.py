@@ -83,6 +83,14 @@ def test_a_single_stem_is_scored_beside_its_complement(museval, pair):
         assert scores["vocals"][metric] == pytest.approx(both["vocals"][metric], abs=1e-3)
 
 
+def test_where_a_single_estimate_is_the_whole_mixture_its_complement_is_silent(museval, pair):
+    true, found, mixture = pair
+    found["vocals"][:, :RATE] = mixture[:, :RATE]
+    scores = museval_scores({"vocals": true["vocals"]}, {"vocals": found["vocals"]}, mixture)
+    expected = np.median(framewise(true["vocals"], found["vocals"])[1:])
+    assert scores["vocals"]["museval_sdr"] == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("case", ["reference", "estimate", "complement", "antiphase"])
 def test_a_source_that_is_silent_throughout_leaves_all_undefined(museval, pair, case):
     true, found, mixture = pair

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemwise.selection.bootstrap import Energies, regroup, stable_seed, win_confidence
-from stemwise.selection.rules import linear
+from stemwise.selection.rules import linear, paper_naive
 
 
 def energies(decibel):
@@ -73,6 +73,16 @@ def test_energies_are_summed_not_decibels():
     assert found.win_probability == pytest.approx(1 - 0.95**20, abs=0.05)
 
 
+def test_a_block_that_is_drawn_twice_counts_twice():
+    """Model 0 is worse by 4.5 in one block of ten and better by 1 in the others."""
+    residual = np.ones((2, 10))
+    residual[0, 0], residual[1, 1:] = 5.5, 2.0
+    both = Energies(np.ones((2, 10)), residual)
+    found = win_confidence(both, both, linear, 0, 1, 4000, 0)
+    # it wins where the bad block is drawn at most once of ten times
+    assert found.win_probability == pytest.approx(0.9**10 + 10 * 0.1 * 0.9**9, abs=0.03)
+
+
 def test_both_scores_count():
     """Model 0 leads in the first score, but its second one is a failure."""
     found = confidence(
@@ -121,6 +131,12 @@ def test_draws_without_any_energy_are_no_win_of_a_worse_model():
     found = win_confidence(both, both, linear, 0, 1, 200, 0)
     assert found.win_probability == 1.0
     assert found.margin_low == pytest.approx(10 * np.log10(2))
+
+
+def test_an_undefined_score_wins_no_draw():
+    both = energies([[0.0] * 9, [1.0] * 9])  # the naive rule is 0/0 for the first model
+    found = win_confidence(both, both, paper_naive, 1, 0, 50, 0)
+    assert (found.win_probability, found.margin_low) == (1.0, None)
 
 
 @given(st.integers(1, 700), st.floats(0.05, 12), st.floats(0.05, 60))

@@ -158,7 +158,7 @@ def test_an_unknown_stem_is_named_with_those_there_are(separate, written, wanted
 
 
 def test_a_stem_that_the_model_does_not_make_is_named(separate, written):
-    with pytest.raises(ConfigError, match="band_split.*piano"):
+    with pytest.raises(ConfigError, match=r"band_split.*piano"):
         separate(written("{stems: {piano: {band_split: 1}}}"), noise())
 
 

@@ -25,7 +25,7 @@ from stemwise.report.tables import table_one, winners, winners_per_track, write_
 from stemwise.report.terminal import RunDisplay, show_failures, show_table
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.separator import pick_device
-from stemwise.store import writable
+from stemwise.store import EstimateStore, writable
 from stemwise.types import Track
 
 PARTLY_FAILED = 3
@@ -139,6 +139,7 @@ def _work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
         console.print(f"{done} of {len(work.tracks)} tracks are finished already.", highlight=False)
     if not pending:
         return
+    EstimateStore(work.store).sweep()
     display = RunDisplay(console, len(work.tracks), done)
     with display.showing():
         pipeline.run(Work(**{**vars(work), "tracks": pending}), cluster, display.update)
