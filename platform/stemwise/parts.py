@@ -66,7 +66,7 @@ def read(folder: Path, name: str) -> Part | None:
     if not file.is_file():
         return None
     try:
-        return _decode(pq.read_table(file))
+        return _decode(pq.read_table(file, page_checksum_verification=True))
     except (pa.ArrowException, OSError, ValueError, KeyError):
         return (
             None  # damaged, or not written by `write`, which never leaves half a file; made again

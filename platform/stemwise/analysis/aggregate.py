@@ -46,7 +46,8 @@ def win_counts(selections: pl.DataFrame) -> pl.DataFrame:
     total = selections.group_by(_STEM).len("tracks")
     wins = selections.group_by(*_STEM, "model").agg(
         pl.len().alias("wins"),
-        pl.col("win_probability").mean(),
+        # without a rival a win says nothing
+        pl.col("win_probability").filter(pl.col("runner_up").is_not_null()).mean(),
         pl.col("margin").median().alias("median_margin"),
     )
     return (

@@ -18,6 +18,7 @@ from stemwise.errors import CheckpointError, DatasetError, OutputError, Stemwise
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import configuration
 from stemwise.jobs.launch import launch
+from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare
 from stemwise.pipeline import ClusterSettings, Work
 from stemwise.report.download import download_display
@@ -40,6 +41,8 @@ def evaluate(config: dict[str, Any], console: Console) -> int:
     output = Path(config["output"]).expanduser().resolve()
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])  # says so now rather than once per track
+    if metric.museval:
+        load_metrics()  # says so now where it is not installed
     with _exclusive(output):
         tracks = _tracks(config)
         models = _prepare(specs, console)

@@ -7,14 +7,18 @@ with a single stem is scored beside its complement, mixture − stem, as is usua
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import warnings
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.errors import MissingDependencyError, require
+from stemwise.errors import require
 from stemwise.types import SAMPLE_RATE, Audio
 
 METRICS = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
@@ -31,17 +35,9 @@ def museval_scores(
         mixture: `(2, samples)`.
 
     Raises:
-        MissingDependencyError: museval is not installed, or lacks ffmpeg.
+        MissingDependencyError: museval is not installed.
     """
-    try:
-        import museval
-    except ImportError as error:
-        raise require("museval", "museval", "metric.museval=true") from error
-    except RuntimeError as error:  # of stempeg, which museval imports
-        raise MissingDependencyError(
-            "metric.museval=true needs the programs ffmpeg and ffprobe: install them, "
-            "as museval does not start without them."
-        ) from error
+    metrics = load_metrics()
     stems = list(references)
     true, estimated = [references[s] for s in stems], [estimates[s] for s in stems]
     if len(stems) == 1:
@@ -53,12 +49,42 @@ def museval_scores(
     with warnings.catch_warnings():
         # frames of silence are reported as NaN below; museval warns about each as well
         warnings.simplefilter("ignore")
-        sdr, isr, sir, sar = museval.evaluate(sources, outputs, win=SAMPLE_RATE, hop=SAMPLE_RATE)
+        sdr, isr, sir, sar, _ = metrics.bss_eval(
+            sources,
+            outputs,
+            compute_permutation=False,
+            window=SAMPLE_RATE,
+            hop=SAMPLE_RATE,
+            framewise_filters=False,  # what makes it version 4
+            bsseval_sources_version=False,
+        )
     values = dict(zip(METRICS, (sdr, isr, sir, sar), strict=True))
     return {
         stem: {metric: _median(frames[index]) for metric, frames in values.items()}
         for index, stem in enumerate(stems)
     }
+
+
+@cache
+def load_metrics() -> ModuleType:
+    """Return the module `museval.metrics`.
+
+    It is loaded from its file, because importing the package itself imports dataset readers that
+    refuse to start without an ffmpeg program, which measuring never calls.
+
+    Raises:
+        MissingDependencyError: museval is not installed.
+    """
+    package = importlib.util.find_spec("museval")
+    if package is None or package.origin is None:
+        raise require("museval", "museval", "metric.museval=true")
+    path = Path(package.origin).with_name("metrics.py")
+    spec = importlib.util.spec_from_file_location("museval_metrics", path)
+    if spec is None or spec.loader is None:
+        raise require("museval", "museval", "metric.museval=true")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _frames_last(signals: list[Audio]) -> npt.NDArray[np.float64]:

@@ -88,8 +88,7 @@ def winners(selections: pl.DataFrame) -> TextTable:
             row["model"],
             f"{row['wins']} of {row['tracks']}",
             f"{100 * row['share']:.0f} %",
-            # where a stem has one model only, winning says nothing
-            number(row["win_probability"]) if row["median_margin"] is not None else "–",
+            number(row["win_probability"]),
             number(row["median_margin"]),
         )
         for stem in in_order(counts["stem"].unique())

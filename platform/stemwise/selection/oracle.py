@@ -79,7 +79,7 @@ def select(
     """
     groups: dict[Key, list[Row]] = {}
     for row in scores:
-        if row["model"] in candidates and row["score"] is not None:
+        if row["model"] in candidates and row["status"] == "ok" and row["score"] is not None:
             groups.setdefault(_key(row), []).append(row)
     selections, oracle = [], []
     for key, group in groups.items():
