@@ -102,6 +102,7 @@ def test_wins_per_stem_and_model():
             "model": model,
             "win_probability": probability,
             "margin": margin,
+            "runner_up": None if margin is None else "c",
         }
 
     rows = [

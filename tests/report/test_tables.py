@@ -131,7 +131,7 @@ def test_winners(selections):
     assert winners(selections).rows == (
         ("vocals", "zeta", "2 of 3", "67 %", "0.88", "1.50"),
         ("vocals", "alpha", "1 of 3", "33 %", "–", "–"),
-        (REST, "alpha", "2 of 2", "100 %", "0.75", "0.25"),
+        (REST, "alpha", "2 of 2", "100 %", "0.50", "0.25"),  # one of them had no rival
     )
 
 
