@@ -45,7 +45,9 @@ def main(seconds: int = 180, models: int = 4) -> None:
     peer = time.process_time() - started
     # channels of equal energy: the joint ratio lies between those of the channels
     worst = max(abs(measured.bss_sdr(name) - np.mean(values)) for name, values in theirs.items())
-    print(f"{seconds} s stereo, {models} models: stemwise {ours:.1f} CPU s, fast_bss_eval {peer:.1f}")
+    print(
+        f"{seconds} s stereo, {models} models: stemwise {ours:.1f} CPU s, fast_bss_eval {peer:.1f}"
+    )
     print(f"ratio {peer / ours:.2f}x; largest difference of the SDR {worst:.4f} dB")
 
 

@@ -24,7 +24,9 @@ def make_song(folder: Path, seed: int, seconds: float = 1.5) -> Path:
         noise = generator.standard_normal((len(time), 2)) * 0.01
         if stem == "drums":
             hits = (np.sin(2 * np.pi * 4 * time) > 0.95)[:, None]
-            noise = noise + 0.3 * hits * np.diff(generator.standard_normal((len(time) + 1, 2)), axis=0)
+            noise = noise + 0.3 * hits * np.diff(
+                generator.standard_normal((len(time) + 1, 2)), axis=0
+            )
         else:
             noise = noise + 0.2 * np.sin(2 * np.pi * tones[stem] * time)[:, None]
         soundfile.write(folder / f"{stem}.wav", noise.astype(np.float32), RATE, subtype="FLOAT")

@@ -332,3 +332,9 @@ def test_leftovers_of_killed_processes_are_swept_when_they_are_old(tmp_path):
     store.sweep()
     assert not old.exists()
     assert young.exists()
+
+
+def test_sweeping_puts_up_with_what_vanishes_meanwhile(store):
+    store.root.mkdir()
+    (store.root / ".making-gone").symlink_to(store.root / "nowhere")
+    store.sweep()

@@ -144,8 +144,9 @@ class EstimateStore:
     def sweep(self, older_than_s: float = 86_400) -> None:
         """Remove what processes left behind that were killed while they made an entry."""
         for scratch in self.root.glob(f"{_SCRATCH}*"):
-            if time.time() - scratch.stat().st_mtime > older_than_s:
-                shutil.rmtree(scratch, ignore_errors=True)
+            with suppress(FileNotFoundError):  # its maker has just finished
+                if time.time() - scratch.stat().st_mtime > older_than_s:
+                    shutil.rmtree(scratch, ignore_errors=True)
 
     def _make(self, scratch: Path, names: tuple[str, ...], timed: _Timed, device: str) -> Path:
         """Write an entry into a folder below `scratch` and return that."""

@@ -86,8 +86,12 @@ def test_chunks_are_made_when_their_stretch_is_asked_for(fake):
     assert len(calls) <= 2
 
 
-def test_no_gradient_mode_leaks_into_the_callers_code(fake):
-    for _ in Separator(fake(twice), "cpu").stream(noise(5000)):
+def test_no_gradients_are_kept_and_no_mode_leaks_into_the_callers_code(fake):
+    def watched(chunks):
+        assert torch.is_inference_mode_enabled()
+        return twice(chunks)
+
+    for _ in Separator(fake(watched), "cpu").stream(noise(5000)):
         assert torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
 
