@@ -25,7 +25,7 @@ def main(run: str = "runs/demo") -> None:
     console.print("[bold green]$[/] make demo\n")
     models = named_sets()["demo"]
     show_table(console, table_one(tables.read(folder, "scores"), models))
-    show_table(console, winners(tables.read(folder, "selections")))
+    show_table(console, winners(tables.read(folder, "selections"), tables.read(folder, "scores")))
     plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     plain = plain.replace("Fira Code", "DejaVu Sans Mono")
     TARGET.write_text(console.export_svg(title="stemwise", code_format=plain), encoding="utf-8")

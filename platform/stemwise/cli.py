@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (0 done, 1 error, 2 bad arguments, 3 partly failed)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given and given[0] in _HYDRA_JOBS:
+        if given and given[0] in _HYDRA_JOBS and "--version" not in given:
             return _hydra_job(given[0], given[1:])
-        return _command(_parser().parse_args(given))
+        return _command(_parser().parse_args(["--version"] if "--version" in given else given))
     except StemwiseError as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_code

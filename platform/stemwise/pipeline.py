@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -126,15 +127,19 @@ class _Worker:
         )
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        names, encoded = [], []
+        names, encoded, failures = [], [], []
         for number in batch["number"]:
             track = self.work.tracks[int(number)]
             result = self.evaluate(track)
             fingerprint = self.work.fingerprints[track.track_id]
             names.append(track.track_id)
             encoded.append(parts.encode(result.tables, fingerprint, result.failures))
-            self.progress.finish.remote(track.track_id, result.failures)
-        return {"name": np.array(names, dtype=object), "part": np.array(encoded, dtype=object)}
+            failures.append(result.failures)
+        return {
+            "name": np.array(names, dtype=object),
+            "part": np.array(encoded, dtype=object),
+            "failures": np.array(failures),
+        }
 
 
 def run(
@@ -190,11 +195,14 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
         num_cpus=0.9 * cluster.cpus_per_actor,
         num_gpus=gpus,
     )
-    results.write_datasink(_sink(work.parts), ray_remote_args={"num_cpus": 0.01})
+    results.write_datasink(_sink(work.parts, progress), ray_remote_args={"num_cpus": 0.01})
 
 
-def _sink(folder: Path) -> Any:
-    """Return a Datasink that writes one file per track; repeating a write changes nothing."""
+def _sink(folder: Path, progress: Any) -> Any:
+    """Return a Datasink that writes one file per track; repeating a write changes nothing.
+
+    A track counts as done when its file is there, so that what is shown is what a restart finds.
+    """
     from ray.data import Datasink
     from ray.data.block import BlockAccessor
 
@@ -204,6 +212,7 @@ def _sink(folder: Path) -> Any:
                 table = BlockAccessor.for_block(block).to_arrow()
                 for row in table.to_pylist():
                     parts.write(folder, row["name"], row["part"])
+                    progress.finish.remote(row["name"], row["failures"])
 
     return PartsSink()
 
@@ -248,6 +257,7 @@ def _connect(cluster: ClusterSettings) -> bool:
         logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():
         return False
+    _check_address(cluster.address)
     with _stderr_unless_error():
         ray.init(
             address=cluster.address,
@@ -256,6 +266,19 @@ def _connect(cluster: ClusterSettings) -> bool:
             log_to_driver=False,
         )
     return True
+
+
+def _check_address(address: str | None) -> None:
+    """Refuse a cluster that does not answer; Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            raise ConfigError(
+                f"cluster.address={address} does not answer ({error.strerror or error}): "
+                "start Ray there, or use cluster.address=null."
+            ) from error
 
 
 @contextmanager

@@ -163,12 +163,13 @@ def write_atomic(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         temporary.replace(path)
     except OSError as error:
-        with suppress(OSError):  # where a file stands in the place of the folder
-            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}): "
             "choose another output= folder or make room."
         ) from error
+    finally:
+        with suppress(OSError):  # moved away already, or a file stands in the place of the folder
+            temporary.unlink(missing_ok=True)
 
 
 def read(folder: Path, name: str) -> pl.DataFrame:

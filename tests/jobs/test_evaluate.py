@@ -122,7 +122,7 @@ def test_one_broken_track_fails_alone_and_is_tried_again(songs: Songs, tmp_path:
     table = scores(output)
     failed = table.filter(pl.col("status") == "failed")
     assert set(failed["track_id"]) == {"song-1"}
-    assert set(failed["stem"]) == {"bass", "vocals", "drums"}
+    assert set(failed["stem"]) == {"bass", "vocals", "drums", "other"}
     assert failed["error"].is_not_null().all()
     assert set(table.filter(pl.col("status") == "ok")["track_id"]) == {"song-0"}
     assert len(tables.read(output / "tables", "tracks")) == 2
@@ -244,3 +244,70 @@ def test_an_empty_dataset_and_a_missing_root_are_named(tmp_path: Path, capsys):
     error = capsys.readouterr().err
     assert "dataset.root" in error
     assert str(tmp_path / "absent") in error
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (["tracks=0"], "tracks=0"),
+        (["tracks=-1"], "tracks=-1"),
+        (["tracks=1.5"], "tracks=1.5"),
+        (["tracks=[]"], "tracks=[]"),
+        (["output="], "output= is empty"),
+        (["models=files"], "estimates/<tool>"),
+        (["models=[file:]"], "file:NAME"),
+        (["models=null"], "models=None is empty"),
+        (["metric.block_s=nan"], "metric.block_s=nan"),
+        (["metric.block_s=abc"], "metric.block_s=abc"),
+        (["metric.silence_dbfs=x"], "metric.silence_dbfs=x"),
+        (["selection.seed=abc"], "selection.seed=abc"),
+        (["cluster.memory_per_actor_gb=x"], "memory_per_actor_gb=x"),
+        (["cluster.address=127.0.0.1:9"], "does not answer"),
+        (["models=[{name: mine, base: demucs_package}]"], "needs a file"),
+    ],
+)
+def test_settings_that_cannot_be_meant_change_nothing(
+    songs: Songs, tmp_path: Path, capsys, monkeypatch, overrides, text
+):
+    root, output = songs(1), tmp_path / "run"
+    if overrides[0].startswith("cluster.address"):
+        monkeypatch.setattr("ray.is_initialized", lambda: False)
+    given = [item for item in ("models=[band_split]",) if not overrides[0].startswith("models")]
+    assert evaluate(root, output, *given, *overrides) == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+    assert not (output / "tables").exists()
+
+
+def test_a_store_that_cannot_be_written_is_named_before_any_work(songs: Songs, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert evaluate(songs(1), tmp_path / "run", MODELS, f"store={tmp_path / 'file' / 's'}") == 1
+    assert "estimate store" in capsys.readouterr().err
+
+
+def test_a_recording_that_is_left_out_is_said_on_screen_and_in_the_report(
+    songs: Songs, tmp_path: Path, capsys
+):
+    root, output = songs(1), tmp_path / "run"
+    bass = root / "song-0" / "bass.wav"
+    bass.write_bytes(bass.read_bytes()[:2000])
+    assert evaluate(root, output, "models=[band_split]") == 0
+    assert "bass.wav is left out" in capsys.readouterr().out
+    assert "bass.wav is left out" in (output / "report" / "report.md").read_text()
+
+
+def test_a_report_cannot_change_what_was_measured(songs: Songs, tmp_path: Path, capsys):
+    output = tmp_path / "run"
+    evaluate(songs(1), output, MODELS)
+    assert main(["report", f"output={output}", "metric.block_s=2"]) == 2
+    assert "metric.block_s" in capsys.readouterr().err
+    sweep = ["report", "-m", f"output={output}", "selection=linear,paper_naive"]
+    assert main(sweep) == 0
+
+
+def test_help_names_settings_and_examples(capsys):
+    assert main(["evaluate", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "models: demo" in text
+    assert "stemwise evaluate dataset=folder" in text

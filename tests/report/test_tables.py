@@ -62,6 +62,7 @@ def selections():
             "runner_up": runner_up,
             "win_probability": probability,
             "margin": margin,
+            "score": 5.0,
         }
 
     return frame(
@@ -74,6 +75,10 @@ def selections():
             chosen("v", REST, "alpha", 1.0, None, runner_up=None),
         ],
     )
+
+
+def floor(track, stem, score):
+    return {"track_id": track, "stem": stem, "model": "mixture", "score": score}
 
 
 @pytest.mark.parametrize(
@@ -128,19 +133,21 @@ def test_table_one_of_a_run_without_scores():
 
 
 def test_winners(selections):
-    assert winners(selections).rows == (
-        ("vocals", "zeta", "2 of 3", "67 %", "0.88", "1.50"),
-        ("vocals", "alpha", "1 of 3", "33 %", "–", "–"),
-        (REST, "alpha", "2 of 2", "100 %", "0.50", "0.25"),  # one of them had no rival
+    floors = [floor("t", "vocals", 4.0), floor("u", "vocals", 6.0), floor("t", REST, 1.0)]
+    assert winners(selections, frame("scores", floors)).rows == (
+        ("vocals", "zeta", "2", "3", "1", "0.88", "1.50"),  # on u the mixture is better
+        ("vocals", "alpha", "1", "3", "0", "–", "–"),
+        (REST, "alpha", "2", "2", "1", "0.50", "0.25"),  # one of them had no rival
     )
 
 
 def test_winners_per_track(selections):
-    table = winners_per_track(selections)
+    floors = [floor("u", "vocals", 6.0)]
+    table = winners_per_track(selections, frame("scores", floors))
     assert table.columns == ("track", "vocals", REST)
     assert table.rows == (
         ("t", "zeta 0.75", "alpha 0.50"),
-        ("u", "zeta 1.00", "–"),
+        ("u", "zeta ↓ 1.00", "–"),
         ("v", "alpha", "alpha"),  # sure for want of a rival: no P(win)
     )
 
@@ -156,7 +163,12 @@ def from_markdown(text):
 
 def test_markdown_and_csv_hold_what_the_table_holds(tmp_path, scores, selections):
     odd = TextTable("odd", "Odd", ("a", "b"), (('x | y, "z"', "1"), ("é–", "")), "A note.")
-    made = [table_one(scores, ["zeta"]), winners(selections), winners_per_track(selections), odd]
+    made = [
+        table_one(scores, ["zeta"]),
+        winners(selections, scores),
+        winners_per_track(selections, scores),
+        odd,
+    ]
     paths = write_all(tmp_path / "new" / "report", made, "A run")
     names = {path.name for path in paths}
     stems = ("table1", "winners", "winners_per_track", "odd")
@@ -167,7 +179,8 @@ def test_markdown_and_csv_hold_what_the_table_holds(tmp_path, scores, selections
         folder = paths[-1].parent
         with (folder / f"{table.name}.csv").open(newline="", encoding="utf-8") as file:
             header, *rows = map(tuple, csv.reader(file))
-        assert (header, tuple(rows)) == (table.columns, table.rows)
+        known = [tuple("" if cell == "–" else cell for cell in row) for row in table.rows]
+        assert (header, rows) == (table.columns, known)
         text = (folder / f"{table.name}.md").read_text(encoding="utf-8")
         assert from_markdown(text) == (table.columns, table.rows)
         assert f"## {table.title}\n" in text

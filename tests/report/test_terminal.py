@@ -7,7 +7,7 @@ from rich.console import Console
 from stemwise.report import terminal
 from stemwise.report.download import download_display
 from stemwise.report.tables import TextTable
-from stemwise.report.terminal import RunDisplay, make_console, show_failures, show_table
+from stemwise.report.terminal import RunDisplay, make_console, show_list, show_table
 
 
 def printed(table, width=120):
@@ -84,20 +84,17 @@ def test_a_table_without_rows_or_stems():
     assert "model" in printed(TextTable("e", "Empty", ("model",), (("tracks",),)))
 
 
-def test_failures_are_named_one_by_one():
-    rows = [
-        {"track_id": f"t{number}", "model": "m", "stem": "vocals", "error": "Out of [memory]."}
-        for number in range(42)
-    ]
+def test_the_rows_of_a_list_are_lines_and_many_are_cut():
+    rows = tuple((f"song{n}", "[/b] odd: " + "long " * 30) for n in range(15))
     out = io.StringIO()
-    show_failures(Console(file=out, width=60), rows)
-    text = out.getvalue()
-    assert text.startswith("42 failed:")
-    assert "t0/m/vocals: Out of [memory]." in text
-    assert "t40/" not in text
-    assert "2 more" in text
-    show_failures(Console(file=(nothing := io.StringIO())), [])
-    assert nothing.getvalue() == ""
+    table = TextTable("failures", "Failures", ("track", "error"), rows)
+    show_list(Console(file=out, width=60), table, "red")
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "Failures: 15"
+    assert lines[1].startswith("  song0 · [/b] odd: long")  # not wrapped, so that it can be copied
+    assert "3 more in failures.csv" in lines[13]
+    show_list(Console(file=(nothing := io.StringIO())), TextTable("f", "F", ("a",), ()), "red")
+    assert not nothing.getvalue()
 
 
 @dataclass

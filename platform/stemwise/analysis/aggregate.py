@@ -41,14 +41,32 @@ def matched_means(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def with_floor(selections: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """Add `above_floor` to selections: whether the winner beats the unprocessed mixture (or null)."""
+    keys = [*_TRACK, *_STEM]
+    floor = scores.filter(pl.col("model") == "mixture").select(
+        *keys, pl.col("score").alias("_floor")
+    )
+    joined = selections.join(floor, on=keys, how="left", maintain_order="left")
+    return joined.with_columns((pl.col("score") > pl.col("_floor")).alias("above_floor")).drop(
+        "_floor"
+    )
+
+
 def win_counts(selections: pl.DataFrame) -> pl.DataFrame:
-    """Return per stem and model: wins, share of tracks, mean win probability, median margin in dB."""
+    """Return per stem and model: wins, share of tracks, mean win probability, median margin in dB.
+
+    Where `selections` has `above_floor` (see `with_floor`), also how many wins beat the mixture.
+    """
+    if "above_floor" not in selections.columns:
+        selections = selections.with_columns(pl.lit(None, pl.Boolean).alias("above_floor"))
     total = selections.group_by(_STEM).len("tracks")
     wins = selections.group_by(*_STEM, "model").agg(
         pl.len().alias("wins"),
         # without a rival a win says nothing
         pl.col("win_probability").filter(pl.col("runner_up").is_not_null()).mean(),
         pl.col("margin").median().alias("median_margin"),
+        pl.col("above_floor").sum().alias("above_floor"),
     )
     return (
         wins.join(total, on=_STEM)

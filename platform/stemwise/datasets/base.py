@@ -128,7 +128,9 @@ def text_or_none(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     # JSON may hold lone surrogates, which no table can store.
-    return " ".join(str(value).encode("utf-8", "replace").decode().split()) or None
+    line = " ".join(str(value).encode("utf-8", "replace").decode().split())
+    # a title may hold control characters that would play tricks on a terminal
+    return "".join(letter for letter in line if letter.isprintable()) or None
 
 
 def any_bleed(flags: Iterable[bool | None]) -> bool | None:

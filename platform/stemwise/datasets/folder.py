@@ -90,7 +90,7 @@ def _song(folder: Path, track_id: str) -> Track:
     track = Track(
         dataset=Folder.name,
         track_id=track_id,
-        title=folder.name,
+        title=base.text_or_none(folder.name) or track_id,
         partition=partition,
         mixture=mixture,
         references={stem: Reference(stem, (files[stem],)) for stem in stems.in_order(files)},
@@ -103,6 +103,11 @@ def _song(folder: Path, track_id: str) -> Track:
 def _stem_files(folder: Path, problems: list[str]) -> dict[str, Source]:
     """Map stem names to the audio files of one folder; add to `problems`."""
     candidates: dict[str, list[Path]] = {}
+    problems += [
+        f"{path.name!r} is not a file (a broken link or a folder): left out."
+        for path in base.entries(folder, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
+        if not path.is_file()
+    ]
     for path in base.entries(folder, _is_audio):
         stem = _stem_of(path)
         if _is_usable(stem):

@@ -97,6 +97,8 @@ class _Evaluation:
         self.decoded.problems.append(error)
         self._record_track(None)
         self.result.failures += 1
+        for stem in self.track.partition:
+            self._without_scores([Origin(MIXTURE)], stem, "failed", error)
         for model in self.evaluator.zoo.models:
             stems = model.stems(self.track.partition)
             self._fail(Origin(model.name), stems, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stemwise.errors import ModelError
+from stemwise.errors import ModelError, StemwiseError
 from stemwise.models.registry import ReadyModel, build
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.store import Entry, EstimateStore, audio_digest, entry_key
@@ -80,4 +80,5 @@ def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel
 def describe(error: BaseException) -> str:
     """Return an exception as one line for a table."""
     text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text}"[:2000]
+    # our own errors are whole sentences; of others the kind says more than the text
+    return (text if isinstance(error, StemwiseError) else f"{type(error).__name__}: {text}")[:2000]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -48,10 +49,33 @@ def settings(kind: type[T], values: Mapping[str, Any], group: str) -> T:
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigError(f"{group}.{unknown[0]} is unknown: {group} has {', '.join(known)}.")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ConfigError(f"{group} has a value of the wrong type ({error}).") from error
+    for name, hint in get_type_hints(kind).items():
+        if name in values and not _fits(values[name], hint):
+            raise ConfigError(
+                f"{group}.{name}={values[name]} is not usable: give {_NAMES.get(str(hint), hint)}."
+            )
+    return kind(**values)
+
+
+_NAMES = {
+    "<class 'float'>": "a number",
+    "<class 'int'>": "a whole number",
+    "<class 'str'>": "a name",
+    "<class 'bool'>": "true or false",
+    "int | None": "a whole number or null",
+    "float | None": "a number or null",
+    "str | None": "a name or null",
+}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a configured value has the type of its field; a whole number is a number too."""
+    kinds = get_args(hint) or (hint,)
+    if isinstance(value, bool) or value is None:
+        return (bool if value is not None else type(None)) in kinds
+    if isinstance(value, float | int) and float in kinds:
+        return math.isfinite(value)
+    return isinstance(value, kinds)
 
 
 def dataset(values: Mapping[str, Any]) -> Dataset:
@@ -89,11 +113,13 @@ def models(value: Any) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
     for entry in entries:
         flat.extend(sets[entry] if isinstance(entry, str) and entry in sets else [entry])
     named = [entry for entry in flat if isinstance(entry, str)]
+    if FILE_PREFIX in named:
+        raise ConfigError("models=[file:] lacks the name of the tool: file:NAME, or files for all.")
+    if not flat or flat in ([None], [""]):
+        raise ConfigError(f"models={value} is empty: name a model, a set such as demo, or files.")
     files = tuple(
         entry.removeprefix(FILE_PREFIX) for entry in named if entry.startswith(FILE_PREFIX)
     )
     rest = [entry for entry in flat if entry != FILES and not str(entry).startswith(FILE_PREFIX)]
-    if not flat:
-        raise ConfigError("models=[] is empty: name a model, a set such as demo, or files.")
     specs = [spec for spec in resolve_all(rest) if spec.name != MIXTURE]
     return specs, None if FILES in named else files

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from stemwise.config import HOME_VARIABLE, home
 from stemwise.errors import StemwiseError
@@ -28,10 +29,10 @@ def doctor(console: Console) -> int:
     bad = 0
     for title, check in CHECKS.items():
         try:
-            console.print(f"[green]ok[/]   {title}: {check()}", highlight=False, soft_wrap=True)
+            console.print(Text.assemble(("ok   ", "green"), f"{title}: {check()}"), soft_wrap=True)
         except (TroubleError, StemwiseError, ImportError, OSError, RuntimeError) as error:
             bad += 1
-            console.print(f"[red]bad[/]  {title}: {error}", highlight=False, soft_wrap=True)
+            console.print(Text.assemble(("bad  ", "red"), f"{title}: {error}"), soft_wrap=True)
     return 1 if bad else 0
 
 

@@ -9,12 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from filelock import FileLock, Timeout
 from rich.console import Console
 
 from stemwise import parts, pipeline, results, tables
-from stemwise.errors import CheckpointError, DatasetError, OutputError, StemwiseError
+from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import configuration
 from stemwise.jobs.launch import launch
@@ -23,7 +22,8 @@ from stemwise.models.registry import ModelSpec, ReadyModel, prepare
 from stemwise.pipeline import ClusterSettings, Work
 from stemwise.report.download import download_display
 from stemwise.report.tables import table_one, winners, winners_per_track, write_all
-from stemwise.report.terminal import RunDisplay, show_failures, show_table
+from stemwise.report.terminal import RunDisplay, show_list, show_table
+from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.separator import pick_device
 from stemwise.store import EstimateStore, writable
@@ -38,13 +38,20 @@ def evaluate(config: dict[str, Any], console: Console) -> int:
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
     cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
     specs, files = configuration.models(config["models"])
-    output = Path(config["output"]).expanduser().resolve()
+    output = output_folder(config)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])  # says so now rather than once per track
     if metric.museval:
         load_metrics()  # says so now where it is not installed
+    store = Path(config["store"] or output / "store").expanduser().resolve()
     with _exclusive(output):
+        if not writable(store):
+            raise OutputError(
+                f"The estimate store {store} cannot be written: choose another store=."
+            )
         tracks = _tracks(config)
+        if files is None and not specs and not any(track.estimates for track in tracks):
+            raise DatasetError("models=files finds nothing: no track has estimates/<tool>/<stem>.*")
         models = _prepare(specs, console)
         work = Work(
             tracks=tracks,
@@ -52,7 +59,7 @@ def evaluate(config: dict[str, Any], console: Console) -> int:
             models=models,
             files=files,
             metric=metric,
-            store=Path(config["store"] or output / "store").expanduser().resolve(),
+            store=store,
             parts=output / "parts",
             device=config["device"],
         )
@@ -72,24 +79,41 @@ def report(output: Path, models: list[str], console: Console) -> int:
     """Print and write the tables of text of a finished run; return its exit code."""
     folder = output / "tables"
     scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
-    shown = [table_one(scores, models), winners(selections), winners_per_track(selections)]
+    shown = [
+        table_one(scores, models),
+        winners(selections, scores),
+        winners_per_track(selections, scores),
+    ]
     for table in shown:
         show_table(console, table)
-    written = write_all(output / "report", shown, f"stemwise: {output.name}")
-    failed = scores.filter(pl.col("status") == "failed").rows(named=True)
-    show_failures(console, failed)
+    failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
+    show_list(console, odd, "yellow")
+    show_list(console, failed, "bold red")
+    written = write_all(output / "report", [*shown, failed, odd], f"stemwise: {output.name}")
     console.print(f"Tables: {folder}\nReport: {written[-1]}", soft_wrap=True, highlight=False)
-    return PARTLY_FAILED if failed else 0
+    return PARTLY_FAILED if failed.rows else 0
+
+
+def output_folder(config: dict[str, Any]) -> Path:
+    """Return the run's folder (ConfigError where none is named)."""
+    if not config["output"]:
+        raise ConfigError("output= is empty: name a folder for the results.")
+    return Path(str(config["output"])).expanduser().resolve()
 
 
 def _tracks(config: dict[str, Any]) -> list[Track]:
     """List the dataset's tracks, cut to those asked for by `tracks=` (a number or ids)."""
     found = configuration.dataset(config["dataset"]).tracks()
     wanted = config["tracks"]
-    if isinstance(wanted, int):
-        return found[:wanted]
     if wanted is None:
         return found
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0:
+        return found[:wanted]
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(wanted, list) or not wanted:
+        raise ConfigError(
+            f"tracks={wanted} is not usable: give null for all, a number above 0, or a list of ids."
+        )
     ids = {track.track_id: track for track in found}
     unknown = [name for name in wanted if name not in ids]
     if unknown:

@@ -44,18 +44,27 @@ def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
             )
             return 2
     sys.argv = [f"stemwise {name}", *given]
-    hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(task)()
+    try:
+        hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(task)()
+    except SystemExit as leave:  # Hydra's way of ending after --help and after a bug's traceback
+        return int(leave.code or 0)
     return max(codes, default=0)
 
 
 def _check(name: str, given: list[str]) -> str | None:
     """Compose once for the error message; Hydra itself would print a trace and exit with 1."""
-    overrides = [item for item in given if not item.startswith("-")]
+    takes_value = {"--cfg", "-c", "--package", "-p", "--config-name", "-cn", "--config-dir", "-cd"}
+    overrides = [
+        item
+        for before, item in zip(["", *given], given, strict=False)
+        if not item.startswith("-") and before not in takes_value
+    ]
     try:
         with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
             hydra.compose(name, overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        return " ".join(str(error).split())
+        # what follows are search paths, links and advice that Hydra gives to programmers
+        return str(error).strip().splitlines()[0].split(" To append to")[0]
     return None
 
 
@@ -75,9 +84,10 @@ def _run(job: Job, config: DictConfig) -> int:
 
 
 def _separate_sweep(values: dict[str, Any]) -> None:
-    """Give each job of a multirun its own folder, and all of them one estimate store."""
+    """Give each evaluation of a multirun its own folder, and all of them one estimate store."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
         base = Path(values["output"])
-        values["store"] = values["store"] or str(base / "store")
-        values["output"] = str(base / f"job-{hydra_config.job.num}")
+        if "store" in values:
+            values["store"] = values["store"] or str(base / "store")
+            values["output"] = str(base / f"job-{hydra_config.job.num}")

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
 
 from stemwise import results, tables
-from stemwise.errors import OutputError
+from stemwise.errors import ConfigError, OutputError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import configuration
-from stemwise.jobs.evaluate import candidates, report
+from stemwise.jobs.evaluate import candidates, output_folder, report
 from stemwise.jobs.launch import launch
 from stemwise.selection.oracle import SelectionSettings
 
 
 def report_again(config: dict[str, Any], console: Console) -> int:
     """Apply another protocol or rule to a run and print its report; return the exit code."""
-    output = Path(config["output"]).expanduser().resolve()
+    output = output_folder(config)
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
     try:
@@ -29,6 +28,12 @@ def report_again(config: dict[str, Any], console: Console) -> int:
         raise OutputError(
             f"{output} holds no finished run: run `stemwise evaluate` first."
         ) from error
+    for key in ("block_s", "max_lag_s", "silence_dbfs", "museval"):
+        if config["metric"][key] != earlier["metric"][key]:
+            raise ConfigError(
+                f"metric.{key} was {earlier['metric'][key]} when this run measured and cannot be "
+                f"changed afterwards: run `stemwise evaluate` with it."
+            )
     specs, _ = configuration.models(earlier["models"])
     names = (*results.TRACK_TABLES, "scores")
     content: dict[str, pa.Table] = {

@@ -18,7 +18,7 @@ from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import RecipeSeparator, load_recipe
 from stemwise.separation.spool import Spool
-from stemwise.store import writable
+from stemwise.store import disk_free, writable
 
 PARTLY_FAILED = 3
 _FULL_SCALE = 1 - 2.0**-23
@@ -111,10 +111,18 @@ def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Cons
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stem, spool in made.items():
-            spool.encode(stem, folder / f"{stem}.{file_format}", gain, _SUBTYPES[file_format])
+            # half a file must never carry the name of a whole one
+            unfinished = folder / f".{stem}.unfinished.{file_format}"
+            try:
+                spool.encode(stem, unfinished, gain, _SUBTYPES[file_format])
+                unfinished.replace(folder / f"{stem}.{file_format}")
+            finally:
+                unfinished.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:
+        # libsndfile does not pass on why the system refused
+        room = f"{disk_free(folder) / 1e6:.0f} MB are free there"
         raise OutputError(
-            f"{folder} cannot be written ({error}): choose another --output."
+            f"{folder} cannot be written ({error}; {room}): choose another --output."
         ) from error
 
 
@@ -123,7 +131,7 @@ def _folders(files: Sequence[Path], output: Path) -> list[Path]:
     taken: set[str] = set()
     folders = []
     for file in files:
-        base = file.stem or "track"
+        base = file.stem.removesuffix(".stem") or "track"
         numbered = (f"{base}-{number}" for number in count(2))
         name = next(name for name in chain([base], numbered) if name.casefold() not in taken)
         taken.add(name.casefold())

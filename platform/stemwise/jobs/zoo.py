@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,10 +22,11 @@ def list_models(as_json: bool, console: Console) -> int:
     """Print the zoo: what each model separates, where its checkpoint comes from, whether it is here."""
     specs = [get(name) for name in names()]
     if as_json:
-        console.print_json(json.dumps([_describe(spec) for spec in specs], default=str))
+        console.print_json(json.dumps([_finite(_describe(spec)) for spec in specs], default=str))
         return 0
     table = Table(show_lines=False)
-    for column in ("name", "stems", "architecture", "checkpoint", "licence", "trained on"):
+    table.add_column("name", no_wrap=True)
+    for column in ("stems", "architecture", "checkpoint", "licence", "trained on"):
         table.add_column(column, overflow="fold")
     for spec in specs:
         table.add_row(
@@ -66,6 +68,15 @@ def _where(spec: ModelSpec) -> str:
     here = all(locate(item) is not None for item in spec.checkpoints)
     size = sum(item.size or 0 for item in spec.checkpoints) / 1e6
     return f"{'cached' if here else 'not cached'}, {size:.0f} MB"
+
+
+def _finite(value: Any) -> Any:
+    """Replace infinities, which JSON does not have, by null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _describe(spec: ModelSpec) -> dict[str, Any]:

@@ -214,6 +214,8 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
         ]
         if content.get("self_describing") and "stems" not in given:
             content["stems"] = []  # the file says which stems it separates
+    elif content.get("self_describing") and not content.get("checkpoints"):
+        raise ConfigError(f"The model {name!r} needs a file: add checkpoint: FILE to its entry.")
     settings = given.pop("settings", None) or {}
     if not isinstance(settings, Mapping):
         raise ConfigError(f"The model {name!r}: settings must map names to values.")

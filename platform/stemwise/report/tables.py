@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stemwise.analysis.aggregate import matched_means, win_counts
+from stemwise.analysis.aggregate import matched_means, win_counts, with_floor
 from stemwise.errors import OutputError
 from stemwise.stems import LEVEL1, in_order, parts_of
 
@@ -73,40 +73,42 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
     dropped = [f"{stem_label(s)} {counts[s][1]}" for s in stems if counts[s][1]]
     note = "Means in dB over the tracks on which every model of the column has a finite score."
     if dropped:
-        note += f" Left out because a model has none there: {', '.join(dropped)}."
+        note += f" Left out because a model has no finite score there: {', '.join(dropped)}."
     return TextTable(
         "table1", "Mean scores per model and stem", columns, tuple(rows), note, (2,) * len(stems)
     )
 
 
-def winners(selections: pl.DataFrame) -> TextTable:
-    """Return how often each model was the best per stem."""
-    counts = win_counts(selections)
+def winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
+    """Return how often each model was the best per stem, and better than no separation at all."""
+    counts = win_counts(with_floor(selections, scores))
     rows = [
         (
             stem_label(row["stem"]),
             row["model"],
-            f"{row['wins']} of {row['tracks']}",
-            f"{100 * row['share']:.0f} %",
+            str(row["wins"]),
+            str(row["tracks"]),
+            str(row["above_floor"]),
             number(row["win_probability"]),
             number(row["median_margin"]),
         )
         for stem in in_order(counts["stem"].unique())
         for row in counts.filter(pl.col("stem") == stem).iter_rows(named=True)
     ]
-    columns = ("stem", "model", "tracks won", "share", "mean P(win)", "median margin dB")
+    columns = ("stem", "model", "won", "of", "above mixture", "mean P(win)", "median margin dB")
     note = (
-        "P(win): share of block-bootstrap draws in which the winner wins again; – without a rival."
+        "Tracks won, tracks in all, wins that beat the unprocessed mixture. P(win): share of "
+        "block-bootstrap draws in which the winner wins again; – without a rival."
     )
     return TextTable("winners", "Winners per stem", columns, tuple(rows), note)
 
 
-def winners_per_track(selections: pl.DataFrame) -> TextTable:
+def winners_per_track(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
     """Return the chosen model per track and stem."""
     stems = in_order(selections["stem"].unique())
     chosen = {
         (row["dataset"], row["track_id"], row["stem"]): row
-        for row in selections.iter_rows(named=True)
+        for row in with_floor(selections, scores).iter_rows(named=True)
     }
     tracks = sorted({(dataset, track) for dataset, track, _ in chosen})
     rows = [
@@ -114,7 +116,10 @@ def winners_per_track(selections: pl.DataFrame) -> TextTable:
         for dataset, track in tracks
     ]
     columns = ("track", *(stem_label(stem) for stem in stems))
-    note = "The model with the best score, and its P(win) where it had a rival."
+    note = (
+        "The model with the best score, and its P(win) where it had a rival. "
+        "↓: worse than the unprocessed mixture."
+    )
     return TextTable("winners_per_track", "Winner per track and stem", columns, tuple(rows), note)
 
 
@@ -123,7 +128,7 @@ def _winner(row: dict[str, object] | None) -> str:
         return "–"
     probability = row["win_probability"] if row["runner_up"] is not None else None
     sure = f" {probability:.2f}" if isinstance(probability, float) else ""
-    return f"{row['model']}{sure}"
+    return f"{row['model']}{' ↓' if row['above_floor'] is False else ''}{sure}"
 
 
 def _label(model: str) -> str:
@@ -144,6 +149,11 @@ def to_markdown(table: TextTable) -> str:
     return "\n".join([*lines, "", table.note, ""])
 
 
+def _without_dashes(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave unknown numbers empty in CSV, so that columns of numbers parse as such."""
+    return tuple("" if cell == "–" else cell for cell in row)
+
+
 def write_all(folder: Path, tables: Sequence[TextTable], heading: str) -> list[Path]:
     """Write each table as CSV and all of them as `report.md`.
 
@@ -156,7 +166,7 @@ def write_all(folder: Path, tables: Sequence[TextTable], heading: str) -> list[P
         for table in tables:
             path = folder / f"{table.name}.csv"
             with path.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([table.columns, *table.rows])
+                csv.writer(file).writerows([table.columns, *map(_without_dashes, table.rows)])
             markdown = folder / f"{table.name}.md"
             markdown.write_text(to_markdown(table), encoding="utf-8")
             written += [path, markdown]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from stemwise.report.tables import TextTable
 
 _QUIET_S = 10.0  # between lines where the output is a file
 _LONGEST = 40  # rows of a table in the terminal; files hold all
+_LONGEST_LIST = 12
 _WIDEST = 32  # characters of a cell
 
 
@@ -163,13 +164,13 @@ def _fit(widths: Sequence[int], room: int) -> list[list[int]]:
     return parts
 
 
-def show_failures(console: Console, failures: Sequence[Mapping[str, object]]) -> None:
-    """Print what failed, a line each."""
-    if not failures:
+def show_list(console: Console, table: TextTable, style: str) -> None:
+    """Print the rows of a table as lines of text, the first few of many; nothing for none."""
+    if not table.rows:
         return
-    console.print(Text(f"{len(failures)} failed:", style="bold red"))
-    for row in failures[:_LONGEST]:
-        where = "/".join(str(row[key]) for key in ("track_id", "model", "stem"))
-        console.print(Text(f"  {where}: {row['error']}"), soft_wrap=True)
-    if len(failures) > _LONGEST:
-        console.print(f"  … and {len(failures) - _LONGEST} more in tables/scores.")
+    console.print(Text(f"{table.title}: {len(table.rows)}", style=style))
+    for row in table.rows[:_LONGEST_LIST]:
+        console.print(Text("  " + " · ".join(row)), soft_wrap=True)
+    if len(table.rows) > _LONGEST_LIST:
+        console.print(f"  … and {len(table.rows) - _LONGEST_LIST} more in {table.name}.csv")
+    console.print()

@@ -34,7 +34,7 @@ class Energies:
 class Confidence:
     """Share of draws that the winner won, and the 95 % interval of its margin over the runner-up."""
 
-    win_probability: float
+    win_probability: float | None
     margin_low: float | None
     margin_high: float | None
 
@@ -74,6 +74,8 @@ def win_confidence(
     if runner_up is None:
         return Confidence(1.0, None, None)
     blocks = first.target.shape[1]
+    if blocks < 2:
+        return Confidence(None, None, None)  # a single block tells nothing about other ones
     generator = np.random.default_rng(seed)
     weights = generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws).astype(float)
     scores = rule(_resample(first, weights), _resample(second, weights))
