@@ -56,7 +56,7 @@ def folder(tmp_path):
 
 
 def test_collecting_joins_the_finished_tracks_that_are_asked_for(folder):
-    found = results.collect(folder, ["u", "absent", "t"])
+    found = results.collect(folder, ["u", "t"])
     assert set(found) == {"tracks", "estimates", "measurements", "scores"}
     assert found["tracks"].column("track_id").to_pylist() == ["u", "t"]
     assert found["scores"].num_rows == 6
@@ -65,8 +65,13 @@ def test_collecting_joins_the_finished_tracks_that_are_asked_for(folder):
         assert table.schema.equals(tables.SCHEMAS[name])
 
 
+def test_a_track_that_is_not_finished_is_never_left_out_silently(folder):
+    with pytest.raises(OutputError, match=r"absent\.parquet"):
+        results.collect(folder, ["t", "absent"])
+
+
 def test_collecting_nothing_gives_empty_tables(tmp_path):
-    found = results.collect(tmp_path, ["t"])
+    found = results.collect(tmp_path, [])
     assert {name: table.num_rows for name, table in found.items()} == dict.fromkeys(found, 0)
     content = results.score_and_select(found, PAIR, SETTINGS, ["a"])
     results.write(tmp_path / "tables", content)

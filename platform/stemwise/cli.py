@@ -13,6 +13,8 @@ from stemwise.errors import StemwiseError
 
 _HYDRA_JOBS = {
     "evaluate": "separate, measure, score, select and report (Hydra overrides: key=value, -m)",
+    "run-separate": "only separate: fill the estimate store (overrides of evaluate)",
+    "measure": "only measure, score, select and report what is in the store (overrides of evaluate)",
     "report": "score, select and report again from a finished run (Hydra overrides)",
 }
 _EPILOG = """\
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hydra_job(name: str, overrides: list[str]) -> int:
-    job = importlib.import_module(f"stemwise.jobs.{name}")
+    job = importlib.import_module(f"stemwise.jobs.{name.replace('-', '_')}")
     return int(job.main(overrides))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from stemwise import parts
 from stemwise.errors import ConfigError, DeviceError
-from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.models.registry import ReadyModel
 from stemwise.types import Track
 
@@ -74,6 +74,7 @@ class Work:
     store: Path
     parts: Path
     device: str = "auto"
+    stage: Stage = "all"
 
 
 @dataclass
@@ -119,11 +120,14 @@ class _Worker:
         torch.set_num_threads(max(1, int(cluster.cpus_per_actor)))
         self.work, self.progress = work, progress
         self.evaluate = TrackEvaluator(
-            Zoo.load(work.models, work.device, cluster.batch_size),
+            Zoo.unloaded(work.models)
+            if work.stage == "measure"
+            else Zoo.load(work.models, work.device, cluster.batch_size),
             EstimateStore(work.store),
             work.metric,
             work.files,
             notify=progress.add.remote,
+            measures=work.stage != "separate",
         )
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

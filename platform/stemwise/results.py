@@ -9,14 +9,24 @@ from typing import Any
 import pyarrow as pa
 
 from stemwise import parts, tables
+from stemwise.errors import OutputError
 from stemwise.selection.oracle import Key, SelectionSettings, add_scores, select
 
 TRACK_TABLES = ("tracks", "estimates", "measurements")
 
 
 def collect(folder: Path, tracks: Iterable[str]) -> dict[str, pa.Table]:
-    """Return the concatenated tables of the finished tracks named `tracks`."""
-    found = [part for name in tracks if (part := parts.read(folder, name)) is not None]
+    """Return the concatenated tables of the finished tracks named `tracks`.
+
+    Raises:
+        OutputError: a track is not finished.
+    """
+    found = []
+    for name in tracks:
+        part = parts.read(folder, name)
+        if part is None:
+            raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
+        found.append(part)
     return {
         name: pa.concat_tables([part.tables[name] for part in found])
         if found

@@ -311,3 +311,19 @@ def test_help_names_settings_and_examples(capsys):
     text = capsys.readouterr().out
     assert "models: demo" in text
     assert "stemwise evaluate dataset=folder" in text
+
+
+def test_the_stages_alone_give_what_the_whole_job_gives(songs: Songs, tmp_path: Path, capsys):
+    root, output, store = songs(1), tmp_path / "stages", tmp_path / "store"
+    given = ["dataset=folder", f"dataset.root={root}", MODELS, f"store={store}"]
+    assert main(["measure", *given, f"output={output}"]) == 3  # nothing has been separated yet
+    assert "stemwise run-separate" in capsys.readouterr().out
+    assert main(["run-separate", *given, f"output={output}"]) == 0
+    assert "7 estimates are in the store" in capsys.readouterr().out  # 3 bands, 4 masked stems
+    assert len(tables.read(output / "tables", "estimates")) == 7
+    made = {path: path.stat().st_mtime_ns for path in store.glob("*/*/*.flac")}
+    assert main(["measure", *given, f"output={output}"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in store.glob("*/*/*.flac")} == made
+    assert evaluate(root, tmp_path / "whole", MODELS) == 0
+    volatile = ["wall_s", "realtime_factor"]
+    assert scores(output).drop(volatile).equals(scores(tmp_path / "whole").drop(volatile))

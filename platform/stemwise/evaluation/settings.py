@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from stemwise.errors import ConfigError
 from stemwise.tables import METRICS
+
+# all: separate and measure; separate: fill the store only; measure: load and run no model
+Stage = Literal["all", "separate", "measure"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stemwise.errors import ModelError, StemwiseError
-from stemwise.models.registry import ReadyModel, build
+from stemwise.models.registry import ReadyModel, build, needs_references
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.store import Entry, EstimateStore, audio_digest, entry_key
 from stemwise.types import Audio
@@ -25,6 +25,13 @@ class LoadedModel:
         """The model's name."""
         return self.ready.spec.name
 
+    @property
+    def uses_references(self) -> bool:
+        """Whether it sees the true stems, known without its weights too."""
+        if self.separator is not None:
+            return self.separator.model.uses_references
+        return self.error is None and needs_references(self.ready)
+
     def stems(self, partition: Sequence[str]) -> tuple[str, ...]:
         """Return the model's stems; those of the track where only the track decides."""
         if self.separator is not None and self.separator.model.stems:
@@ -42,16 +49,20 @@ class LoadedModel:
         `references` is called only if the model uses the true stems.
 
         Raises:
-            ModelError: the model could not be loaded.
+            ModelError: the entry is not there, and the model was not or could not be loaded.
         """
-        if self.separator is None:
-            raise ModelError(self.error or f"The model {self.name!r} is not loaded.")
-        used = references() if self.separator.model.uses_references else {}
+        used = references() if self.uses_references else {}
         audio = audio_digest(mixture, *used.values())
         key = entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION)
         found = store.get(key)
         if found is not None:
             return found, False
+        if self.separator is None:
+            raise ModelError(
+                self.error
+                or f"The store has no estimates of this mixture by {self.name!r}: run "
+                "`stemwise run-separate` or `stemwise evaluate` with the same settings first."
+            )
         stretches = (part.numpy() for part in self.separator.stream(mixture, used))
         stems = self.separator.stems_for(used)
         return store.put(key, stems, stretches, str(self.separator.device)), True
@@ -67,6 +78,11 @@ class Zoo:
     def load(cls, ready: Iterable[ReadyModel], device: str, batch_size: int | None) -> Zoo:
         """Load every model; what a model raises becomes its `error`."""
         return cls([_load(item, device, batch_size) for item in ready])
+
+    @classmethod
+    def unloaded(cls, ready: Iterable[ReadyModel]) -> Zoo:
+        """Know the models without loading any weights: only the store can answer for them."""
+        return cls([LoadedModel(item) for item in ready])
 
 
 def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel:

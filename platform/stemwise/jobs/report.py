@@ -12,8 +12,9 @@ from stemwise import results, tables
 from stemwise.errors import ConfigError, OutputError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import configuration
-from stemwise.jobs.evaluate import candidates, output_folder, report
+from stemwise.jobs.evaluate import candidates, report
 from stemwise.jobs.launch import launch
+from stemwise.jobs.work import output_folder
 from stemwise.selection.oracle import SelectionSettings
 
 

@@ -176,6 +176,11 @@ def build(ready: ReadyModel) -> Model:
     return model
 
 
+def needs_references(ready: ReadyModel) -> bool:
+    """Tell whether the model uses the true stems, without loading its weights."""
+    return bool(_model_class(ready.spec).uses_references)
+
+
 def _model_class(spec: ModelSpec) -> type[Any]:
     module, _, name = spec.target.rpartition(".")
     try:

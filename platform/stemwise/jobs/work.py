@@ -1,0 +1,184 @@
+"""What the jobs of a run share: listing tracks, fetching checkpoints, working off what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from stemwise import parts, pipeline
+from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
+from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.jobs import configuration
+from stemwise.measurement.museval_engine import load_metrics
+from stemwise.models.registry import ModelSpec, ReadyModel, prepare
+from stemwise.pipeline import ClusterSettings, Work
+from stemwise.report.download import download_display
+from stemwise.report.terminal import RunDisplay
+from stemwise.separation.separator import pick_device
+from stemwise.store import EstimateStore, writable
+from stemwise.types import Track
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is about to start."""
+
+    output: Path
+    specs: list[ModelSpec]
+    work: Work
+    cluster: ClusterSettings
+
+    def finish(self, console: Console) -> list[str]:
+        """Evaluate the tracks that are not finished yet; return the ids of all."""
+        work_off(self.work, self.cluster, console)
+        return [track.track_id for track in self.work.tracks]
+
+
+@contextmanager
+def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Iterator[Job]:
+    """Check the configuration and yield the run that it describes, its output folder held.
+
+    Raises:
+        StemwiseError: something that would be true of every track, said before any work.
+    """
+    metric = configuration.settings(MetricSettings, config["metric"], "metric")
+    cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
+    specs, files = configuration.models(config["models"])
+    output = output_folder(config)
+    if config["device"] not in ("auto", "cpu") and cluster.address is None:
+        pick_device(config["device"])
+    if metric.museval:
+        load_metrics()
+    store = Path(config["store"] or output / "store").expanduser().resolve()
+    with exclusive(output):
+        if not writable(store):
+            raise OutputError(
+                f"The estimate store {store} cannot be written: choose another store=."
+            )
+        tracks = list_tracks(config)
+        if files is None and not specs and not any(track.estimates for track in tracks):
+            raise DatasetError("models=files finds nothing: no track has estimates/<tool>/<stem>.*")
+        models = fetch(specs, console)
+        work = Work(
+            tracks=tracks,
+            fingerprints=fingerprints(tracks, models, files, metric),
+            models=models,
+            files=files,
+            metric=metric,
+            store=store,
+            # estimates alone are another result than a whole evaluation
+            parts=output / ("parts-separated" if stage == "separate" else "parts"),
+            device=config["device"],
+            stage=stage,
+        )
+        yield Job(output, specs, work, cluster)
+
+
+def output_folder(config: dict[str, Any]) -> Path:
+    """Return the run's folder (ConfigError where none is named)."""
+    if not config["output"]:
+        raise ConfigError("output= is empty: name a folder for the results.")
+    return Path(str(config["output"])).expanduser().resolve()
+
+
+def list_tracks(config: dict[str, Any]) -> list[Track]:
+    """List the dataset's tracks, cut to those asked for by `tracks=` (a number or ids)."""
+    found = configuration.dataset(config["dataset"]).tracks()
+    wanted = config["tracks"]
+    if wanted is None:
+        return found
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0:
+        return found[:wanted]
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(wanted, list) or not wanted:
+        raise ConfigError(
+            f"tracks={wanted} is not usable: give null for all, a number above 0, or a list of ids."
+        )
+    ids = {track.track_id: track for track in found}
+    unknown = [name for name in wanted if name not in ids]
+    if unknown:
+        raise DatasetError(
+            f"The dataset has no track {unknown[0]!r}: it has {', '.join(ids)[:500]}."
+        )
+    return [ids[name] for name in wanted]
+
+
+def fetch(specs: list[ModelSpec], console: Console) -> list[ReadyModel]:
+    """Fetch and verify all checkpoints; name every one that is missing, not only the first."""
+    ready, problems = [], []
+    with download_display(console) as progress:
+        for spec in specs:
+            try:
+                ready.append(prepare(spec, progress(spec.name)))
+            except StemwiseError as error:
+                problems.append(type(error)(f"Model {spec.name!r}: {error}"))
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise CheckpointError("\n".join(str(problem) for problem in problems))
+    return ready
+
+
+def fingerprints(
+    tracks: list[Track],
+    models: list[ReadyModel],
+    files: tuple[str, ...] | None,
+    metric: MetricSettings,
+) -> dict[str, str]:
+    """Return for each track a digest of all that decides what is measured on it."""
+    # the names of score columns are applied afterwards and change nothing that was measured
+    measured = {
+        k: v for k, v in asdict(metric).items() if k not in ("protocol", "paper_snr", "paper_sdr")
+    }
+    run = {
+        "models": [(model.spec.name, model.identity) for model in models],
+        "files": files,
+        "metric": measured,
+        "format": 1,
+    }
+    return {track.track_id: parts.fingerprint(track, run) for track in tracks}
+
+
+def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
+    """Evaluate the tracks that are not finished yet."""
+    pending = [track for track in work.tracks if not _finished(work, track)]
+    done = len(work.tracks) - len(pending)
+    if done:
+        console.print(f"{done} of {len(work.tracks)} tracks are finished already.", highlight=False)
+    if not pending:
+        return
+    EstimateStore(work.store).sweep()
+    display = RunDisplay(console, len(work.tracks), done)
+    with display.showing():
+        pipeline.run(replace(work, tracks=pending), cluster, display.update)
+
+
+def _finished(work: Work, track: Track) -> bool:
+    """Tell whether a track was finished by an equal run, without failures."""
+    part = parts.read(work.parts, track.track_id)
+    return (
+        part is not None
+        and part.failures == 0
+        and part.fingerprint == work.fingerprints[track.track_id]
+    )
+
+
+@contextmanager
+def exclusive(output: Path) -> Iterator[None]:
+    """Hold the output folder; a second run on it must not mix its files with ours."""
+    if not writable(output):
+        raise OutputError(f"The output folder {output} cannot be written: choose another output=.")
+    lock = FileLock(output / ".lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout as error:
+        raise OutputError(
+            f"Another run is writing {output}: wait for it or choose another output=."
+        ) from error
