@@ -9,9 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from threadpoolctl import threadpool_limits
 
 RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Keep torch and BLAS to one thread, as a worker does: others spin where cores are shared."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
 
 
 def make_song(folder: Path, seed: int, seconds: float = 1.5) -> Path:

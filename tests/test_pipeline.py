@@ -14,10 +14,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stemwise import pipeline, tables
+from stemwise import tables
 from stemwise.cli import main
-from stemwise.errors import ConfigError
-from stemwise.pipeline import ClusterSettings, Progress
+from stemwise.pipeline import Progress
 
 Songs = Callable[..., Path]
 SLOW = "models=[hpss,repet_sim,spleeter_2stems,band_split]"
@@ -122,20 +121,6 @@ def _command_line(folder: Path) -> bytes:
         return (folder / "cmdline").read_bytes()
     except OSError:  # it has ended meanwhile
         return b""
-
-
-def test_workers_follow_cores_gpus_and_memory():
-    host = {"CPU": 16.0, "memory": 64 * 2.0**30}
-    assert pipeline.pool(ClusterSettings(), host, 100) == (10, 0.0)  # 6 GB each
-    assert pipeline.pool(ClusterSettings(), host, 3) == (3, 0.0)
-    assert pipeline.pool(ClusterSettings(cpus_per_actor=4), host, 100) == (4, 0.0)
-    assert pipeline.pool(ClusterSettings(), host | {"GPU": 2.0}, 100) == (2, 1.0)
-    assert pipeline.pool(ClusterSettings(gpus_per_actor=0.5), host | {"GPU": 2.0}, 100) == (4, 0.5)
-    assert pipeline.pool(ClusterSettings(), {"CPU": 2.0, "memory": 2.0**30}, 9) == (1, 0.0)
-    with pytest.raises(ConfigError, match="cores"):
-        pipeline.pool(ClusterSettings(cpus_per_actor=32), host, 1)
-    with pytest.raises(ConfigError, match="GPUs"):
-        pipeline.pool(ClusterSettings(actors=3), host | {"GPU": 2.0}, 9)
 
 
 def test_progress_adds_up_the_speed_of_models_only():

@@ -9,18 +9,18 @@ NaN is an `AudioError`: scoring half a song as if it were whole would be worse t
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import soxr
 
+from stemwise.completeness import check_complete
 from stemwise.errors import AudioError
 from stemwise.raw_audio import RawAudio
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio, Source
@@ -74,7 +74,7 @@ def _read_sndfile(path: Path) -> Decoded:
             rate = int(file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
-    _check_complete(path, promised, len(samples))
+    check_complete(path, promised, len(samples))
     return Decoded(np.ascontiguousarray(samples.T), rate)
 
 
@@ -100,68 +100,6 @@ def _mp3_knows_its_length(path: Path) -> bool:
     return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def _check_complete(path: Path, promised: int, frames: int) -> None:
-    """Raise `AudioError` unless all frames were read that the file's header promises.
-
-    libsndfile shortens `promised` itself for some formats, so their own structure is read as well.
-    """
-    # Without a length in its header, a file promises about 2^63 frames.
-    if frames < promised < 1 << 60 or _is_cut(path):
-        raise AudioError(
-            f"{path} is cut: its header promises more audio than the file holds "
-            f"({frames} frames read); copy or export it again."
-        )
-
-
-def _is_cut(path: Path) -> bool:
-    """Tell whether a RIFF, RF64, AIFF, Ogg or MP4 file ends before its own structure says so."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        magic = file.read(4)
-        if file.read(4) == b"ftyp":
-            return _mp4_is_cut(file, size)
-        if magic == b"OggS":
-            file.seek(max(0, size - (1 << 17)))  # a page has at most 65,307 bytes
-            tail = file.read()
-            flags = tail[tail.rfind(b"OggS") + 5 :][:1]
-            return not (flags and flags[0] & 4)  # the last page is marked as such
-        if magic in (b"RIFF", b"RF64", b"BW64", b"FORM"):
-            return _audio_chunk_is_cut(file, size, "big" if magic == b"FORM" else "little")
-    return False
-
-
-def _mp4_is_cut(file: BinaryIO, size: int) -> bool:
-    """Tell whether a box of the outermost level reaches beyond the file's `size`."""
-    start = 0
-    while start < size:
-        file.seek(start)
-        head = file.read(16)
-        length = int.from_bytes(head[:4], "big")
-        if length == 1:  # the true length follows, since it needs 64 bits
-            length = int.from_bytes(head[8:], "big")
-        if length < 8:  # 0: up to the end of the file
-            return False
-        start += length
-    return start > size
-
-
-def _audio_chunk_is_cut(file: BinaryIO, size: int, order: Literal["big", "little"]) -> bool:
-    """Tell whether the chunk of samples reaches beyond the file's `size`."""
-    file.seek(12)
-    long_length = 0
-    while len(head := file.read(8)) == 8:
-        length = int.from_bytes(head[4:], order)
-        if head[:4] == b"ds64":  # RF64: the true length, since `data` has only 32 bits for it
-            long_length = int.from_bytes(file.read(16)[8:], "little")
-            file.seek(-16, os.SEEK_CUR)
-        if head[:4] in (b"data", b"SSND"):
-            # 0 and 0xFFFFFFFF are what streaming writers leave when they could not seek back.
-            length = long_length if length == 0xFFFFFFFF else length
-            return file.tell() + length > size
-        file.seek(length + (length & 1), os.SEEK_CUR)
-    return False
-
-
 def _read_av(path: Path, stream: int) -> Decoded:
     import av  # its shared libraries cost 0.2 s at import and only containers need them
 
@@ -185,7 +123,7 @@ def _read_av(path: Path, stream: int) -> Decoded:
     if not blocks:
         raise AudioError(f"{path} holds no audio samples.")
     samples = np.concatenate(blocks, axis=1)
-    _check_complete(path, 0, samples.shape[1])
+    check_complete(path, 0, samples.shape[1])
     return Decoded(samples, rate)
 
 
@@ -285,7 +223,7 @@ def _stereo_blocks(path: Path) -> Iterator[Audio]:
                 frames += len(block)
                 last = len(block) < _READ_FRAMES
                 if last:
-                    _check_complete(path, file.frames, frames)
+                    check_complete(path, file.frames, frames)
                 if stream is not None:
                     block = stream.resample_chunk(block, last=last)
                 yield np.repeat(block.T, CHANNELS, axis=0) if channels == 1 else block.T

@@ -22,15 +22,6 @@ from stemwise.types import Reference, Source, Track
 LENGTH = 22_050
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Small tensors gain nothing from threads, which spin where other work shares the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @dataclass
 class FakeModel(WeightlessModel):
     """Every stem is the mixture times its gain, unless `function` says otherwise."""

@@ -2,16 +2,8 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 RATE = 44_100
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Keep BLAS to one thread, as a run does: on a busy machine more make small systems slow."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture

@@ -18,15 +18,6 @@ RATE = 44_100
 BANDS = {"bass": 200.0, "vocals": 5000.0, "drums": float("inf")}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Small tensors gain nothing from threads, which spin where other work shares the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def load(name):
     if name in {"hpss", "repet_sim"}:
         pytest.importorskip("librosa", reason="the package librosa is not installed")

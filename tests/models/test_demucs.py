@@ -32,15 +32,6 @@ BUILDS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Small tensors gain nothing from threads, which spin where other work shares the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def content(name, **changes):
     """A Demucs package as the authors write it: class, arguments and half-precision weights."""
     klass, kwargs = BUILDS[name]

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from stemwise.errors import AudioError
 from stemwise.models.oracle import IdealRatioMaskModel
 from stemwise.separation.separator import Separator
 
 RATE = 44_100
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Small tensors gain nothing from threads, which spin where other work shares the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def noise(length, seed):

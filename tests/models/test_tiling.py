@@ -16,15 +16,6 @@ from stemwise.separation.overlap_add import overlap_add
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Small tensors gain nothing from threads, which spin where other work shares the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def next_multiple(length):
     return -(-length // 16) * 16
 

@@ -12,12 +12,13 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from stemwise import parts, pipeline
+from stemwise.cluster import ClusterSettings
 from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.jobs import configuration
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare
-from stemwise.pipeline import ClusterSettings, Work
+from stemwise.pipeline import Work
 from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay
 from stemwise.separation.separator import pick_device
