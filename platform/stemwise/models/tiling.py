@@ -20,13 +20,18 @@ from stemwise.errors import ConfigError
 
 @dataclass(frozen=True)
 class Tile:
-    """Read `[read_start, read_stop)`, keep `[start, stop)` of it with `weight` (stop − start,)."""
+    """Read `[read_start, read_stop)`, keep `[start, stop)` of it with `weight` (stop − start,).
+
+    Samples beyond the track are zeros, unless `sources` names for each sample read its place in the
+    track (−1: silence), as tilings do that extend the track by reflection.
+    """
 
     read_start: int
     read_stop: int
     start: int
     stop: int
     weight: Tensor
+    sources: Tensor | None = None
 
 
 class Tiling(Protocol):

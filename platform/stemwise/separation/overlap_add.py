@@ -21,17 +21,26 @@ Forward = Callable[[Tensor], Tensor]
 
 
 def read_tile(track: Signal, tile: Tile, scale: tuple[float, float]) -> Tensor:
-    """Return `(channels, tile length)`: normalised samples, zeros beyond the track's ends."""
-    length = track.shape[1]
-    start, stop = max(tile.read_start, 0), min(tile.read_stop, length)
+    """Return `(channels, tile length)`: normalised samples, zeros (or reflections) beyond the ends."""
     out = torch.zeros(track.shape[0], tile.read_stop - tile.read_start)
+    if tile.sources is not None:
+        heard = tile.sources >= 0
+        places = tile.sources[heard]
+        first = int(places.min())
+        samples = _normalised(track, first, int(places.max()) + 1, scale)
+        out[:, heard] = samples[:, places - first]
+        return out
+    start, stop = max(tile.read_start, 0), min(tile.read_stop, track.shape[1])
     if start < stop:
-        samples = torch.from_numpy(np.array(track[:, start:stop], dtype=np.float32))
-        mean, deviation = scale
-        if scale != (0.0, 1.0):
-            samples = (samples - mean) / deviation
+        samples = _normalised(track, start, stop, scale)
         out[:, start - tile.read_start : stop - tile.read_start] = samples
     return out
+
+
+def _normalised(track: Signal, start: int, stop: int, scale: tuple[float, float]) -> Tensor:
+    samples = torch.from_numpy(np.array(track[:, start:stop], dtype=np.float32))
+    mean, deviation = scale
+    return samples if scale == (0.0, 1.0) else (samples - mean) / deviation
 
 
 def batches(tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:

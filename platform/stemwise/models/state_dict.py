@@ -1,0 +1,58 @@
+"""State dicts as they are published: flat, or wrapped by a training script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from stemwise.errors import CheckpointError
+from stemwise.models.safe_load import load
+
+# Keys under which training scripts keep the weights, the best ones first.
+_WRAPPERS = ("best_state", "state_dict", "state", "model_state_dict", "model")
+_PREFIX = "module."  # of DistributedDataParallel
+_SHOWN = 3
+
+
+def load_state(network: nn.Module, path: Path) -> None:
+    """Load a checkpoint strictly.
+
+    Raises:
+        CheckpointError: not a state dict, or a key that is missing, unexpected or of another shape.
+    """
+    state = unwrap(load(path), path)
+    own = network.state_dict()
+    missing, unexpected = [k for k in own if k not in state], [k for k in state if k not in own]
+    reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
+    for what, keys in (("lacks", missing), ("has unexpected", unexpected), ("reshapes", reshaped)):
+        if keys:
+            more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+            raise CheckpointError(
+                f"{path} is of another architecture than {type(network).__name__} with these "
+                f"settings: it {what} {', '.join(keys[:_SHOWN])}{more}."
+            )
+    network.load_state_dict(state)
+
+
+def unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return the flat state dict inside a checkpoint, without the prefix of distributed training.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    while isinstance(content, Mapping):
+        inner = next((content[k] for k in _WRAPPERS if isinstance(content.get(k), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    if not isinstance(content, Mapping) or not all(
+        isinstance(value, Tensor) for value in content.values()
+    ):
+        raise CheckpointError(
+            f"{path} holds no state dict (a mapping of names to tensors): choose a `base` whose "
+            "checkpoints have this format."
+        )
+    return {str(key).removeprefix(_PREFIX): value for key, value in content.items()}
