@@ -52,7 +52,7 @@ def _hydra_job(name: str, overrides: list[str]) -> int:
 
 
 def _command(options: argparse.Namespace) -> int:
-    from stemwise.report.terminal import make_console
+    from stemwise.report.console import make_console
 
     console = make_console()
     if options.command == "models":

@@ -5,9 +5,10 @@ import pytest
 from rich.console import Console
 
 from stemwise.report import terminal
+from stemwise.report.console import make_console
 from stemwise.report.download import download_display
 from stemwise.report.tables import TextTable
-from stemwise.report.terminal import RunDisplay, make_console, show_list, show_table
+from stemwise.report.terminal import RunDisplay, show_list, show_table
 
 
 def printed(table, width=120):

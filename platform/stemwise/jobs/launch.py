@@ -18,7 +18,7 @@ from rich.console import Console
 from stemwise.config import conf_dir
 from stemwise.errors import StemwiseError
 from stemwise.jobs.configuration import plain
-from stemwise.report.terminal import make_console
+from stemwise.report.console import make_console
 
 Job = Callable[[dict[str, Any], Console], int]
 INTERRUPTED = 130

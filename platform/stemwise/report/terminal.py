@@ -28,12 +28,6 @@ _LONGEST_LIST = 12
 _WIDEST = 32  # characters of a cell
 
 
-def make_console() -> Console:
-    """Return the console of a job: where the output is a file, lines of 120 characters."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
-
-
 class RunState(Protocol):
     """The part of a run's progress that is shown."""
 

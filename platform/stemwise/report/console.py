@@ -1,0 +1,11 @@
+"""The console that all commands print to; light, since `stemwise models` uses it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+
+def make_console() -> Console:
+    """Return the console of a job: where the output is a file, lines of 120 characters."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
