@@ -19,6 +19,9 @@ from stemwise.cli import main
 from stemwise.pipeline import Progress
 
 Songs = Callable[..., Path]
+# Where the signal arrives inside exec() of a string (dataclasses, named tuples), CPython remembers it
+# and ends by the signal itself after our exit code; a shell sees 130 in both cases.
+INTERRUPTED = {130, -signal.SIGINT}
 SLOW = "models=[hpss,repet_sim,spleeter_2stems,band_split]"
 
 
@@ -63,16 +66,18 @@ def run_to_end(root: Path, output: Path) -> str:
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize(("blow", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("blow", "codes"), [(signal.SIGKILL, {-signal.SIGKILL}), (signal.SIGINT, INTERRUPTED)]
+)
 def test_a_stopped_driver_loses_nothing_that_was_finished(
-    songs: Songs, tmp_path: Path, blow: signal.Signals, code: int
+    songs: Songs, tmp_path: Path, blow: signal.Signals, codes: set[int]
 ):
     root, output = songs(5, seconds=3), tmp_path / "run"
     process = start(root, output)
     wait_for(lambda: finished(output))
     process.send_signal(blow)
     printed, _ = process.communicate(timeout=60)
-    assert process.returncode == code, printed
+    assert process.returncode in codes, printed
     before = finished(output)
     assert 1 <= len(before) < 5
     printed = run_to_end(root, output)
@@ -89,7 +94,7 @@ def test_an_interrupt_before_any_work_is_an_exit_code(songs: Songs, tmp_path: Pa
     time.sleep(1.0)  # while libraries are being imported or Ray starts
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, printed
+    assert process.returncode in INTERRUPTED, printed
     assert "Traceback" not in printed
 
 
