@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from stemwise.cluster import ClusterSettings, check_address, pool
-from stemwise.errors import ConfigError
+from stemwise.errors import ConfigError, DeviceError
 
 
 def test_workers_follow_cores_gpus_and_memory():
@@ -22,6 +22,12 @@ def test_workers_follow_cores_gpus_and_memory():
         pool(ClusterSettings(cpus_per_actor=32), host, 1)
     with pytest.raises(ConfigError, match="GPUs"):
         pool(ClusterSettings(actors=3), host | {"GPU": 2.0}, 9)
+
+
+@pytest.mark.parametrize("gpus", [0.0, 1.0])
+def test_more_gpus_than_there_are_are_refused_instead_of_waited_for(gpus):
+    with pytest.raises(DeviceError, match=r"gpus_per_actor=2"):
+        pool(ClusterSettings(gpus_per_actor=2), {"CPU": 8.0, "GPU": gpus}, 4)
 
 
 def test_a_cluster_that_does_not_answer_is_named_at_once():

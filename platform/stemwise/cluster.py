@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stemwise.errors import ConfigError
+from stemwise.errors import ConfigError, DeviceError
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,16 @@ def pool(
 
     Raises:
         ConfigError: a worker asks for more than there is.
+        DeviceError: a worker asks for more GPUs than there are; Ray would wait for them forever.
     """
     gpus, cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
     share = cluster.gpus_per_actor if cluster.gpus_per_actor is not None else float(gpus >= 1)
+    if share > gpus:
+        found = f"only {gpus:g}" if gpus else "no GPU"
+        raise DeviceError(
+            f"cluster.gpus_per_actor={share:g}, but Ray finds {found} here: "
+            "use cluster.gpus_per_actor=null."
+        )
     if cluster.cpus_per_actor > cpus:
         raise ConfigError(
             f"cluster.cpus_per_actor={cluster.cpus_per_actor:g} is more than the {cpus:g} cores here."

@@ -7,6 +7,9 @@ traceback.
 
 from __future__ import annotations
 
+# Exit code of a run that finished although some tracks, models or files failed.
+PARTLY_FAILED = 3
+
 
 class StemwiseError(Exception):
     """Base of all errors with a message meant for the user."""

@@ -22,7 +22,6 @@ import numpy as np
 
 from stemwise import parts
 from stemwise.cluster import ClusterSettings, check_address, pool
-from stemwise.errors import DeviceError
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.models.registry import ReadyModel
 from stemwise.types import Track
@@ -131,7 +130,6 @@ def run(
     started_here = _connect(cluster)
     try:
         progress = ray.remote(num_cpus=0)(Progress).remote()
-        _check_gpus(cluster)
         stop = threading.Event()
         watcher = threading.Thread(target=_watch, args=(progress, watch, stop), daemon=True)
         watcher.start()
@@ -227,16 +225,6 @@ def _stderr_unless_error() -> Iterator[None]:
         finally:
             os.dup2(real, 2)
             os.close(real)
-
-
-def _check_gpus(cluster: ClusterSettings) -> None:
-    import ray
-
-    if (cluster.gpus_per_actor or 0) > 0 and not ray.cluster_resources().get("GPU"):
-        raise DeviceError(
-            f"cluster.gpus_per_actor={cluster.gpus_per_actor:g}, but Ray finds no GPU here: "
-            "use cluster.gpus_per_actor=null."
-        )
 
 
 def _watch(progress: Any, watch: Callable[[Progress], None], stop: threading.Event) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stemwise import parts, tables
 from stemwise.errors import OutputError
-from stemwise.selection.oracle import Key, SelectionSettings, add_scores, select
+from stemwise.selection.oracle import ORACLE, Key, SelectionSettings, add_scores, key_of, select
 
 TRACK_TABLES = ("tracks", "estimates", "measurements")
 
@@ -49,12 +49,11 @@ def score_and_select(
         settings: rule and bootstrap.
         candidates: models that may be chosen, in the order that breaks ties.
     """
-    measured = [row for row in collected["scores"].to_pylist() if row["model"] != "oracle"]
+    measured = [row for row in collected["scores"].to_pylist() if row["model"] != ORACLE]
     scores = add_scores(measured, pair, settings.rule)
     blocks: dict[Key, list[dict[str, Any]]] = {}
     for row in collected["measurements"].to_pylist():
-        key = (row["dataset"], row["track_id"], row["parent"], row["parent_source"], row["stem"])
-        blocks.setdefault(key, []).append(row)
+        blocks.setdefault(key_of(row), []).append(row)
     selections, oracle = select(scores, blocks, candidates, pair, settings)
     return {
         **{name: collected[name] for name in TRACK_TABLES},

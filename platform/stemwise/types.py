@@ -18,6 +18,8 @@ Audio = npt.NDArray[np.float32]
 SAMPLE_RATE = 44_100
 CHANNELS = 2
 MIXTURE = "mixture"
+# How finished estimates of other tools are called, in `models=` and in tables: file:NAME.
+FILE_PREFIX = "file:"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from stemwise.evaluation.rows import Origin
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.matching import Match
 from stemwise.store import EstimateStore
-from stemwise.types import Audio, Source, Track
-
-FILE_PREFIX = "file:"
+from stemwise.types import FILE_PREFIX, Audio, Source, Track
 
 
 @dataclass

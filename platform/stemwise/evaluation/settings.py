@@ -28,8 +28,13 @@ class MetricSettings:
     silence_dbfs: float = -60.0
     museval: bool = False
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Columns of `scores` that the score is made of."""
+        return self.paper_snr, self.paper_sdr
+
     def __post_init__(self) -> None:
-        for name in (self.paper_snr, self.paper_sdr):
+        for name in self.pair:
             if name not in METRICS:
                 raise ConfigError(
                     f"metric: {name!r} is not a score; use one of {', '.join(METRICS)}."

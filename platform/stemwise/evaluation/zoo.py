@@ -30,7 +30,7 @@ class LoadedModel:
         """Whether it sees the true stems, known without its weights too."""
         if self.separator is not None:
             return self.separator.model.uses_references
-        return self.error is None and needs_references(self.ready)
+        return self.error is None and needs_references(self.ready.spec)
 
     def stems(self, partition: Sequence[str]) -> tuple[str, ...]:
         """Return the model's stems; those of the track where only the track decides."""

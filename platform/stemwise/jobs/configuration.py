@@ -14,10 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from stemwise.datasets.base import Dataset
 from stemwise.errors import ConfigError
 from stemwise.models.registry import ModelSpec, named_sets, resolve_all
-from stemwise.types import MIXTURE
+from stemwise.types import FILE_PREFIX, MIXTURE
 
 FILES = "files"
-FILE_PREFIX = "file:"
 _DATASETS = "stemwise.datasets."
 T = TypeVar("T")
 

@@ -13,8 +13,7 @@ from rich.text import Text
 
 from stemwise.config import HOME_VARIABLE, home
 from stemwise.errors import StemwiseError
-from stemwise.models.checkpoint import locate
-from stemwise.models.registry import get, names
+from stemwise.models.registry import get, is_cached, names
 from stemwise.store import disk_free, writable
 
 _LOW_DISK_GB = 5
@@ -95,7 +94,7 @@ def _disk() -> str:
 
 def _checkpoints() -> str:
     specs = [spec for spec in map(get, names()) if spec.checkpoints]
-    cached = [s.name for s in specs if all(locate(item) is not None for item in s.checkpoints)]
+    cached = [spec.name for spec in specs if is_cached(spec)]
     missing = [spec.name for spec in specs if spec.name not in cached]
     text = f"cached: {', '.join(cached) or 'none'}"
     return f"{text}; to fetch: stemwise models pull {' '.join(missing)}" if missing else text

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from stemwise import results, tables
-from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.errors import PARTLY_FAILED
+from stemwise.evaluation.settings import Stage
 from stemwise.jobs import configuration
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import job
@@ -18,22 +19,19 @@ from stemwise.report.tables import table_one, winners, winners_per_track, write_
 from stemwise.report.terminal import show_list, show_table
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
-
-PARTLY_FAILED = 3
+from stemwise.types import FILE_PREFIX
 
 
 def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> int:
     """Run the job and return the exit code: 0, or 3 where a track, model or stem failed."""
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
-    metric = configuration.settings(MetricSettings, config["metric"], "metric")
     with job(config, console, stage) as run:
         names = run.finish(console)
         saved = json.dumps(config, indent=2, default=str)
         (run.output / "config.json").write_text(saved, encoding="utf-8")
         collected = results.collect(run.work.parts, names)
         chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
-        pair = (metric.paper_snr, metric.paper_sdr)
-        content = results.score_and_select(collected, pair, selection, chosen)
+        content = results.score_and_select(collected, run.work.metric.pair, selection, chosen)
         results.write(run.output / "tables", content)
         return report(run.output, [spec.name for spec in run.specs], console)
 
@@ -59,7 +57,7 @@ def report(output: Path, models: list[str], console: Console) -> int:
 
 def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
     """Return the models that may be chosen: no reference lines, and finished estimates too."""
-    finished = sorted({name for name in present if name.startswith(configuration.FILE_PREFIX)})
+    finished = sorted({name for name in present if name.startswith(FILE_PREFIX)})
     return [spec.name for spec in specs if spec.selectable] + finished
 
 

@@ -41,9 +41,10 @@ def report_again(config: dict[str, Any], console: Console) -> int:
         name: tables.read(output / "tables", name).to_arrow().cast(tables.SCHEMAS[name])
         for name in names
     }
-    pair = (metric.paper_snr, metric.paper_sdr)
     chosen = candidates(specs, content["scores"].column("model").to_pylist())
-    results.write(output / "tables", results.score_and_select(content, pair, selection, chosen))
+    results.write(
+        output / "tables", results.score_and_select(content, metric.pair, selection, chosen)
+    )
     return report(output, [spec.name for spec in specs], console)
 
 

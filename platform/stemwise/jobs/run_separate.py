@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import polars as pl
 from rich.console import Console
 
-from stemwise import results
-from stemwise.jobs.evaluate import PARTLY_FAILED
+from stemwise import results, tables
+from stemwise.errors import PARTLY_FAILED
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import job
+from stemwise.report.terminal import show_list
+from stemwise.report.troubles import failures
 
 
 def run_separate(config: dict[str, Any], console: Console) -> int:
@@ -21,18 +22,13 @@ def run_separate(config: dict[str, Any], console: Console) -> int:
         collected = results.collect(run.work.parts, names)
         content = {name: collected[name] for name in ("tracks", "estimates")}
         results.write(run.output / "tables", content)
-        failed = content["estimates"].filter(pc.field("status") == "failed")
-        _say(content["estimates"], failed, console)
+        estimates = tables.read(run.output / "tables", "estimates")
+        failed = estimates.filter(pl.col("status") == "failed")
+        done = len(estimates) - len(failed)
+        console.print(f"{done} estimates are in the store, {len(failed)} failed.", highlight=False)
+        show_list(console, failures(estimates), "bold red")
         console.print(f"Store: {run.work.store}", soft_wrap=True, highlight=False)
         return PARTLY_FAILED if len(failed) else 0
-
-
-def _say(estimates: pa.Table, failed: pa.Table, console: Console) -> None:
-    done = len(estimates) - len(failed)
-    console.print(f"{done} estimates are in the store, {len(failed)} failed.", highlight=False)
-    for row in failed.to_pylist()[:20]:
-        line = f"  {row['track_id']}/{row['model']}/{row['stem']}: {row['error']}"
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, count
 from pathlib import Path
 
@@ -12,15 +12,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stemwise import audio
-from stemwise.errors import AudioError, ConfigError, ModelError, OutputError, StemwiseError
-from stemwise.models.registry import ReadyModel, prepare, resolve
+from stemwise.errors import (
+    PARTLY_FAILED,
+    AudioError,
+    ConfigError,
+    ModelError,
+    OutputError,
+    StemwiseError,
+)
+from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
 from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import RecipeSeparator, load_recipe
 from stemwise.separation.spool import Spool
 from stemwise.store import disk_free, writable
 
-PARTLY_FAILED = 3
 _FULL_SCALE = 1 - 2.0**-23
 _SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
 
@@ -148,12 +154,12 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def _fetcher(console: Console):  # type: ignore[no-untyped-def]
+def _fetcher(console: Console) -> Callable[[str], ReadyModel]:
     """Return a function that makes a model's checkpoints ready and shows their download."""
 
     def fetch(name: str) -> ReadyModel:
         spec = resolve(name)
-        if spec.target.endswith("IdealRatioMaskModel"):
+        if needs_references(spec):
             raise ConfigError(
                 f"The model {name!r} needs the true stems: it only works in evaluate."
             )

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stemwise.errors import StemwiseError
 from stemwise.models.checkpoint import locate
-from stemwise.models.registry import ModelSpec, get, names, prepare
+from stemwise.models.registry import ModelSpec, get, is_cached, names, prepare
 from stemwise.report.download import download_display
 
 
@@ -65,9 +65,8 @@ def pull(wanted: Sequence[str], console: Console) -> int:
 def _where(spec: ModelSpec) -> str:
     if not spec.checkpoints:
         return "yours" if spec.name == "demucs_package" else "none needed"
-    here = all(locate(item) is not None for item in spec.checkpoints)
     size = sum(item.size or 0 for item in spec.checkpoints) / 1e6
-    return f"{'cached' if here else 'not cached'}, {size:.0f} MB"
+    return f"{'cached' if is_cached(spec) else 'not cached'}, {size:.0f} MB"
 
 
 def _finite(value: Any) -> Any:
@@ -85,5 +84,5 @@ def _describe(spec: ModelSpec) -> dict[str, Any]:
         asdict(item) | {"cached": locate(item) is not None, "location": locate(item)}
         for item in spec.checkpoints
     ]
-    content["cached"] = all(item["cached"] for item in content["checkpoints"])
+    content["cached"] = is_cached(spec)
     return content

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
-from stemwise.models.checkpoint import Checkpoint, ensure
+from stemwise.models.checkpoint import Checkpoint, ensure, locate
 from stemwise.stems import check_name
 
 if TYPE_CHECKING:
@@ -176,9 +176,14 @@ def build(ready: ReadyModel) -> Model:
     return model
 
 
-def needs_references(ready: ReadyModel) -> bool:
+def needs_references(spec: ModelSpec) -> bool:
     """Tell whether the model uses the true stems, without loading its weights."""
-    return bool(_model_class(ready.spec).uses_references)
+    return bool(_model_class(spec).uses_references)
+
+
+def is_cached(spec: ModelSpec) -> bool:
+    """Tell whether all checkpoints of the model are on this machine (nothing is verified)."""
+    return all(locate(item) is not None for item in spec.checkpoints)
 
 
 def _model_class(spec: ModelSpec) -> type[Any]:

@@ -42,7 +42,7 @@ class Tiling(Protocol):
         ...
 
     def settings(self) -> dict[str, object]:
-        """Return what decides the result, for the estimate store's key."""
+        """Return what tells this tiling from others of its kind."""
         ...
 
 

@@ -8,9 +8,9 @@ from stemwise.report.tables import TextTable
 from stemwise.stems import in_order
 
 
-def failures(scores: pl.DataFrame) -> TextTable:
-    """Return what failed, a row per track and reason."""
-    failed = scores.filter(pl.col("status") == "failed")
+def failures(rows_with_status: pl.DataFrame) -> TextTable:
+    """Return what failed in `scores` or `estimates`, a row per track and reason."""
+    failed = rows_with_status.filter(pl.col("status") == "failed")
     groups = failed.group_by("track_id", "error", maintain_order=True).agg(
         pl.col("model").unique(maintain_order=True), pl.col("stem").unique()
     )

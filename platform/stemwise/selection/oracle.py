@@ -80,7 +80,7 @@ def select(
     groups: dict[Key, list[Row]] = {}
     for row in scores:
         if row["model"] in candidates and row["status"] == "ok" and row["score"] is not None:
-            groups.setdefault(_key(row), []).append(row)
+            groups.setdefault(key_of(row), []).append(row)
     selections, oracle = [], []
     for key, group in groups.items():
         ranked = sorted(group, key=lambda row: (-row["score"], candidates.index(row["model"])))
@@ -92,7 +92,8 @@ def select(
     return selections, oracle
 
 
-def _key(row: Row) -> Key:
+def key_of(row: Row) -> Key:
+    """Return what a stem of a track is known by: dataset, track, parent, its source, stem."""
     dataset, track, parent, source, stem = (str(row[name]) for name in _KEY)
     return dataset, track, parent, source, stem
 
