@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stemwise.datasets import base
 from stemwise.datasets.musdb18hq import (
+    MUSDB18HQ,
     PARTITION,
     SPLITS,
+    Layout,
     artist_and_title,
-    check_split,
     plain,
-    read_genres,
-    split_folders,
-    split_holds,
 )
 from stemwise.types import Reference, Source, Track
 
@@ -27,44 +24,23 @@ STREAM_OF = {"drums": 1, "bass": 2, "other": 3, "vocals": 4}
 EXPECTED = f"MUSDB18 ({{train,test}}/<Artist - Title>{SUFFIX})"
 
 
-class MUSDB18:
-    """Reader of MUSDB18's stem files; `split` is `train`, `test` or None for both.
+class MUSDB18(MUSDB18HQ):
+    """Reader of MUSDB18's stem files; arguments and splits are those of MUSDB18-HQ.
 
-    `root` holds the splits, or is itself one of them. An optional `tracks.csv` beside the splits
-    gives genres.
+    An optional `tracks.csv` beside the splits gives genres.
     """
 
     name = "musdb18"
 
-    def __init__(self, *, root: Path | str, split: str | None = None) -> None:
-        self.root = Path(root).expanduser()
-        self.split = check_split(split)
-
-    def tracks(self) -> list[Track]:
-        """List the songs of the split, by track id.
-
-        Raises:
-            DatasetError: the root is absent or holds no song in this layout.
-        """
-        root = base.existing_root(self.root, EXPECTED)
-        found = {
-            path: split
-            for split, parent in split_folders(root, self.split, EXPECTED).items()
-            for path in base.entries(parent, _is_song)
-        }
-        if not found:
-            other = split_holds(root, "*/mixture.wav")
-            advice = "it holds the other edition, so use dataset=musdb18hq" if other else None
-            raise base.layout_error(root, EXPECTED, _holds_songs, advice)
-        ids = base.unique_ids(
-            {f"{split}/{path.name}": _name(path) for path, split in found.items()}
+    def _layout(self) -> Layout:
+        return Layout(
+            expected=EXPECTED,
+            is_song=_is_song,
+            label=_name,
+            song=_song,
+            holds_songs=_holds_songs,
+            other_edition=("*/mixture.wav", "musdb18hq"),
         )
-        genres, problem = read_genres(root)
-        tracks = [
-            _song(path, ids[f"{split}/{path.name}"], split, genres, problem)
-            for path, split in found.items()
-        ]
-        return sorted(tracks, key=lambda track: track.track_id)
 
 
 def _is_song(path: Path) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from stemwise import stems
@@ -19,6 +20,51 @@ SPLITS = ("train", "test")
 PARTITION = stems.in_order(("vocals", "drums", "bass", "other"))
 GENRE_FILE = "tracks.csv"
 EXPECTED = "MUSDB18-HQ ({train,test}/<Artist - Title>/{mixture,drums,bass,other,vocals}.wav)"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one edition of MUSDB18 lies on disk.
+
+    `expected` is its layout for people; `is_song` picks the songs of a split and `label` is a song's
+    `Artist - Title`; `song` makes its track of (path, id, split, genres, problem). `holds_songs` and
+    `other_edition` (what it has in its splits, its name) serve the message for a wrong root.
+    """
+
+    expected: str
+    is_song: Callable[[Path], bool]
+    label: Callable[[Path], str]
+    song: Callable[[Path, str, str, Mapping[str, str], str | None], Track]
+    holds_songs: Callable[[Path], bool]
+    other_edition: tuple[str, str]
+
+
+def list_songs(root: Path, split: str | None, layout: Layout) -> list[Track]:
+    """List the songs of the split, by track id.
+
+    Raises:
+        DatasetError: the root is absent or holds no song in this layout.
+    """
+    root = base.existing_root(root, layout.expected)
+    found = {
+        path: name
+        for name, parent in split_folders(root, split, layout.expected).items()
+        for path in base.entries(parent, layout.is_song)
+    }
+    if not found:
+        pattern, name = layout.other_edition
+        other = split_holds(root, pattern)
+        advice = f"it holds the other edition, so use dataset={name}" if other else None
+        raise base.layout_error(root, layout.expected, layout.holds_songs, advice)
+    ids = base.unique_ids(
+        {f"{name}/{path.name}": layout.label(path) for path, name in found.items()}
+    )
+    genres, problem = read_genres(root)
+    tracks = [
+        layout.song(path, ids[f"{name}/{path.name}"], name, genres, problem)
+        for path, name in found.items()
+    ]
+    return sorted(tracks, key=lambda track: track.track_id)
 
 
 class MUSDB18HQ:
@@ -34,28 +80,18 @@ class MUSDB18HQ:
         self.split = check_split(split)
 
     def tracks(self) -> list[Track]:
-        """List the songs of the split, by track id.
+        """List the songs of the split, by track id (DatasetError where there are none)."""
+        return list_songs(self.root, self.split, self._layout())
 
-        Raises:
-            DatasetError: the root is absent or holds no song in this layout.
-        """
-        root = base.existing_root(self.root, EXPECTED)
-        found = {
-            folder: split
-            for split, parent in split_folders(root, self.split, EXPECTED).items()
-            for folder in base.entries(parent, _is_song)
-        }
-        if not found:
-            other = split_holds(root, "*.stem.mp4")
-            advice = "it holds the other edition, so use dataset=musdb18" if other else None
-            raise base.layout_error(root, EXPECTED, _holds_songs, advice)
-        ids = base.unique_ids({f"{found[folder]}/{folder.name}": folder.name for folder in found})
-        genres, problem = read_genres(root)
-        tracks = [
-            _song(folder, ids[f"{split}/{folder.name}"], split, genres, problem)
-            for folder, split in found.items()
-        ]
-        return sorted(tracks, key=lambda track: track.track_id)
+    def _layout(self) -> Layout:
+        return Layout(
+            expected=EXPECTED,
+            is_song=_is_song,
+            label=lambda folder: folder.name,
+            song=_song,
+            holds_songs=_holds_songs,
+            other_edition=("*.stem.mp4", "musdb18"),
+        )
 
 
 def _is_song(folder: Path) -> bool:

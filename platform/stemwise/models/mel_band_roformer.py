@@ -10,16 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from stemwise.errors import ConfigError, require
-from stemwise.models.base import Normalisation
+from stemwise.models.msst import MsstModel
 from stemwise.models.reflect_tiling import ReflectTiling
-from stemwise.models.state_dict import load_state
 
 
-class MelBandRoformerModel:
+class MelBandRoformerModel(MsstModel):
     """One or several stems by complex masks on overlapping mel bands.
 
     Args:
@@ -33,9 +29,6 @@ class MelBandRoformerModel:
     Raises:
         ConfigError: a chunk that is no multiple of the hop.
     """
-
-    sample_rate = 44_100
-    uses_references = False
 
     def __init__(
         self,
@@ -53,18 +46,7 @@ class MelBandRoformerModel:
         hop = int(network.get("stft_hop_length", 512))
         if chunk % hop:
             raise ConfigError(f"chunk {chunk} is no multiple of the STFT's hop of {hop} samples.")
-        self.stems = tuple(stems)
-        self.normalisation: Normalisation = "zscore" if zscore else "none"
-        self.tiling = ReflectTiling(chunk, num_overlap)
-        self.network = MelBandRoformer(num_stems=len(stems), **network).eval()
-        load_state(self.network, checkpoint)
-
-    def forward(self, chunks: Tensor) -> Tensor:
-        """Separate `(batch, 2, samples)` into `(batch, stems, 2, samples)`."""
-        out: Tensor = self.network(chunks)
-        # a network of one stem leaves the stem axis out
-        return out if out.ndim == 4 else out[:, None]
-
-    def to(self, device: torch.device) -> None:
-        """Move the network."""
-        self.network.to(device)
+        tiling = ReflectTiling(chunk, num_overlap)
+        super().__init__(
+            MelBandRoformer(num_stems=len(stems), **network), checkpoint, stems, tiling, zscore
+        )

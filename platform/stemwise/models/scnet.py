@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from stemwise.errors import require
-from stemwise.models.base import Normalisation
+from stemwise.models.msst import MsstModel
 from stemwise.models.reflect_tiling import ReflectTiling
-from stemwise.models.state_dict import load_state
 
 
-class ScnetModel:
+class ScnetModel(MsstModel):
     """SCNet or SCNet Large, by its hyper-parameters.
 
     Args:
@@ -32,9 +30,6 @@ class ScnetModel:
         num_overlap: how many chunks cover a sample.
         zscore: whether the track is standardised.
     """
-
-    sample_rate = 44_100
-    uses_references = False
 
     def __init__(
         self,
@@ -49,20 +44,12 @@ class ScnetModel:
             from pymss_core.modules.scnet import SCNet
         except ImportError as error:
             raise require("pymss-core", "zoo", "SCNet") from error
-        self.stems = tuple(stems)
-        self.normalisation: Normalisation = "zscore" if zscore else "none"
-        self.tiling = ReflectTiling(chunk, num_overlap)
-        self.network = SCNet(sources=list(stems), **network).eval()
-        load_state(self.network, checkpoint)
+        tiling = ReflectTiling(chunk, num_overlap)
+        super().__init__(SCNet(sources=list(stems), **network), checkpoint, stems, tiling, zscore)
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Separate `(batch, 2, samples)` into `(batch, stems, 2, samples)`."""
         with warnings.catch_warnings():
             # SCNet was trained with a rectangular window, which torch advises against
             warnings.filterwarnings("ignore", message="A window was not provided")
-            out: Tensor = self.network(chunks)
-        return out
-
-    def to(self, device: torch.device) -> None:
-        """Move the network."""
-        self.network.to(device)
+            return super().forward(chunks)
