@@ -7,6 +7,7 @@ so it describes itself; stems and segment are read from it. Inference equals
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -14,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stemwise.errors import CheckpointError, ConfigError
 from stemwise.models.base import Normalisation
-from stemwise.models.safe_load import load
+from stemwise.models.safe_load import load, metadata
 from stemwise.models.tiling import CenteredTiling
 from stemwise.stems import check_name
 from stemwise.types import CHANNELS
 
+_PACKAGE = "demucs_package"  # metadata key of a package that is kept as safetensors
 # Names that packages use for stems of our tree.
 RENAMES = {"guitars": "guitar", "keys": "piano", "vocal": "vocals", "drum": "drums"}
 
@@ -87,6 +89,13 @@ class DemucsModel:
         """Move the network."""
         self.network.to(device)
 
+    @staticmethod
+    def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:
+        """Return the network without weights; its `klass` is HTDemucs, HDemucs or Demucs."""
+        arguments = {"sources": list(stems), **network}
+        made: nn.Module = _class_of(arguments.pop("klass", "HTDemucs"))(**arguments)
+        return made
+
 
 def load_package(path: Path) -> Any:
     """Build the network that a Demucs package describes, with every weight accounted for.
@@ -94,18 +103,19 @@ def load_package(path: Path) -> Any:
     Raises:
         CheckpointError: another format, unknown class, or keys that do not fit.
     """
-    from demucs.demucs import Demucs
-    from demucs.hdemucs import HDemucs
-    from demucs.htdemucs import HTDemucs
     from demucs.states import load_model
 
-    package = load(path, allow=(Demucs, HDemucs, HTDemucs, Fraction))
+    classes = tuple(_classes().values())
+    if path.suffix.lower() == ".safetensors":
+        package = _described(path)
+    else:
+        package = load(path, allow=(*classes, Fraction))
     if not isinstance(package, Mapping) or not {"klass", "kwargs", "state"} <= set(package):
         raise CheckpointError(
             f"{path} is not a Demucs package (a dict with klass, args, kwargs, state): "
             "choose a `base` of the architecture it was trained with."
         )
-    if package["klass"] not in (Demucs, HDemucs, HTDemucs):
+    if package["klass"] not in classes:
         raise CheckpointError(f"{path} names {package['klass']!r}, which is not a Demucs class.")
     if not isinstance(package["state"], Mapping) or package["state"].get("__quantized"):
         raise CheckpointError(
@@ -125,3 +135,46 @@ def load_package(path: Path) -> Any:
             f"{path} takes {network.audio_channels} channels, but stemwise separates stereo."
         )
     return network
+
+
+def save_package(network: nn.Module, path: Path, facts: Mapping[str, str]) -> None:
+    """Write a Demucs package as safetensors: half-precision weights, class and arguments as JSON.
+
+    It holds what a `.th` package holds, in a format that cannot carry code. `facts` are more
+    metadata.
+    """
+    from safetensors.torch import save_file
+
+    args, kwargs = network._init_args_kwargs  # noqa: SLF001 - demucs keeps them for its packages
+    package = {"klass": type(network).__name__, "args": list(args), "kwargs": dict(kwargs)}
+    state = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(state, path, {**facts, _PACKAGE: json.dumps(package)})
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """Return the package in a safetensors file whose metadata says which network it is."""
+    state = load(path)
+    text = metadata(path).get(_PACKAGE)
+    try:
+        package = dict(json.loads(text or ""))
+        return {**package, "klass": _class_of(str(package["klass"])), "state": state}
+    except (ValueError, TypeError, KeyError, ConfigError) as error:
+        raise CheckpointError(
+            f"{path} has no metadata {_PACKAGE!r} that names a Demucs network: choose a `base` of "
+            "the architecture it was trained with."
+        ) from error
+
+
+def _classes() -> dict[str, Any]:
+    from demucs.demucs import Demucs
+    from demucs.hdemucs import HDemucs
+    from demucs.htdemucs import HTDemucs
+
+    return {"Demucs": Demucs, "HDemucs": HDemucs, "HTDemucs": HTDemucs}
+
+
+def _class_of(name: str) -> Any:
+    classes = _classes()
+    if name not in classes:
+        raise ConfigError(f"There is no Demucs class {name!r}: use {', '.join(classes)}.")
+    return classes[name]

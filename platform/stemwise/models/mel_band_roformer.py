@@ -6,9 +6,11 @@ the lowest bin. Both are other defaults in pymss-core and change keys or output,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from stemwise.errors import ConfigError, require
 from stemwise.models.msst import MsstModel
@@ -39,14 +41,18 @@ class MelBandRoformerModel(MsstModel):
         num_overlap: int = 2,
         zscore: bool = False,
     ) -> None:
-        try:
-            from pymss_core.modules.bs_roformer import MelBandRoformer
-        except ImportError as error:
-            raise require("pymss-core", "zoo", "Mel-Band RoFormer") from error
         hop = int(network.get("stft_hop_length", 512))
         if chunk % hop:
             raise ConfigError(f"chunk {chunk} is no multiple of the STFT's hop of {hop} samples.")
         tiling = ReflectTiling(chunk, num_overlap)
-        super().__init__(
-            MelBandRoformer(num_stems=len(stems), **network), checkpoint, stems, tiling, zscore
-        )
+        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
+
+    @staticmethod
+    def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:
+        """Return the network without weights (MissingDependencyError without pymss-core)."""
+        try:
+            from pymss_core.modules.bs_roformer import MelBandRoformer
+        except ImportError as error:
+            raise require("pymss-core", "zoo", "Mel-Band RoFormer") from error
+        made: nn.Module = MelBandRoformer(num_stems=len(stems), **network)
+        return made

@@ -19,6 +19,7 @@ from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
 from stemwise.models.checkpoint import Checkpoint, ensure, locate
 from stemwise.stems import check_name
+from stemwise.types import MIXTURE
 
 if TYPE_CHECKING:
     from stemwise.models.base import Model
@@ -38,6 +39,8 @@ class ModelSpec:
 
     `target` is the class, `settings` its keyword arguments; `stems` is empty where the checkpoint or
     the track decides; `selectable` is False for reference lines that never take part in a selection.
+    `parent` is the stem that the model takes apart (`mixture` at level 1); `residual` names the
+    sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals.
     """
 
     name: str
@@ -52,6 +55,8 @@ class ModelSpec:
     trained_on: tuple[str, ...] = ()
     paper: str | None = None
     notes: str | None = None
+    parent: str = MIXTURE
+    residual: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ def build(ready: ReadyModel) -> Model:
         ConfigError: a setting that the class does not know, or that it refuses.
     """
     spec = ready.spec
-    target = _model_class(spec)
+    target = model_class(spec)
     arguments = dict(spec.settings)
     known = inspect.signature(target).parameters
     if "stems" in known and (spec.stems or known["stems"].default is inspect.Parameter.empty):
@@ -178,7 +183,7 @@ def build(ready: ReadyModel) -> Model:
 
 def needs_references(spec: ModelSpec) -> bool:
     """Tell whether the model uses the true stems, without loading its weights."""
-    return bool(_model_class(spec).uses_references)
+    return bool(model_class(spec).uses_references)
 
 
 def is_cached(spec: ModelSpec) -> bool:
@@ -186,7 +191,8 @@ def is_cached(spec: ModelSpec) -> bool:
     return all(locate(item) is not None for item in spec.checkpoints)
 
 
-def _model_class(spec: ModelSpec) -> type[Any]:
+def model_class(spec: ModelSpec) -> type[Any]:
+    """Return the class of a model (ConfigError where it is none of ours)."""
     module, _, name = spec.target.rpartition(".")
     try:
         target = getattr(importlib.import_module(module), name)

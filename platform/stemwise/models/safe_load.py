@@ -122,6 +122,14 @@ def _load_torch(path: Path, allow: list[Allowed]) -> object:
     return content
 
 
+def metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a safetensors file that `load` has accepted."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata() or {})
+
+
 @contextmanager
 def _only(allow: list[Allowed]) -> Iterator[None]:
     """Make `allow` torch's whole list of safe globals, without what other libraries added to it."""

@@ -8,11 +8,11 @@ checkpoints do not know. The package is young, so its version is pinned and its 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from stemwise.errors import require
 from stemwise.models.msst import MsstModel
@@ -40,12 +40,18 @@ class ScnetModel(MsstModel):
         num_overlap: int = 4,
         zscore: bool = True,
     ) -> None:
+        tiling = ReflectTiling(chunk, num_overlap)
+        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
+
+    @staticmethod
+    def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:
+        """Return the network without weights (MissingDependencyError without pymss-core)."""
         try:
             from pymss_core.modules.scnet import SCNet
         except ImportError as error:
             raise require("pymss-core", "zoo", "SCNet") from error
-        tiling = ReflectTiling(chunk, num_overlap)
-        super().__init__(SCNet(sources=list(stems), **network), checkpoint, stems, tiling, zscore)
+        made: nn.Module = SCNet(sources=list(stems), **network)
+        return made
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Separate `(batch, 2, samples)` into `(batch, stems, 2, samples)`."""

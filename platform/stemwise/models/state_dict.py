@@ -56,3 +56,11 @@ def unwrap(content: Any, path: Path) -> dict[str, Tensor]:
             "checkpoints have this format."
         )
     return {str(key).removeprefix(_PREFIX): value for key, value in content.items()}
+
+
+def save_state(network: nn.Module, path: Path, facts: Mapping[str, str]) -> None:
+    """Write a network's state dict as half-precision safetensors; `facts` become its metadata."""
+    from safetensors.torch import save_file
+
+    state = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(state, path, dict(facts))

@@ -1,0 +1,198 @@
+"""The training loop: AdamW, warm-up and cosine decay, averaged weights, resumable at any step."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from stemwise.errors import ConfigError, OutputError
+from stemwise.training.examples import Examples
+from stemwise.training.loss import relative_error_db
+
+STATE_FILE, CURVE_FILE = "training.pt", "curve.csv"
+_CURVE = ("step", "seconds", "loss", "validation_loss")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained (conf/training): steps, batch, learning rate and how often to look."""
+
+    steps: int = 2_000
+    batch_size: int = 2
+    learning_rate: float = 1e-3
+    warmup: int = 50
+    clip: float = 5.0
+    average: float = 0.995
+    validate_every: int = 200
+    validation_examples: int = 24
+    save_every: int = 100
+
+    def __post_init__(self) -> None:
+        counts = ("steps", "batch_size", "validate_every", "validation_examples", "save_every")
+        if any(getattr(self, name) < 1 for name in counts) or self.warmup < 0:
+            raise ConfigError(f"training: {', '.join(counts)} start at 1, warmup at 0.")
+        if self.learning_rate <= 0 or self.clip <= 0 or not 0 <= self.average < 1:
+            raise ConfigError("training: learning_rate and clip are positive, average below 1.")
+
+
+class Trainer:
+    """Trains one network; what it has reached lies in `folder` and is taken up again.
+
+    Args:
+        network: maps `(batch, 2, samples)` to `(batch, stems, 2, samples)` or without the stem axis.
+        standardised: whether its input is scaled to deviation 1, as the engine will do for it.
+        examples: what it learns from.
+        validation: what it never learns from.
+        settings: see there.
+        folder: keeps state and loss curve.
+        device: a torch device.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        standardised: bool,
+        examples: Examples,
+        validation: Examples,
+        settings: TrainingSettings,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device).train()
+        self.standardised, self.settings, self.device = standardised, settings, device
+        self.examples, self.validation, self.folder = examples, validation, folder
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
+        self.step, self.seconds = 0, 0.0
+        self._restore()
+
+    def run(self, watch: Callable[[int, float, float | None], None] = lambda *_: None) -> nn.Module:
+        """Train to the last step and return the averaged network.
+
+        `watch` is called with (step, loss in dB, validation loss in dB or None).
+        """
+        while self.step < self.settings.steps:
+            started = time.perf_counter()
+            loss = self._train_once()
+            self.seconds += time.perf_counter() - started
+            self.step += 1
+            last = self.step == self.settings.steps
+            seen = (
+                self.validate() if self.step % self.settings.validate_every == 0 or last else None
+            )
+            if self.step % 10 == 0 or seen is not None:
+                self._note(loss, seen)
+                watch(self.step, loss, seen)
+            if self.step % self.settings.save_every == 0 or last:
+                self._save()
+        averaged: nn.Module = self.average.module
+        return averaged.eval()
+
+    def validate(self) -> float:
+        """Return the averaged network's mean loss on the validation examples."""
+        network: nn.Module = self.average.module
+        network.eval()
+        losses = []
+        with torch.no_grad():
+            for number in range(self.settings.validation_examples):
+                inputs, targets = self.validation.batch(number, 1)
+                losses.append(float(self._loss(network, inputs, targets)))
+        return sum(losses) / len(losses)
+
+    def _train_once(self) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * self._pace()
+        inputs, targets = self.examples.batch(self.step, self.settings.batch_size)
+        torch.manual_seed(self.examples.seed * 1_000_003 + self.step)  # dropout, shifts
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(self.network, inputs, targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        return float(loss.detach())
+
+    def _loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        inputs, targets = inputs.to(self.device), targets.to(self.device)
+        if self.standardised:
+            mono = inputs.mean(dim=1)
+            mean = mono.mean(dim=-1)[:, None, None]
+            deviation = mono.std(dim=-1)[:, None, None] + 1e-5
+            inputs = (inputs - mean) / deviation
+            targets = targets / deviation[:, None]
+        out: Tensor = network(inputs)
+        out = out if out.ndim == 4 else out[:, None]
+        return relative_error_db(out, targets[..., : out.shape[-1]], inputs)
+
+    def _pace(self) -> float:
+        """Return the share of the learning rate at this step: up linearly, down as a cosine."""
+        settings = self.settings
+        if self.step < settings.warmup:
+            return (self.step + 1) / settings.warmup
+        left = (self.step - settings.warmup) / max(1, settings.steps - settings.warmup)
+        return 0.02 + 0.98 * (1 + math.cos(math.pi * min(1.0, left))) / 2
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def _save(self) -> None:
+        temporary = self.folder / f".{STATE_FILE}.{os.getpid()}"
+        try:
+            torch.save(self._state(), temporary)
+            temporary.replace(self.folder / STATE_FILE)
+        except (OSError, RuntimeError) as error:
+            raise OutputError(f"{self.folder} cannot be written ({error}).") from error
+
+    def _restore(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / STATE_FILE
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise ConfigError(
+                f"{path} belongs to another network: choose another output=, or delete it to start "
+                "anew."
+            ) from error
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+    def _note(self, loss: float, seen: float | None) -> None:
+        """Append to the loss curve, without the lines that a run lost when it was cut off."""
+        path = self.folder / CURVE_FILE
+        rows = []
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.reader(file) if row[0].isdigit()]
+        rows = [row for row in rows if int(row[0]) < self.step]
+        rows.append(
+            [
+                str(self.step),
+                f"{self.seconds:.1f}",
+                f"{loss:.4f}",
+                "" if seen is None else f"{seen:.4f}",
+            ]
+        )
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([_CURVE, *rows])
