@@ -12,13 +12,13 @@ COLUMNS = {
     "tracks": "dataset track_id title artist genre split duration_s:f sample_rate:i channels:i "
     "has_bleed:b stems:l problems:l",
     "estimates": "dataset track_id model parent parent_source stem uri key gain:f wall_s:f "
-    "realtime_factor:f device status error",
+    "realtime_factor:f device status error parent_model",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "
     "signals:l gram:fl bss_projection:fl bss_remainder:fl",
     "scores": "dataset track_id genre model parent parent_source stem voice has_bleed:b snr:f "
     "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f paper_snr:f "
     "paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f realtime_factor:f "
-    "device status error",
+    "device status error parent_model",
     "selections": "dataset track_id parent parent_source stem model score:f runner_up margin:f "
     "margin_low:f margin_high:f win_probability:f rule",
 }

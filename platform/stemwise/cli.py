@@ -23,6 +23,7 @@ examples:
   stemwise evaluate dataset=musdb18hq dataset.root=DIR 'models=[htdemucs_6s,spleeter_2stems]'
   stemwise evaluate dataset=folder dataset.root=DIR models=files
   stemwise separate song.mp3 --output stems
+  stemwise separate song.mp3 --recipe htdemucs_6s --level2 drumsep,melband_roformer_karaoke
   stemwise models pull htdemucs_6s
 """
 
@@ -72,10 +73,15 @@ def _command(options: argparse.Namespace) -> int:
         options.recipe,
         options.output,
         options.format,
-        [stem.strip() for stem in options.stems.split(",") if stem.strip()],
+        _names(options.stems),
         options.device,
         console,
+        _names(options.level2),
     )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,6 +117,9 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=Path("stems"), metavar="DIR")
     parser.add_argument("--format", choices=("flac", "wav"), default="flac")
     parser.add_argument("--stems", default="", metavar="a,b", help="only these stems")
+    parser.add_argument(
+        "--level2", default="", metavar="MODEL,…", help="take stems apart: drumsep and the like"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
 
 

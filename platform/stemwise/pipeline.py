@@ -22,6 +22,7 @@ import numpy as np
 
 from stemwise import parts
 from stemwise.cluster import ClusterSettings, check_address, pool
+from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.models.registry import ReadyModel
 from stemwise.types import Track
@@ -42,6 +43,7 @@ class Work:
     parts: Path
     device: str = "auto"
     stage: Stage = "all"
+    hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
 
 
 @dataclass
@@ -95,6 +97,7 @@ class _Worker:
             work.files,
             notify=progress.add.remote,
             measures=work.stage != "separate",
+            hierarchy=work.hierarchy,
         )
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from collections.abc import Iterable
 
 from stemwise.errors import ConfigError
 
+# The root of the tree, and the name of whatever a model hears.
+MIXTURE = "mixture"
 LEVEL1 = ("vocals", "drums", "bass", "guitar", "piano", "other")
 CHILDREN = {
     "vocals": ("lead_vocals", "backing_vocals"),

@@ -24,6 +24,8 @@ Row = Mapping[str, Any]
 _STRING, _FLOAT, _INT, _BOOL = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 _KEY = [("dataset", _STRING), ("track_id", _STRING)]
 _PARENT = [("parent", _STRING), ("parent_source", _STRING)]
+# whose estimate the parent is; not part of any key, since a run has one per parent
+_PARENT_MODEL = ("parent_model", _STRING)
 METRICS = (
     "snr",
     "si_sdr",
@@ -64,6 +66,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("device", _STRING),
             ("status", _STRING),
             ("error", _STRING),
+            _PARENT_MODEL,
         ]
     ),
     "measurements": pa.schema(
@@ -102,6 +105,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("device", _STRING),
             ("status", _STRING),
             ("error", _STRING),
+            _PARENT_MODEL,
         ]
     ),
     "selections": pa.schema(

@@ -13,13 +13,32 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stemwise.stems import MIXTURE
+
 Audio = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 44_100
 CHANNELS = 2
-MIXTURE = "mixture"
 # How finished estimates of other tools are called, in `models=` and in tables: file:NAME.
 FILE_PREFIX = "file:"
+# The two sources of a parent at level 2.
+REFERENCE, ESTIMATE = "reference", "estimate"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The signal that a model takes apart: the mixture, or at level 2 one of its stems.
+
+    `source` is `mixture`, `reference` (the true stem: an upper bound) or `estimate`; `model` says
+    whose estimate it is.
+    """
+
+    stem: str = MIXTURE
+    source: str = MIXTURE
+    model: str | None = None
+
+
+WHOLE = Parent()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from stemwise.errors import ModelError
-from stemwise.evaluation import track as module
+from stemwise.evaluation import level as module
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import Zoo
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare, resolve

@@ -7,8 +7,9 @@ import pytest
 
 from stemwise.errors import ConfigError
 from stemwise.models.registry import ModelSpec, ReadyModel
-from stemwise.separation import recipe as module
-from stemwise.separation.recipe import Recipe, RecipeSeparator, load_recipe
+from stemwise.separation import recipe_separator as module
+from stemwise.separation.recipe import Recipe, load_recipe
+from stemwise.separation.recipe_separator import RecipeSeparator
 
 RATE = 44_100
 

@@ -66,6 +66,20 @@ class TrackAudio:
             raise self._missing(stem)
         return total
 
+    def parent(self, stem: str) -> Audio:
+        """Return the true parent of sub-stems, `(2, length)`.
+
+        Where a song's partition is made of the parent's own children (a recording of drums alone),
+        its mixture is the parent.
+
+        Raises:
+            MissingReferenceError, AudioError: as `reference`.
+        """
+        own = set(stems.CHILDREN.get(stem, ()))
+        if not self._usable(stem) and own >= set(self.track.partition) != set():
+            return self.mixture
+        return self.reference(stem)
+
     def _part(self, stem: str, length: int) -> Audio | None:
         """Return one stem, or None where it is silent in this song because the song lacks it."""
         if self._usable(stem):

@@ -14,7 +14,7 @@ from stemwise import stems
 from stemwise.audio import AUDIO_SUFFIXES
 from stemwise.datasets import base
 from stemwise.errors import ConfigError
-from stemwise.types import MIXTURE, Reference, Source, Track
+from stemwise.types import Reference, Source, Track
 
 FACTS_FILE = "track.json"
 ESTIMATES = "estimates"
@@ -60,7 +60,7 @@ def _is_audio(path: Path) -> bool:
 
 def _is_song(folder: Path) -> bool:
     # Names outside the stem tree do not make a song: an album of mp3s is not a set of stems.
-    known = {MIXTURE, *stems.ORDER}
+    known = {stems.MIXTURE, *stems.ORDER}
     return folder.is_dir() and any(
         _stem_of(path) in known for path in base.entries(folder, _is_audio)
     )
@@ -72,13 +72,13 @@ def _stem_of(path: Path) -> str:
 
 
 def _holds_songs(folder: Path) -> bool:
-    return any(_is_audio(path) for path in folder.glob(f"*/{MIXTURE}.*"))
+    return any(_is_audio(path) for path in folder.glob(f"*/{stems.MIXTURE}.*"))
 
 
 def _song(folder: Path, track_id: str) -> Track:
     problems: list[str] = []
     files = _stem_files(folder, problems)
-    mixture = files.pop(MIXTURE, None)
+    mixture = files.pop(stems.MIXTURE, None)
     partition = stems.partition_of(files)
     if not files:
         problems.append("The song has no stems beside its mixture.")
@@ -148,7 +148,7 @@ def _estimates(folder: Path, problems: list[str]) -> dict[str, dict[str, Source]
             continue
         own: list[str] = []
         files = _stem_files(model, own)
-        files.pop(MIXTURE, None)
+        files.pop(stems.MIXTURE, None)
         problems += [f"{ESTIMATES}/{model.name}: {problem}" for problem in own]
         if files:
             found[model.name] = {stem: files[stem] for stem in stems.in_order(files)}

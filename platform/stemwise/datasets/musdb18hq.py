@@ -14,7 +14,7 @@ from pathlib import Path
 from stemwise import stems
 from stemwise.datasets import base
 from stemwise.errors import ConfigError, DatasetError
-from stemwise.types import MIXTURE, Reference, Source, Track
+from stemwise.types import Reference, Source, Track
 
 SPLITS = ("train", "test")
 PARTITION = stems.in_order(("vocals", "drums", "bass", "other"))
@@ -95,11 +95,11 @@ class MUSDB18HQ:
 
 
 def _is_song(folder: Path) -> bool:
-    return any((folder / f"{stem}.wav").is_file() for stem in (MIXTURE, *PARTITION))
+    return any((folder / f"{stem}.wav").is_file() for stem in (stems.MIXTURE, *PARTITION))
 
 
 def _holds_songs(folder: Path) -> bool:
-    return any(any(folder.glob(f"{split}/*/{MIXTURE}.wav")) for split in SPLITS)
+    return any(any(folder.glob(f"{split}/*/{stems.MIXTURE}.wav")) for split in SPLITS)
 
 
 def split_holds(root: Path, pattern: str) -> bool:
@@ -110,9 +110,11 @@ def split_holds(root: Path, pattern: str) -> bool:
 def _song(
     folder: Path, track_id: str, split: str, genres: Mapping[str, str], problem: str | None
 ) -> Track:
-    present = [stem for stem in (MIXTURE, *PARTITION) if (folder / f"{stem}.wav").is_file()]
+    present = [stem for stem in (stems.MIXTURE, *PARTITION) if (folder / f"{stem}.wav").is_file()]
     problems = [problem] if problem else []
-    problems += [f"{stem}.wav is absent." for stem in (MIXTURE, *PARTITION) if stem not in present]
+    problems += [
+        f"{stem}.wav is absent." for stem in (stems.MIXTURE, *PARTITION) if stem not in present
+    ]
     artist, title = artist_and_title(folder.name)
     return Track(
         dataset=MUSDB18HQ.name,
@@ -122,7 +124,7 @@ def _song(
         genre=genres.get(plain(folder.name)),
         split=split,
         partition=PARTITION,
-        mixture=Source(folder / f"{MIXTURE}.wav") if MIXTURE in present else None,
+        mixture=Source(folder / f"{stems.MIXTURE}.wav") if stems.MIXTURE in present else None,
         references={
             stem: Reference(stem, (Source(folder / f"{stem}.wav"),))
             for stem in PARTITION

@@ -11,7 +11,7 @@ from stemwise.evaluation.rows import Origin
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.matching import Match
 from stemwise.store import EstimateStore
-from stemwise.types import FILE_PREFIX, Audio, Source, Track
+from stemwise.types import FILE_PREFIX, Audio, Parent, Source, Track
 
 
 @dataclass
@@ -37,19 +37,21 @@ class Output:
 def separated(
     model: LoadedModel,
     stems: tuple[str, ...],
-    mixture: Audio,
+    parent: Parent,
+    heard: Audio,
     references: Callable[[], Mapping[str, Audio]],
     store: EstimateStore,
 ) -> Output:
-    """Return what `model` makes of `mixture`; whatever it raises becomes the output's error.
+    """Return what `model` makes of the `parent` that it hears; what it raises becomes the error.
 
     `references` is called only for models that use the true stems.
     """
     try:
-        entry, made = model.separate(mixture, references, store)
+        entry, made = model.separate(heard, references, store)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one model must not lose the others
-        return Output(stems, Origin(model.name), error=describe(error))
-    return Output(entry.stems, Origin.of_entry(model.name, entry), entry.read, made=made)
+        return Output(stems, Origin(model.name, parent), error=describe(error))
+    origin = Origin.of_entry(model.name, parent, entry)
+    return Output(entry.stems, origin, entry.read, made=made)
 
 
 def finished(

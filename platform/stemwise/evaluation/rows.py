@@ -10,7 +10,7 @@ from typing import Any
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.measurement.track_stem import StemMeasurement
 from stemwise.store import Entry
-from stemwise.types import CHANNELS, MIXTURE, SAMPLE_RATE, Reference, Track
+from stemwise.types import CHANNELS, SAMPLE_RATE, WHOLE, Parent, Reference, Track
 
 Row = dict[str, Any]
 
@@ -20,6 +20,7 @@ class Origin:
     """Where a model's estimates of a track come from, as the tables tell it."""
 
     model: str
+    parent: Parent = WHOLE
     key: str | None = None
     wall_s: float | None = None
     realtime_factor: float | None = None
@@ -28,10 +29,11 @@ class Origin:
     gains: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of_entry(cls, model: str, entry: Entry) -> Origin:
+    def of_entry(cls, model: str, parent: Parent, entry: Entry) -> Origin:
         """Describe an entry of the estimate store."""
         return cls(
             model=model,
+            parent=parent,
             key=entry.key,
             wall_s=entry.wall_s,
             realtime_factor=entry.samples / SAMPLE_RATE / entry.wall_s
@@ -43,12 +45,13 @@ class Origin:
         )
 
 
-def _head(track: Track, stem: str) -> Row:
+def _head(track: Track, parent: Parent, stem: str) -> Row:
     return {
         "dataset": track.dataset,
         "track_id": track.track_id,
-        "parent": MIXTURE,
-        "parent_source": MIXTURE,
+        "parent": parent.stem,
+        "parent_source": parent.source,
+        "parent_model": parent.model,
         "stem": stem,
     }
 
@@ -77,7 +80,7 @@ def estimate_rows(
 ) -> list[Row]:
     """Return the rows of `estimates`, one per stem."""
     return [
-        _head(track, stem)
+        _head(track, origin.parent, stem)
         | {
             "model": origin.model,
             "uri": origin.uris.get(stem),
@@ -93,10 +96,12 @@ def estimate_rows(
     ]
 
 
-def measurement_rows(track: Track, stem: str, measured: StemMeasurement) -> list[Row]:
+def measurement_rows(
+    track: Track, parent: Parent, stem: str, measured: StemMeasurement
+) -> list[Row]:
     """Return the rows of `measurements`, one per block."""
     return [
-        _head(track, stem)
+        _head(track, parent, stem)
         | {
             "block": block,
             "start_s": float(measured.starts[block]),
@@ -115,7 +120,7 @@ def status_row(
 ) -> Row:
     """Return a row of `scores` without scores: only what is known before measuring."""
     reference: Reference | None = track.references.get(stem)
-    return _head(track, stem) | {
+    return _head(track, origin.parent, stem) | {
         "genre": track.genre,
         "model": origin.model,
         "voice": reference.voice if reference else None,

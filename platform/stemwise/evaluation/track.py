@@ -10,18 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from stemwise import stems
 from stemwise.datasets.decode import TrackAudio
-from stemwise.errors import MissingDependencyError, MissingReferenceError, StemwiseError
+from stemwise.errors import MissingReferenceError
 from stemwise.evaluation import rows
-from stemwise.evaluation.outputs import Output, finished, separated
+from stemwise.evaluation.hierarchy import HierarchySettings, Provider
+from stemwise.evaluation.level import Level
+from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
-from stemwise.evaluation.zoo import Zoo, describe
-from stemwise.measurement.matching import Match, match_stems
-from stemwise.measurement.museval_engine import museval_scores
-from stemwise.measurement.track_stem import measure_stem
+from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
 from stemwise.store import EstimateStore
-from stemwise.types import MIXTURE, SAMPLE_RATE, Audio, Track
+from stemwise.types import ESTIMATE, SAMPLE_RATE, WHOLE, Audio, Parent, Track
 
 # (track id, stage or model, seconds of audio, seconds of work)
 Notify = Callable[[str, str, float, float], None]
@@ -46,6 +46,7 @@ class TrackEvaluator:
         files: names of finished estimates to measure; None measures all that a track has.
         notify: called after each stage.
         measures: False stops after separation.
+        hierarchy: what level-2 models take apart.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class TrackEvaluator:
         files: tuple[str, ...] | None = (),
         notify: Notify = lambda *_: None,
         measures: bool = True,
+        hierarchy: HierarchySettings | None = None,
     ) -> None:
         self.zoo, self.store, self.metric = zoo, store, metric
         self.files, self.notify, self.measures = files, notify, measures
+        self.hierarchy = hierarchy or HierarchySettings()
 
     def __call__(self, track: Track) -> TrackResult:
         """Return the rows of `track`; never raises for what is wrong with it."""
@@ -72,7 +75,6 @@ class _Evaluation:
         self.evaluator, self.track = evaluator, track
         self.decoded = TrackAudio(track)
         self.result = TrackResult()
-        self.scores = self.result.tables["scores"]
 
     def run(self) -> TrackResult:
         started = time.perf_counter()
@@ -82,11 +84,101 @@ class _Evaluation:
             self._fail_whole(describe(error))
             return self.result
         self._tell("decode", started)
-        outputs = self._separate(mixture)
-        if self.evaluator.measures:
-            self._measure(outputs)
+        outputs = self._level_one(mixture)
+        for parent, provider in self._parents():
+            self._level_two(parent, provider, outputs)
         self._record_track(mixture.shape[1])
         return self.result
+
+    def _level(self, parent: Parent) -> Level:
+        return Level(self.track, self.decoded, parent, self.evaluator.metric)
+
+    def _add(self, level: Level) -> None:
+        """Take over what a level has gathered."""
+        for name in ("estimates", "measurements", "scores"):
+            self.result.tables[name] += getattr(level, name)
+        self.result.failures += level.failures
+
+    def _level_one(self, mixture: Audio) -> dict[str, Output]:
+        """Separate and measure the mixture; return the outputs that have estimates, by model."""
+        level = self._level(WHOLE)
+        own = self._separate(level, self.evaluator.zoo.of(stems.MIXTURE), mixture)
+        files = finished(self.track, self.evaluator.files, mixture.shape[1], self.decoded.problems)
+        outputs = level.record([*own, *files])
+        # the mixture is scored on all its stems, also on those that no model makes
+        self._measure(level, outputs, mixture, self.track.partition)
+        self._add(level)
+        return outputs
+
+    def _parents(self) -> list[tuple[Parent, Provider | None]]:
+        """Return every parent that a model takes apart: true, and as its provider estimates it."""
+        hierarchy, zoo = self.evaluator.hierarchy, self.evaluator.zoo
+        found: list[tuple[Parent, Provider | None]] = []
+        for stem in filter(zoo.of, stems.CHILDREN):
+            provider = hierarchy.provider(stem, zoo.models, self.track.partition)
+            for source in hierarchy.sources:
+                if source != ESTIMATE:
+                    found.append((Parent(stem, source), None))
+                elif provider is not None:
+                    found.append((Parent(stem, source, provider.name), provider))
+        return found
+
+    def _level_two(
+        self, parent: Parent, provider: Provider | None, outputs: Mapping[str, Output]
+    ) -> None:
+        """Take one parent apart; where nothing below it can be scored, only say so."""
+        level, models = self._level(parent), self.evaluator.zoo.of(parent.stem)
+        known = {
+            stem: reference.status
+            for stem, reference in self.track.references.items()
+            if stems.PARENT.get(stem) == parent.stem
+        }
+        if self.evaluator.measures and "ok" not in known.values():
+            self._skip(level, models, known)
+        else:
+            self._take_apart(level, models, provider, outputs)
+        self._add(level)
+
+    def _take_apart(
+        self,
+        level: Level,
+        models: list[LoadedModel],
+        provider: Provider | None,
+        outputs: Mapping[str, Output],
+    ) -> None:
+        stem = level.parent.stem
+        try:
+            heard = provider.blend(stem, outputs) if provider else self.decoded.parent(stem)
+        except MissingReferenceError:
+            self._skip(level, models, {})
+            return
+        except Exception as error:  # noqa: BLE001 - recorded, counted and shown as failed rows
+            self._fail_all(level, models, describe(error))
+            return
+        self._measure(level, level.record(self._separate(level, models, heard)), heard, ())
+
+    def _skip(
+        self, level: Level, models: Iterable[LoadedModel], statuses: Mapping[str, str]
+    ) -> None:
+        for model in models:
+            for stem in model.stems(self.track.partition):
+                origin = Origin(model.name, level.parent)
+                level.without_scores([origin], stem, statuses.get(stem, "missing_reference"))
+
+    def _fail_all(self, level: Level, models: Iterable[LoadedModel], error: str) -> None:
+        for model in models:
+            level.fail(Origin(model.name, level.parent), model.stems(self.track.partition), error)
+
+    def _separate(self, level: Level, models: Iterable[LoadedModel], heard: Audio) -> list[Output]:
+        return level.separate(models, heard, self.evaluator.store, self._tell)
+
+    def _measure(
+        self, level: Level, outputs: Mapping[str, Output], heard: Audio, floors: tuple[str, ...]
+    ) -> None:
+        if self.evaluator.measures:
+            started = time.perf_counter()
+            level.measure(outputs, heard, floors)
+            self._tell("measure", started)
 
     def _record_track(self, samples: int | None) -> None:
         row = rows.track_row(self.track, self.decoded.problems, samples)
@@ -97,140 +189,18 @@ class _Evaluation:
         self.evaluator.notify(self.track.track_id, stage, seconds, time.perf_counter() - started)
 
     def _fail_whole(self, error: str) -> None:
+        """Record a track that cannot be heard at all: it counts as one failure."""
         self.decoded.problems.append(error)
         self._record_track(None)
-        self.result.failures += 1
+        level, zoo = self._level(WHOLE), self.evaluator.zoo
         for stem in self.track.partition:
-            self._without_scores([Origin(MIXTURE)], stem, "failed", error)
-        for model in self.evaluator.zoo.models:
-            stems = model.stems(self.track.partition)
-            self._fail(Origin(model.name), stems, error)
+            level.without_scores([Origin(stems.MIXTURE)], stem, "failed", error)
+        self._fail_all(level, zoo.of(stems.MIXTURE), error)
         for output in finished(self.track, self.evaluator.files, 0, self.decoded.problems):
-            self._fail(output.origin, output.stems, error)
-
-    def _fail(self, origin: Origin, stems: tuple[str, ...], error: str) -> None:
-        """Record a model that has no estimates."""
+            level.fail(output.origin, output.stems, error)
+        self._add(level)
+        for parent, _ in self._parents():
+            below = self._level(parent)
+            self._fail_all(below, zoo.of(parent.stem), error)
+            self._add(below)
         self.result.failures += 1
-        self.result.tables["estimates"] += rows.estimate_rows(self.track, origin, stems, error)
-        for stem in stems:
-            self.scores.append(rows.status_row(self.track, origin, stem, "failed", error))
-
-    def _separate(self, mixture: Audio) -> dict[str, Output]:
-        """Return the outputs of all models that have estimates, by name."""
-        outputs = []
-        for model in self.evaluator.zoo.models:
-            started = time.perf_counter()
-            stems = model.stems(self.track.partition)
-            output = separated(model, stems, mixture, self._references, self.evaluator.store)
-            outputs.append(output)
-            if output.made:
-                self._tell(model.name, started)
-        outputs += finished(
-            self.track, self.evaluator.files, mixture.shape[1], self.decoded.problems
-        )
-        for output in outputs:
-            if output.error is not None:
-                self._fail(output.origin, output.stems, output.error)
-        good = {output.origin.model: output for output in outputs if output.error is None}
-        for output in good.values():
-            table = self.result.tables["estimates"]
-            table += rows.estimate_rows(self.track, output.origin, output.stems)
-        return good
-
-    def _references(self) -> dict[str, Audio]:
-        """Return the true stems that this song has (AudioError where one cannot be used)."""
-        found = {}
-        for stem in self.track.partition:
-            try:
-                found[stem] = self.decoded.reference(stem)
-            except MissingReferenceError:
-                continue  # absent from the song: silent in the mixture too
-        return found
-
-    def _measure(self, outputs: Mapping[str, Output]) -> None:
-        started = time.perf_counter()
-        for stem, matches in self._wanted(outputs).items():
-            self._measure_stem(stem, matches, outputs)
-        for output in outputs.values() if self.evaluator.metric.museval else ():
-            try:
-                self._museval(output)
-            except MissingDependencyError:
-                raise  # true for every track and model: the run cannot give what was asked for
-            except Exception as error:  # noqa: BLE001 - the other scores stand
-                self.result.failures += 1
-                self.decoded.problems.append(f"museval on {output.origin.model}: {describe(error)}")
-        self._tell("measure", started)
-
-    def _wanted(self, outputs: Mapping[str, Output]) -> dict[str, dict[str, Match]]:
-        """Return stem → model → match. The partition's stems are wanted even without a model,
-        since the mixture is scored on them."""
-        track = self.track
-        wanted: dict[str, dict[str, Match]] = {
-            stem: {} for stem in track.partition if stem in track.references
-        }
-        for name, output in outputs.items():
-            for match in match_stems(output.stems, track.partition, track.references):
-                if match.known:
-                    wanted.setdefault(match.stem, {})[name] = match
-                else:
-                    row = rows.status_row(track, output.origin, match.stem, "missing_reference")
-                    self.scores.append(row)
-        return wanted
-
-    def _measure_stem(
-        self, stem: str, matches: Mapping[str, Match], outputs: Mapping[str, Output]
-    ) -> None:
-        origins = {MIXTURE: Origin(MIXTURE)} | {name: outputs[name].origin for name in matches}
-        try:
-            reference = self.decoded.reference(stem)
-        except MissingReferenceError:  # its files turned out to be broken and were left out
-            self._without_scores(origins.values(), stem, "missing_reference")
-            return
-        except StemwiseError as error:
-            self.result.failures += 1
-            self._without_scores(origins.values(), stem, "failed", describe(error))
-            return
-        signals = {MIXTURE: self.decoded.mixture}
-        for name, match in matches.items():
-            try:
-                signals[name] = outputs[name].read_sum(match)
-            except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
-                self._fail_stem(origins[name], stem, match, describe(error))
-        metric = self.evaluator.metric
-        measured = measure_stem(reference, signals, metric.block_s, metric.max_lag_s)
-        table = self.result.tables["measurements"]
-        table += rows.measurement_rows(self.track, stem, measured)
-        for name in signals:
-            self.scores.append(
-                rows.score_row(self.track, origins[name], stem, metric, measured, name)
-            )
-
-    def _fail_stem(self, origin: Origin, stem: str, match: Match, error: str) -> None:
-        """Record estimates that turn out to be unreadable."""
-        self.result.failures += 1
-        self._without_scores([origin], stem, "failed", error)
-        for row in self.result.tables["estimates"]:
-            if row["model"] == origin.model and row["stem"] in match.parts:
-                row.update(status="failed", error=error)
-
-    def _without_scores(
-        self, origins: Iterable[Origin], stem: str, status: str, error: str | None = None
-    ) -> None:
-        self.scores += [rows.status_row(self.track, o, stem, status, error) for o in origins]
-
-    def _museval(self, output: Output) -> None:
-        """Add museval's medians to the rows of one model."""
-        scored = {
-            row["stem"]: row
-            for row in self.scores
-            if row["model"] == output.origin.model and row["status"] in ("ok", "silent_estimate")
-        }
-        matches = match_stems(output.stems, self.track.partition, self.track.references)
-        found = {match.stem: match for match in matches if match.stem in scored}
-        if not found:
-            return
-        references = {stem: self.decoded.reference(stem) for stem in found}
-        estimates = {stem: output.read_sum(match) for stem, match in found.items()}
-        values = museval_scores(references, estimates, self.decoded.mixture)
-        for stem, row in scored.items():
-            row.update(values[stem])

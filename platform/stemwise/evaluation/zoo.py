@@ -26,6 +26,11 @@ class LoadedModel:
         return self.ready.spec.name
 
     @property
+    def parent(self) -> str:
+        """The stem that it takes apart: `mixture` at level 1."""
+        return self.ready.spec.parent
+
+    @property
     def uses_references(self) -> bool:
         """Whether it sees the true stems, known without its weights too."""
         if self.separator is not None:
@@ -35,8 +40,9 @@ class LoadedModel:
     def stems(self, partition: Sequence[str]) -> tuple[str, ...]:
         """Return the model's stems; those of the track where only the track decides."""
         if self.separator is not None and self.separator.model.stems:
-            return self.separator.model.stems
-        return self.ready.spec.stems or tuple(partition)
+            return self.separator.stems_for()
+        spec = self.ready.spec
+        return (*(spec.stems or partition), *([spec.residual] if spec.residual else []))
 
     def separate(
         self,
@@ -74,6 +80,10 @@ class Zoo:
 
     models: list[LoadedModel] = field(default_factory=list)
 
+    def of(self, parent: str) -> list[LoadedModel]:
+        """Return the models that take `parent` apart."""
+        return [model for model in self.models if model.parent == parent]
+
     @classmethod
     def load(cls, ready: Iterable[ReadyModel], device: str, batch_size: int | None) -> Zoo:
         """Load every model; what a model raises becomes its `error`."""
@@ -87,7 +97,8 @@ class Zoo:
 
 def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel:
     try:
-        return LoadedModel(ready, Separator(build(ready), device, batch_size))
+        separator = Separator(build(ready), device, batch_size, ready.spec.residual)
+        return LoadedModel(ready, separator)
     # some libraries of models exit where others raise; whatever it is must not stop the others
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return LoadedModel(ready, error=describe(error))

@@ -11,10 +11,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
+from stemwise import stems
 from stemwise.datasets.base import Dataset
 from stemwise.errors import ConfigError
-from stemwise.models.registry import ModelSpec, named_sets, resolve_all
-from stemwise.types import FILE_PREFIX, MIXTURE
+from stemwise.evaluation.hierarchy import HierarchySettings, Provider
+from stemwise.models.registry import ModelSpec, named_sets, resolve_all, set_parents
+from stemwise.separation.recipe import load_recipe
+from stemwise.types import FILE_PREFIX
 
 FILES = "files"
 _DATASETS = "stemwise.datasets."
@@ -120,5 +123,64 @@ def models(value: Any) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
         entry.removeprefix(FILE_PREFIX) for entry in named if entry.startswith(FILE_PREFIX)
     )
     rest = [entry for entry in flat if entry != FILES and not str(entry).startswith(FILE_PREFIX)]
-    specs = [spec for spec in resolve_all(rest) if spec.name != MIXTURE]
+    specs = [spec for spec in resolve_all(rest) if spec.name != stems.MIXTURE]
     return specs, None if FILES in named else files
+
+
+def hierarchy(values: Mapping[str, Any], chosen: Any, specs: list[ModelSpec]) -> HierarchySettings:
+    """Return what level-2 models take apart: of the configuration, else of the named set `chosen`.
+
+    Raises:
+        ConfigError: an unknown stem or source, or an estimate that no model of the run makes.
+    """
+    unknown = [key for key in values if key not in ("parents", "sources")]
+    if unknown:
+        raise ConfigError(f"hierarchy.{unknown[0]} is unknown: hierarchy has parents, sources.")
+    given = {stem: who for stem, who in (values["parents"] or {}).items() if who is not None}
+    strange = [stem for stem in given if stem not in stems.CHILDREN]
+    if strange:
+        raise ConfigError(
+            f"hierarchy.parents.{strange[0]} is no stem with parts: use {', '.join(stems.CHILDREN)}."
+        )
+    named = {spec.name: spec for spec in specs if spec.parent == stems.MIXTURE}
+    usual = {
+        stem: who
+        for stem, who in (set_parents(chosen) if isinstance(chosen, str) else {}).items()
+        if who in named
+    }
+    providers = {stem: _provider(stem, str(who), named) for stem, who in (usual | given).items()}
+    sources = values["sources"]
+    sources = [sources] if isinstance(sources, str) else sources or ()
+    return HierarchySettings(providers, tuple(str(source) for source in sources))
+
+
+def _provider(stem: str, who: str, named: Mapping[str, ModelSpec]) -> Provider:
+    """Return the model or recipe that estimates a parent; all its models must be in the run."""
+    if who in named:
+        weights: Mapping[str, float] = {who: 1.0}
+        name = who
+    elif Path(who).suffix in {".yaml", ".yml"}:
+        recipe = load_recipe(who)
+        weights, name = recipe.stems.get(stem, {}), f"recipe:{recipe.name}"
+    else:
+        raise ConfigError(
+            f"hierarchy.parents.{stem}={who} is neither a level-1 model of models= nor a recipe "
+            f"YAML: use one of {', '.join(named) or 'its models'}."
+        )
+    reason = _why_not(stem, weights, named)
+    if reason is not None:
+        raise ConfigError(f"hierarchy.parents.{stem}={who} cannot be used: {reason}.")
+    return Provider(name, dict(weights))
+
+
+def _why_not(stem: str, weights: Mapping[str, float], named: Mapping[str, ModelSpec]) -> str | None:
+    """Say why these models of the run cannot give a parent, or None."""
+    if not weights:
+        return f"it has no weights for {stem}"
+    for model in weights:
+        if model not in named:
+            return f"{model!r}, which it blends, is not in models="
+        # own checkpoints may tell their stems only once they are loaded
+        if named[model].stems and stem not in named[model].stems:
+            return f"{model!r} does not make {stem}"
+    return None

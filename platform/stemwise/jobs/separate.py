@@ -23,7 +23,8 @@ from stemwise.errors import (
 from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
 from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
-from stemwise.separation.recipe import RecipeSeparator, load_recipe
+from stemwise.separation.recipe import load_recipe
+from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.separation.spool import Spool
 from stemwise.store import disk_free, writable
 
@@ -39,6 +40,7 @@ def separate(
     stems: Sequence[str] = (),
     device: str = "auto",
     console: Console | None = None,
+    level2: Sequence[str] = (),
 ) -> int:
     """Separate each file into `<output>/<file name>/<stem>.<format>`; return the exit code.
 
@@ -48,7 +50,7 @@ def separate(
     console = console or Console()
     if not writable(output):
         raise OutputError(f"The output folder {output} cannot be written: choose another --output.")
-    separator = RecipeSeparator(load_recipe(recipe), device, _fetcher(console))
+    separator = RecipeSeparator(load_recipe(recipe).taking_apart(level2), device, _fetcher(console))
     failures: list[StemwiseError] = []
     for file, folder in zip(files, _folders(files, output), strict=True):
         try:

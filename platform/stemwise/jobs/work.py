@@ -14,6 +14,7 @@ from rich.console import Console
 from stemwise import parts, pipeline
 from stemwise.cluster import ClusterSettings
 from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
+from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.jobs import configuration
 from stemwise.measurement.museval_engine import load_metrics
@@ -51,6 +52,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
     specs, files = configuration.models(config["models"])
+    hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
     output = output_folder(config)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])
@@ -68,7 +70,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
         models = fetch(specs, console)
         work = Work(
             tracks=tracks,
-            fingerprints=fingerprints(tracks, models, files, metric),
+            fingerprints=fingerprints(tracks, models, files, metric, hierarchy),
             models=models,
             files=files,
             metric=metric,
@@ -77,6 +79,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
             parts=output / ("parts-separated" if stage == "separate" else "parts"),
             device=config["device"],
             stage=stage,
+            hierarchy=hierarchy,
         )
         yield Job(output, specs, work, cluster)
 
@@ -131,6 +134,7 @@ def fingerprints(
     models: list[ReadyModel],
     files: tuple[str, ...] | None,
     metric: MetricSettings,
+    hierarchy: HierarchySettings,
 ) -> dict[str, str]:
     """Return for each track a digest of all that decides what is measured on it."""
     # the names of score columns are applied afterwards and change nothing that was measured
@@ -141,7 +145,8 @@ def fingerprints(
         "models": [(model.spec.name, model.identity) for model in models],
         "files": files,
         "metric": measured,
-        "format": 1,
+        "hierarchy": asdict(hierarchy),
+        "format": 2,
     }
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}
 

@@ -5,6 +5,10 @@ stems than for one of six. A model's `other` is therefore compared with the sum 
 dataset's partition that the model does not name, and a row whose reference is such a sum carries the
 sum's name (`guitar+piano+other`). In the other direction, a six-stem model on a four-stem dataset has
 its guitar and piano added to its `other`.
+
+Cymbals include the hi-hat where nobody splits it off: a model without hi-hat is compared with
+`hihat+cymbals` where the dataset has both, and the hi-hat of a model is added to its cymbals where the
+dataset has no such reference.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from stemwise.stems import INSTRUMENTAL, LEVEL1, composite
+
+_CYMBALS = ("hihat", "cymbals")
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,27 @@ def match_stems(
         partition: the dataset's stems that add up to the mixture.
         references: stems with a reference on this track, sub-stems included.
     """
+    named = [stem for stem in model if stem not in ("other", *_CYMBALS)]
     matches = [
         Match(
             stem, (stem,), stem in references or (stem == INSTRUMENTAL and "vocals" in references)
         )
-        for stem in model
-        if stem != "other"
+        for stem in named
     ]
+    matches += _match_cymbals([stem for stem in model if stem in _CYMBALS], references)
     if "other" in model:
         matches.append(_match_other(model, partition, references))
     return matches
+
+
+def _match_cymbals(model: Sequence[str], references: Collection[str]) -> list[Match]:
+    """Match cymbals and hi-hat, which are one stem for some models and datasets and two for others."""
+    both = tuple(stem for stem in _CYMBALS if stem in references)
+    if tuple(model) == ("cymbals",) and len(both) > 1:
+        return [Match(composite(both), ("cymbals",), known=True)]
+    if len(model) > 1 and both == ("cymbals",):
+        return [Match("cymbals", tuple(model), known=True)]
+    return [Match(stem, (stem,), stem in references) for stem in model]
 
 
 def _match_other(

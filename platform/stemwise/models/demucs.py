@@ -7,8 +7,8 @@ so it describes itself; stems and segment are read from it. Inference equals
 
 from __future__ import annotations
 
+import inspect
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -20,13 +20,23 @@ from torch import Tensor, nn
 from stemwise.errors import CheckpointError, ConfigError
 from stemwise.models.base import Normalisation
 from stemwise.models.safe_load import load, metadata
+from stemwise.models.state_dict import fit, unwrap
 from stemwise.models.tiling import CenteredTiling
 from stemwise.stems import check_name
 from stemwise.types import CHANNELS
 
 _PACKAGE = "demucs_package"  # metadata key of a package that is kept as safetensors
 # Names that packages use for stems of our tree.
-RENAMES = {"guitars": "guitar", "keys": "piano", "vocal": "vocals", "drum": "drums"}
+RENAMES = {
+    "guitars": "guitar",
+    "keys": "piano",
+    "vocal": "vocals",
+    "drum": "drums",
+    # drumsep's package is in Spanish
+    "bombo": "kick",
+    "redoblante": "snare",
+    "platillos": "cymbals",
+}
 
 
 class DemucsModel:
@@ -34,8 +44,8 @@ class DemucsModel:
 
     Args:
         checkpoint: the package, `.th`.
-        stems: expected stems, in the package's order; None takes the package's own (renamed by
-            `RENAMES` to our tree).
+        stems: names of the stems, in the package's order; None takes the package's own (renamed by
+            `RENAMES` to our tree). A name of its own may not label another of its stems.
         overlap: share of a chunk that overlaps the next one.
         segment_s: chunk in seconds; None is what the model was trained on.
 
@@ -61,6 +71,13 @@ class DemucsModel:
             raise ConfigError(
                 f"{checkpoint} separates {len(sources)} stems ({', '.join(sources)}), but "
                 f"{len(set(self.stems))} names were given: {', '.join(self.stems)}."
+            )
+        moved = [a for a, b in zip(self.stems, sources, strict=True) if a != b and a in sources]
+        if moved:
+            # silently, kick would be scored as snare
+            raise ConfigError(
+                f"{checkpoint} separates {', '.join(sources)} in this order, but the given stems "
+                f"({', '.join(self.stems)}) put {moved[0]} elsewhere: give them in the file's order."
             )
         self.sample_rate = int(self.network.samplerate)
         chunk = self._chunk(segment_s)
@@ -103,13 +120,9 @@ def load_package(path: Path) -> Any:
     Raises:
         CheckpointError: another format, unknown class, or keys that do not fit.
     """
-    from demucs.states import load_model
-
     classes = tuple(_classes().values())
-    if path.suffix.lower() == ".safetensors":
-        package = _described(path)
-    else:
-        package = load(path, allow=(*classes, Fraction))
+    described = path.suffix.lower() == ".safetensors"
+    package = _described(path) if described else load(path, allow=(*classes, Fraction))
     if not isinstance(package, Mapping) or not {"klass", "kwargs", "state"} <= set(package):
         raise CheckpointError(
             f"{path} is not a Demucs package (a dict with klass, args, kwargs, state): "
@@ -122,14 +135,12 @@ def load_package(path: Path) -> Any:
             f"{path} holds quantised weights, which need the package diffq: take the full version."
         )
     try:
-        with warnings.catch_warnings():
-            # demucs warns about constructor arguments that it has dropped since; the strict loading
-            # of the state below is what tells whether the network is the same.
-            warnings.filterwarnings("ignore", message="Dropping inexistant parameter")
-            network = load_model(dict(package)).eval()
+        network = _construct(package["klass"], package["args"], package["kwargs"])
     except Exception as error:  # anything, from a constructor that a stranger's file calls
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} does not fit the network it describes: {reason}") from error
+    fit(network, unwrap(package["state"], path), path, "the arguments it holds")
+    network.eval()
     if network.audio_channels != CHANNELS:
         raise CheckpointError(
             f"{path} takes {network.audio_channels} channels, but stemwise separates stereo."
@@ -145,7 +156,8 @@ def save_package(network: nn.Module, path: Path, facts: Mapping[str, str]) -> No
     """
     from safetensors.torch import save_file
 
-    args, kwargs = network._init_args_kwargs  # noqa: SLF001 - demucs keeps them for its packages
+    made: Any = network
+    args, kwargs = made._init_args_kwargs  # kept by demucs for its packages
     package = {"klass": type(network).__name__, "args": list(args), "kwargs": dict(kwargs)}
     state = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items()}
     save_file(state, path, {**facts, _PACKAGE: json.dumps(package)})
@@ -163,6 +175,15 @@ def _described(path: Path) -> dict[str, Any]:
             f"{path} has no metadata {_PACKAGE!r} that names a Demucs network: choose a `base` of "
             "the architecture it was trained with."
         ) from error
+
+
+def _construct(klass: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Build a network as demucs does: without the arguments that newer versions have dropped.
+
+    The strict loading of the state is what tells whether the network is still the same.
+    """
+    known = inspect.signature(klass).parameters
+    return klass(*args, **{name: value for name, value in kwargs.items() if name in known})
 
 
 def _classes() -> dict[str, Any]:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
+from stemwise.models import msst_config
 from stemwise.models.checkpoint import Checkpoint, ensure, locate
-from stemwise.stems import check_name
-from stemwise.types import MIXTURE
+from stemwise.stems import MIXTURE, check_name
 
 if TYPE_CHECKING:
     from stemwise.models.base import Model
@@ -80,6 +80,12 @@ def named_sets() -> dict[str, tuple[str, ...]]:
     return {path.stem: tuple(load_yaml(path)["names"]) for path in files}
 
 
+def set_parents(name: str) -> dict[str, str]:
+    """Return which of its models a named set prefers as parents of level 2; {} for other names."""
+    path = conf_dir() / "sets" / f"{name}.yaml"
+    return dict(load_yaml(path).get("parents") or {}) if name in named_sets() else {}
+
+
 def get(name: str) -> ModelSpec:
     """Return the zoo's entry called `name`.
 
@@ -94,6 +100,8 @@ def get(name: str) -> ModelSpec:
 
 def resolve(entry: str | Mapping[str, Any]) -> ModelSpec:
     """Return the spec of a name, a checkpoint file, or a `{name, base, checkpoint, …}` mapping.
+
+    In a mapping, `msst_config` (a YAML of MSST) may stand in place of `base`.
 
     Raises:
         ConfigError: unknown base or key, missing name, name already in the zoo.
@@ -134,6 +142,8 @@ def prepare(spec: ModelSpec, progress: Progress | None = None) -> ReadyModel:
         "stems": list(spec.stems),
         "checkpoints": [file.sha256 for file in files],
     }
+    if spec.residual is not None:
+        content["residual"] = spec.residual
     identity = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     return ReadyModel(spec, tuple(file.path for file in files), identity)
 
@@ -204,20 +214,20 @@ def model_class(spec: ModelSpec) -> type[Any]:
 
 
 def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
-    """Merge a user's `{name, base, checkpoint, sha256, …}` over the base's YAML."""
+    """Merge a user's `{name, base, checkpoint, sha256, …}` over the base's YAML or MSST's."""
     given = dict(entry)
-    missing = [key for key in ("name", "base") if not given.get(key)]
+    origin = "msst_config" if given.get("msst_config") else "base"
+    missing = [key for key in ("name", origin) if not given.get(key)]
     if missing:
         raise ConfigError(f"The model entry {given} lacks {' and '.join(missing)}.")
-    name, base = str(given.pop("name")), str(given.pop("base"))
+    name = str(given.pop("name"))
     if _UNUSABLE.search(name) or name != name.strip("_-"):
         raise ConfigError(
             f"Model name {name!r} is not usable: use lower-case letters, digits, '_' and '-' only."
         )
     if name in names() or name in _RESERVED:
         raise ConfigError(f"The name {name!r} is taken: give your model another.")
-    get(base)  # says which names exist when `base` is unknown
-    content = load_yaml(conf_dir() / "model" / f"{base}.yaml")
+    content = _msst_base(given, name) if origin == "msst_config" else _zoo_base(given)
     content |= {"name": name, "licence": None, "trained_on": [], "paper": None, "notes": None}
     checkpoint, sha256 = given.pop("checkpoint", None), given.pop("sha256", None)
     if sha256 is not None and (checkpoint is None or isinstance(checkpoint, list)):
@@ -235,8 +245,32 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     settings = given.pop("settings", None) or {}
     if not isinstance(settings, Mapping):
         raise ConfigError(f"The model {name!r}: settings must map names to values.")
+    if origin == "msst_config" and isinstance(settings.get("network"), Mapping):
+        # single arguments are corrected, the others stay those of the configuration
+        network = content["settings"].get("network", {}) | dict(settings["network"])
+        settings = {**settings, "network": network}
     content["settings"] = {**content.get("settings", {}), **settings}
     return _spec(content | given, f"the model entry {name!r}")
+
+
+def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
+    """Take `base` out of an entry and return its YAML."""
+    base = str(given.pop("base"))
+    get(base)  # says which names exist when `base` is unknown
+    return load_yaml(conf_dir() / "model" / f"{base}.yaml")
+
+
+def _msst_base(given: dict[str, Any], name: str) -> dict[str, Any]:
+    """Take `msst_config` and `model_type` out of an entry and return what they say."""
+    if "base" in given or not given.get("checkpoint"):
+        raise ConfigError(
+            f"The model {name!r} with an msst_config needs its checkpoint, and no base: "
+            "{name: …, msst_config: FILE, checkpoint: FILE}."
+        )
+    path = Path(str(given.pop("msst_config"))).expanduser()
+    stems, kind = given.get("stems"), given.pop("model_type", None)
+    named = stems if isinstance(stems, list | tuple) else None
+    return msst_config.translate(msst_config.read(path), str(path), kind, named)
 
 
 def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:

@@ -41,6 +41,8 @@ _REFUSED = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 _REDUCED = re.compile(
     r"Trying to call reduce for unrecognized function (.+?)(?: which belongs|$)", re.M
 )
+# What a Demucs package is an instance of; other loaders do not allow it.
+_DEMUCS = re.compile(r"demucs\.(demucs\.Demucs|hdemucs\.HDemucs|htdemucs\.HTDemucs)")
 # torch keeps its allow-list in a global, so two threads must not edit it at once.
 _LOCK = threading.Lock()
 
@@ -148,6 +150,11 @@ def _only(allow: list[Allowed]) -> Iterator[None]:
 def _explain(path: Path, head: bytes, error: Exception) -> CheckpointError:
     message = str(error)
     refused = _REFUSED.search(message) or _REDUCED.search(message)
+    if refused is not None and _DEMUCS.fullmatch(refused.group(1)):
+        return CheckpointError(
+            f"{path} is a Demucs package (it names {refused.group(1)}), which this kind of model "
+            "cannot use: choose a `base` of the Demucs family, such as demucs_package."
+        )
     if refused is not None:
         return CheckpointError(
             f"{path} asks to run {refused.group(1)}, which is not among what a checkpoint of this "

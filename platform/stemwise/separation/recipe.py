@@ -1,13 +1,9 @@
-"""Recipes: for every stem a weighted set of models, run on one song without Ray.
-
-Estimates are spooled to disk while they are made, so a recipe of many models on an hour of music
-needs the memory of one chunk.
-"""
+"""Recipes: for every stem a weighted set of models, and what is taken apart at level 2."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +11,11 @@ import numpy as np
 
 from stemwise.config import load_yaml
 from stemwise.errors import ConfigError
-from stemwise.models.registry import ReadyModel, build, prepare, resolve
-from stemwise.raw_audio import Signal
-from stemwise.separation.separator import Separator
-from stemwise.separation.spool import Spool
-from stemwise.stems import check_name
-from stemwise.types import Audio
+from stemwise.models.registry import resolve
+from stemwise.stems import MIXTURE, check_name
 
 Weights = Mapping[str, float]
-Progress = Callable[[str, int], None]
-_BLOCK = 1 << 20
+_REMAINDER = "remainder"
 _KEYS = ("name", "sample_rate", "stems", "children", "remainder", "provenance")
 
 
@@ -33,7 +24,8 @@ class Recipe:
     """Which models make which stem, with what weights (DESIGN: recipe YAML).
 
     `stems` and `children[parent]` map a stem to model weights; `remainder` names the stem that
-    receives mixture − Σ level-1 stems. `any_stem` is a model whose own stems are all wanted.
+    receives mixture − Σ level-1 stems, `rests[parent]` the one that receives parent − Σ children.
+    `any_stem` is a model whose own stems are all wanted.
     """
 
     name: str
@@ -41,25 +33,50 @@ class Recipe:
     children: Mapping[str, Mapping[str, Weights]] = field(default_factory=dict)
     remainder: str | None = None
     any_stem: str | None = None
+    rests: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, wanted: tuple[str, ...]) -> Recipe:
-        """Return the recipe cut down to `wanted` stems; `wanted` may be checked only when run."""
-        if self.any_stem is not None or not wanted:
+        """Return the recipe cut down to `wanted` stems; those of `any_stem` are checked when run."""
+        if not wanted:
             return self
+        rests = {parent: stem for parent, stem in self.rests.items() if stem in wanted}
         children = {
-            parent: {stem: weights for stem, weights in group.items() if stem in wanted}
+            parent: {s: w for s, w in group.items() if parent in rests or s in wanted}
             for parent, group in self.children.items()
         }
         children = {parent: group for parent, group in children.items() if group}
+        if self.any_stem is not None:
+            return replace(self, children=children, rests=rests)
+        refuse_unknown(wanted, {*self.stems, *self.below(), self.remainder or ""}, self.name)
         keep_all = self.remainder in wanted
         kept = {s: w for s, w in self.stems.items() if keep_all or s in wanted or s in children}
-        known = {
-            *self.stems,
-            *(s for group in self.children.values() for s in group),
-            self.remainder,
-        }
-        _refuse_unknown(wanted, {stem for stem in known if stem}, self.name)
-        return Recipe(self.name, kept, children, self.remainder if keep_all else None)
+        remainder = self.remainder if keep_all else None
+        return replace(self, stems=kept, children=children, remainder=remainder, rests=rests)
+
+    def below(self) -> set[str]:
+        """Return all stems of level 2."""
+        return {*self.rests.values(), *(s for group in self.children.values() for s in group)}
+
+    def taking_apart(self, models: Sequence[str]) -> Recipe:
+        """Add the sub-stems of level-2 models; what they leave of their parent is a stem too.
+
+        Raises:
+            ConfigError: no level-2 model, or a parent that is taken apart already.
+        """
+        children, rests = dict(self.children), dict(self.rests)
+        for name in models:
+            spec = resolve(name)
+            if spec.parent == MIXTURE or not spec.stems:
+                raise ConfigError(
+                    f"{name!r} does not take a stem apart: name level-2 models such as drumsep."
+                )
+            if spec.parent in children:
+                raise ConfigError(f"{spec.parent} is taken apart twice: leave {name!r} out.")
+            made = (*spec.stems, *([spec.residual] if spec.residual else []))
+            children[spec.parent] = {stem: {name: 1.0} for stem in made}
+            if not spec.residual:
+                rests[spec.parent] = f"{spec.parent}_remainder"
+        return replace(self, children=children, rests=rests)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -82,9 +99,11 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
         raise ConfigError(f"{path}: {unknown[0]!r} is no key of a recipe: use {', '.join(_KEYS)}.")
     try:
         stems = {check_name(stem): _weights(value) for stem, value in content["stems"].items()}
+        groups = {check_name(p): dict(g) for p, g in (content.get("children") or {}).items()}
+        found = {parent: _pop_rest(group) for parent, group in groups.items()}
         children = {
-            check_name(parent): {check_name(stem): _weights(w) for stem, w in group.items()}
-            for parent, group in (content.get("children") or {}).items()
+            parent: {check_name(stem): _weights(w) for stem, w in group.items()}
+            for parent, group in groups.items()
         }
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError(
@@ -93,7 +112,8 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     if not stems:
         raise ConfigError(f"{path} is not a recipe: it has no stems.")
     remainder = content.get("remainder")
-    names = [*stems, *(stem for group in children.values() for stem in group)]
+    rests = {parent: check_name(rest) for parent, rest in found.items() if rest is not None}
+    names = [*stems, *(stem for group in children.values() for stem in group), *rests.values()]
     remainder = None if remainder is None else check_name(str(remainder))
     names += [remainder] if remainder else []
     twice = [name for name in names if names.count(name) > 1]
@@ -106,7 +126,17 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     if rate != 44_100:
         raise ConfigError(f"{path}: sample_rate {rate} is not supported, only 44100.")
     name = str(content.get("name", path.stem))
-    return Recipe(name, stems, children, remainder)
+    return Recipe(name, stems, children, remainder, rests=rests)
+
+
+def _pop_rest(group: dict[str, Any]) -> str | None:
+    """Take out the one stem whose weights are the word `remainder`: parent − Σ the others."""
+    found = [stem for stem, value in group.items() if value == _REMAINDER]
+    if len(found) > 1 or len(found) == len(group):
+        raise ValueError(f"{group!r}: one stem is the {_REMAINDER} of others")
+    for stem in found:
+        del group[stem]
+    return found[0] if found else None
 
 
 def _weights(value: Mapping[str, Any]) -> Weights:
@@ -116,116 +146,10 @@ def _weights(value: Mapping[str, Any]) -> Weights:
     return weights
 
 
-def _refuse_unknown(wanted: tuple[str, ...], known: set[str], name: str) -> None:
+def refuse_unknown(wanted: tuple[str, ...], known: set[str], name: str) -> None:
+    """Raise ConfigError for a wanted stem that is not known."""
     unknown = [stem for stem in wanted if stem not in known]
     if unknown:
-        raise ConfigError(f"{name} has no stem {unknown[0]!r}: it has {', '.join(sorted(known))}.")
-
-
-class RecipeSeparator:
-    """Separates songs with a recipe; models are loaded once, when they are first needed.
-
-    Args:
-        recipe: what to make.
-        device: see `Separator`.
-        fetch: returns a model's verified checkpoints (`registry.prepare` with a progress display).
-    """
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        device: str = "auto",
-        fetch: Callable[[str], ReadyModel] = lambda name: prepare(resolve(name)),
-    ) -> None:
-        self.recipe, self.device, self._fetch = recipe, device, fetch
-        self._loaded: dict[str, Separator] = {}
-
-    def __call__(
-        self,
-        mixture: Signal,
-        folder: Path,
-        wanted: tuple[str, ...] = (),
-        progress: Progress = lambda *_: None,
-    ) -> dict[str, Spool]:
-        """Separate `mixture` `(2, samples)` and return for each stem the spool that holds it.
-
-        Args:
-            mixture: may lie on disk.
-            folder: an existing folder for temporary files.
-            wanted: stems to make; empty makes all.
-            progress: called with (model, samples finished).
-
-        Raises:
-            ConfigError: a wanted stem, or one that a weight refers to, that no model makes.
-        """
-        if self.recipe.any_stem is not None:
-            return self._whole(self.recipe.any_stem, mixture, folder, wanted, progress)
-        recipe = self.recipe.only(wanted)
-        made = self._blend(recipe.stems, mixture, folder / "mixture", progress)
-        levels = [made]
-        for parent, group in recipe.children.items():
-            below = folder / "children" / parent
-            levels.append(self._blend(group, made.read(parent), below, progress))
-        if recipe.remainder is not None:
-            levels.append(_remainder(recipe.remainder, mixture, made, folder))
-        found = {stem: spool for spool in levels for stem in spool.stems}
-        return {stem: found[stem] for stem in wanted or found}
-
-    def _separator(self, name: str) -> Separator:
-        if name not in self._loaded:
-            self._loaded[name] = Separator(build(self._fetch(name)), self.device)
-        return self._loaded[name]
-
-    def _whole(
-        self, model: str, mixture: Signal, folder: Path, wanted: tuple[str, ...], progress: Progress
-    ) -> dict[str, Spool]:
-        stems = self._separator(model).stems_for()
-        _refuse_unknown(wanted, set(stems), f"The model {model!r}")
-        made = self._spool(model, mixture, folder, progress)
-        return dict.fromkeys(wanted or stems, made)
-
-    def _spool(self, model: str, mixture: Signal, folder: Path, progress: Progress) -> Spool:
-        separator = self._separator(model)
-        below = folder / "models" / model.replace("/", "_")
-        below.mkdir(parents=True)
-        spool = Spool(below, separator.stems_for())
-        for part in separator.stream(mixture, progress=lambda done: progress(model, done)):
-            spool.add(part.numpy())
-        return spool
-
-    def _blend(
-        self, stems: Mapping[str, Weights], mixture: Signal, folder: Path, progress: Progress
-    ) -> Spool:
-        """Return Σ weight·estimate for each stem."""
-        folder.mkdir(parents=True)
-        models = list(dict.fromkeys(model for weights in stems.values() for model in weights))
-        spools = {model: self._spool(model, mixture, folder, progress) for model in models}
-        for stem, weights in stems.items():
-            for model in weights:
-                _refuse_unknown((stem,), set(spools[model].stems), f"The model {model!r}")
-        signals = {
-            stem: [(weight, spools[model].read(stem)) for model, weight in weights.items()]
-            for stem, weights in stems.items()
-        }
-        out = Spool(folder, stems)
-        for start in range(0, mixture.shape[1], _BLOCK):
-            part = slice(start, start + _BLOCK)
-            out.add(np.stack([_weighted(signals[stem], part) for stem in stems]))
-        return out
-
-
-def _weighted(signals: Sequence[tuple[float, Signal]], part: slice) -> Audio:
-    total: Audio = sum(np.float32(weight) * signal[:, part] for weight, signal in signals)  # type: ignore[assignment]
-    return total
-
-
-def _remainder(name: str, mixture: Signal, made: Spool, folder: Path) -> Spool:
-    below = folder / "remainder"
-    below.mkdir()
-    out = Spool(below, [name])
-    signals = [made.read(stem) for stem in made.stems]
-    for start in range(0, mixture.shape[1], _BLOCK):
-        part = slice(start, start + _BLOCK)
-        rest = mixture[:, part] - sum(signal[:, part] for signal in signals)
-        out.add(rest[None])
-    return out
+        raise ConfigError(
+            f"{name} has no stem {unknown[0]!r}: it has {', '.join(sorted(known - {''}))}."
+        )

@@ -28,13 +28,20 @@ class Separator:
         model: the loaded model; it is moved to `device`.
         device: `auto` (CUDA, then Apple MPS, then CPU), or a torch device name.
         batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, else 4.
+        residual: a stem to add to the model's own: the input minus all of those.
 
     Raises:
         DeviceError: the device is not there.
     """
 
-    def __init__(self, model: Model, device: str = "auto", batch_size: int | None = None) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: Model,
+        device: str = "auto",
+        batch_size: int | None = None,
+        residual: str | None = None,
+    ) -> None:
+        self.model, self.residual = model, residual
         self.device = pick_device(device)
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else 4)
         model.to(self.device)
@@ -82,12 +89,16 @@ class Separator:
                 stretch = next(stretches, None)
             if stretch is None:
                 return
-            expected = (len(self.stems_for(references)), CHANNELS)
+            own = len(self.stems_for(references)) - (self.residual is not None)
+            expected = (own, CHANNELS)
             if stretch.shape[:2] != expected:
                 raise ModelError(
                     f"The model returned {tuple(stretch.shape[:2])} stems and channels instead of "
                     f"{expected}."
                 )
+            if self.residual is not None:
+                heard = torch.from_numpy(mixture[:, done : done + stretch.shape[-1]])
+                stretch = torch.cat([stretch, (heard - stretch.sum(dim=0))[None]])
             done += stretch.shape[-1]
             if progress is not None:
                 progress(done)
@@ -95,7 +106,8 @@ class Separator:
 
     def stems_for(self, references: Mapping[str, Audio] | None = None) -> tuple[str, ...]:
         """Return the stems of the estimates: the model's own, or those of the references it uses."""
-        return tuple(references or ()) if self.model.uses_references else self.model.stems
+        own = tuple(references or ()) if self.model.uses_references else self.model.stems
+        return own if self.residual is None else (*own, self.residual)
 
     def __call__(self, mixture: Signal, references: Mapping[str, Audio] | None = None) -> Tensor:
         """Return all estimates `(stems, channels, samples)` in memory."""

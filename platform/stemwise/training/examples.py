@@ -16,7 +16,7 @@ from torch import Tensor
 from stemwise import stems
 from stemwise.errors import ConfigError
 from stemwise.training.songs import LEAVES, SongBank
-from stemwise.types import MIXTURE, SAMPLE_RATE, Audio
+from stemwise.types import SAMPLE_RATE, Audio
 
 _QUIET = 1e-3  # RMS below which a part counts as absent
 
@@ -43,7 +43,7 @@ class Task:
     @property
     def groups(self) -> tuple[str, ...]:
         """The parts that together make up the input."""
-        if self.parent == MIXTURE:
+        if self.parent == stems.MIXTURE:
             return stems.LEVEL1
         if self.parent not in stems.CHILDREN:
             raise ConfigError(f"There is nothing to learn below {self.parent!r}.")
@@ -98,7 +98,7 @@ class Examples:
             target = self.task.target_of(group)
             if target is not None:
                 targets[self.task.targets.index(target)] += part
-        if self.task.parent != MIXTURE:
+        if self.task.parent != stems.MIXTURE:
             heard += self._bleed(home, rng, samples)
         return heard, targets
 

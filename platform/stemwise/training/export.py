@@ -12,7 +12,7 @@ from stemwise.models.state_dict import save_state
 
 
 def export(network: nn.Module, path: Path, facts: Mapping[str, str]) -> None:
-    """Write half-precision safetensors: a package that describes itself for Demucs, else a state dict."""
+    """Write half-precision safetensors: for Demucs a package, else a state dict."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save = save_package if hasattr(network, "_init_args_kwargs") else save_state
     save(network, path, facts)

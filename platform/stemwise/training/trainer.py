@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import math
 import os
@@ -71,7 +72,8 @@ class Trainer:
         self.network = network.to(device).train()
         self.standardised, self.settings, self.device = standardised, settings, device
         self.examples, self.validation, self.folder = examples, validation, folder
-        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+        average = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(network, multi_avg_fn=average)
         self.optimiser = torch.optim.AdamW(
             network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
@@ -97,14 +99,20 @@ class Trainer:
                 watch(self.step, loss, seen)
             if self.step % self.settings.save_every == 0 or last:
                 self._save()
-        averaged: nn.Module = self.average.module
-        return averaged.eval()
+        return self.averaged()
+
+    def averaged(self) -> nn.Module:
+        """Return the averaged network, ready for inference.
+
+        A copy, since some networks fuse their weights when they first run in inference and would
+        not notice that the average goes on.
+        """
+        network: nn.Module = copy.deepcopy(self.average.module)
+        return network.eval()
 
     def validate(self) -> float:
         """Return the averaged network's mean loss on the validation examples."""
-        network: nn.Module = self.average.module
-        network.eval()
-        losses = []
+        network, losses = self.averaged(), []
         with torch.no_grad():
             for number in range(self.settings.validation_examples):
                 inputs, targets = self.validation.batch(number, 1)

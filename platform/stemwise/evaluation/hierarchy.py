@@ -1,0 +1,76 @@
+"""Level 2: which parents are taken apart, and whose estimates of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stemwise.errors import ConfigError, ModelError
+from stemwise.stems import MIXTURE
+from stemwise.types import ESTIMATE, REFERENCE, Audio
+
+if TYPE_CHECKING:
+    from stemwise.evaluation.outputs import Output
+    from stemwise.evaluation.zoo import LoadedModel
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who estimates a parent: a model, or a recipe's blend of models; `weights` maps them."""
+
+    name: str
+    weights: Mapping[str, float]
+
+    def blend(self, stem: str, outputs: Mapping[str, Output]) -> Audio:
+        """Return Σ weight·estimate of `stem`, `(2, samples)`.
+
+        Raises:
+            ModelError: one of the models has no estimate of it on this track.
+        """
+        total: Audio | None = None
+        for model, weight in self.weights.items():
+            output = outputs.get(model)
+            if output is None or output.read is None or stem not in output.stems:
+                raise ModelError(
+                    f"There is no estimate of {stem} by {model!r} on this track to take apart."
+                )
+            piece = np.float32(weight) * output.read(stem)
+            total = piece if total is None else total + piece
+        if total is None:
+            raise ModelError(f"The recipe {self.name!r} has no weights for {stem}.")
+        return total
+
+
+@dataclass(frozen=True)
+class HierarchySettings:
+    """How level-2 models are evaluated (conf/evaluate.yaml).
+
+    `providers` says for each parent whose estimate is taken apart; where it is silent, it is the
+    first model of the run that makes the parent. `sources` are `estimate` (what a user would get)
+    and `reference` (the true parent, an upper bound).
+    """
+
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    sources: tuple[str, ...] = (ESTIMATE, REFERENCE)
+
+    def __post_init__(self) -> None:
+        if not self.sources or set(self.sources) - {ESTIMATE, REFERENCE}:
+            raise ConfigError(
+                f"hierarchy.sources={list(self.sources)} is not usable: list {ESTIMATE}, "
+                f"{REFERENCE} or both."
+            )
+
+    def provider(
+        self, parent: str, models: Iterable[LoadedModel], partition: tuple[str, ...]
+    ) -> Provider | None:
+        """Return who estimates `parent`; None where no model of the run does."""
+        if parent in self.providers:
+            return self.providers[parent]
+        for model in models:
+            own = model.ready.spec.selectable and model.parent == MIXTURE
+            if own and parent in model.stems(partition):
+                return Provider(model.name, {model.name: 1.0})
+        return None

@@ -1,0 +1,186 @@
+"""One parent of one track: what the models make of it, measured stem by stem.
+
+At level 1 the parent is the mixture; at level 2 it is a stem, true or estimated, and takes the
+mixture's place: it is what the models hear, and the floor that they must beat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stemwise.datasets.decode import TrackAudio
+from stemwise.errors import MissingDependencyError, MissingReferenceError, StemwiseError
+from stemwise.evaluation import rows
+from stemwise.evaluation.outputs import Output, separated
+from stemwise.evaluation.rows import Origin, Row
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.zoo import LoadedModel, describe
+from stemwise.measurement.matching import Match, match_stems
+from stemwise.measurement.museval_engine import museval_scores
+from stemwise.measurement.track_stem import measure_stem
+from stemwise.stems import MIXTURE
+from stemwise.store import EstimateStore
+from stemwise.types import Audio, Parent, Track
+
+# (stage or model, when it began)
+Tell = Callable[[str, float], None]
+
+
+@dataclass
+class Level:
+    """Separates and measures below one parent; rows and failures gather in it.
+
+    Attributes:
+        track: the track.
+        decoded: its audio.
+        parent: what is taken apart.
+        metric: what to measure.
+    """
+
+    track: Track
+    decoded: TrackAudio
+    parent: Parent
+    metric: MetricSettings
+    estimates: list[Row] = field(default_factory=list)
+    measurements: list[Row] = field(default_factory=list)
+    scores: list[Row] = field(default_factory=list)
+    failures: int = 0
+
+    def separate(
+        self, models: Iterable[LoadedModel], heard: Audio, store: EstimateStore, tell: Tell
+    ) -> list[Output]:
+        """Return what each model makes of the parent `heard`, `(2, samples)`, errors included."""
+        outputs = []
+        for model in models:
+            started = time.perf_counter()
+            stems = model.stems(self.track.partition)
+            output = separated(model, stems, self.parent, heard, self._references, store)
+            outputs.append(output)
+            if output.made:
+                tell(model.name, started)
+        return outputs
+
+    def record(self, outputs: Iterable[Output]) -> dict[str, Output]:
+        """Add the rows of `estimates`; return the outputs that have estimates, by model."""
+        outputs = list(outputs)
+        for output in outputs:
+            if output.error is not None:
+                self.fail(output.origin, output.stems, output.error)
+        good = {output.origin.model: output for output in outputs if output.error is None}
+        for output in good.values():
+            self.estimates += rows.estimate_rows(self.track, output.origin, output.stems)
+        return good
+
+    def fail(self, origin: Origin, stems: Iterable[str], error: str) -> None:
+        """Record a model that has no estimates."""
+        stems = tuple(stems)
+        self.failures += 1
+        self.estimates += rows.estimate_rows(self.track, origin, stems, error)
+        for stem in stems:
+            self.scores.append(rows.status_row(self.track, origin, stem, "failed", error))
+
+    def without_scores(
+        self, origins: Iterable[Origin], stem: str, status: str, error: str | None = None
+    ) -> None:
+        """Record that `stem` cannot be scored, and why."""
+        self.scores += [rows.status_row(self.track, o, stem, status, error) for o in origins]
+
+    def measure(self, outputs: Mapping[str, Output], heard: Audio, floors: Sequence[str]) -> None:
+        """Measure every output against its references, and the parent itself, as the floor.
+
+        Args:
+            outputs: by model.
+            heard: the parent, `(2, samples)`.
+            floors: stems on which the parent is scored even where no model makes them.
+        """
+        for stem, matches in self._wanted(outputs, floors).items():
+            self._measure_stem(stem, matches, outputs, heard)
+        for output in outputs.values() if self.metric.museval else ():
+            try:
+                self._museval(output, heard)
+            except MissingDependencyError:
+                raise  # true for every track and model: the run cannot give what was asked for
+            except Exception as error:  # noqa: BLE001 - the other scores stand
+                self.failures += 1
+                self.decoded.problems.append(f"museval on {output.origin.model}: {describe(error)}")
+
+    def _references(self) -> dict[str, Audio]:
+        """Return the true stems that this song has (AudioError where one cannot be used)."""
+        found = {}
+        for stem in self.track.partition:
+            try:
+                found[stem] = self.decoded.reference(stem)
+            except MissingReferenceError:
+                continue  # absent from the song: silent in the mixture too
+        return found
+
+    def _wanted(
+        self, outputs: Mapping[str, Output], floors: Sequence[str]
+    ) -> dict[str, dict[str, Match]]:
+        """Return stem → model → match."""
+        track = self.track
+        wanted: dict[str, dict[str, Match]] = {
+            stem: {} for stem in floors if stem in track.references
+        }
+        for name, output in outputs.items():
+            for match in match_stems(output.stems, track.partition, track.references):
+                if match.known:
+                    wanted.setdefault(match.stem, {})[name] = match
+                else:
+                    row = rows.status_row(track, output.origin, match.stem, "missing_reference")
+                    self.scores.append(row)
+        return wanted
+
+    def _measure_stem(
+        self, stem: str, matches: Mapping[str, Match], outputs: Mapping[str, Output], heard: Audio
+    ) -> None:
+        origins = {MIXTURE: Origin(MIXTURE, self.parent)}
+        origins |= {name: outputs[name].origin for name in matches}
+        try:
+            reference = self.decoded.reference(stem)
+        except MissingReferenceError:  # its files turned out to be broken and were left out
+            self.without_scores(origins.values(), stem, "missing_reference")
+            return
+        except StemwiseError as error:
+            self.failures += 1
+            self.without_scores(origins.values(), stem, "failed", describe(error))
+            return
+        signals = {MIXTURE: heard}
+        for name, match in matches.items():
+            try:
+                signals[name] = outputs[name].read_sum(match)
+            except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
+                self._fail_stem(origins[name], stem, match, describe(error))
+        measured = measure_stem(reference, signals, self.metric.block_s, self.metric.max_lag_s)
+        self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
+        for name in signals:
+            self.scores.append(
+                rows.score_row(self.track, origins[name], stem, self.metric, measured, name)
+            )
+
+    def _fail_stem(self, origin: Origin, stem: str, match: Match, error: str) -> None:
+        """Record estimates that turn out to be unreadable."""
+        self.failures += 1
+        self.without_scores([origin], stem, "failed", error)
+        for row in self.estimates:
+            if row["model"] == origin.model and row["stem"] in match.parts:
+                row.update(status="failed", error=error)
+
+    def _museval(self, output: Output, heard: Audio) -> None:
+        """Add museval's medians to the rows of one model."""
+        scored = {
+            row["stem"]: row
+            for row in self.scores
+            if row["model"] == output.origin.model and row["status"] in ("ok", "silent_estimate")
+        }
+        matches = match_stems(output.stems, self.track.partition, self.track.references)
+        found = {match.stem: match for match in matches if match.stem in scored}
+        if not found:
+            return
+        references = {stem: self.decoded.reference(stem) for stem in found}
+        estimates = {stem: output.read_sum(match) for stem, match in found.items()}
+        values = museval_scores(references, estimates, heard)
+        for stem, row in scored.items():
+            row.update(values[stem])
