@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from demucs.apply import apply_model
 from demucs.demucs import Demucs
 from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
-from demucs.states import load_model
 
 from stemwise.errors import CheckpointError, ConfigError
 from stemwise.models.demucs import DemucsModel, load_package
 from stemwise.separation.separator import Separator
+
+from .reference_inference import demucs_separate, off_centre_noise
 
 SOURCES = ["drums", "bass", "other", "vocals"]
 SEGMENT = Fraction(3, 5)
@@ -55,22 +55,6 @@ def package(request, tmp_path_factory):
     return path
 
 
-def noise(length, seed=0):
-    """Loud on the left, off centre: so that channels, mean and deviation all matter."""
-    random = np.random.default_rng(seed)
-    return (random.normal(size=(2, length)) * [[0.3], [0.1]] + 0.05).astype(np.float32)
-
-
-def theirs(path, mixture, segment=None):
-    """What `demucs.api.Separator(shifts=0)` computes."""
-    network = load_model(torch.load(path, weights_only=False)).eval()
-    wav = torch.from_numpy(mixture.copy())
-    ref = wav.mean(0)
-    wav = (wav - ref.mean()) / (ref.std() + 1e-8)
-    out = apply_model(network, wav[None], shifts=0, overlap=0.25, segment=segment)[0]
-    return out * (ref.std() + 1e-8) + ref.mean()
-
-
 @pytest.mark.parametrize(
     "length",
     [
@@ -83,8 +67,8 @@ def theirs(path, mixture, segment=None):
     ],
 )
 def test_the_output_is_that_of_demucs(package, length):
-    mixture = noise(length)
-    expected = theirs(package, mixture)
+    mixture = off_centre_noise(length)
+    expected = demucs_separate(package, mixture)
     model = DemucsModel(package)
     found = Separator(model, "cpu")(mixture)
     assert model.stems == tuple(SOURCES)
@@ -94,20 +78,22 @@ def test_the_output_is_that_of_demucs(package, length):
 
 @pytest.mark.parametrize("segment_s", [0.3, 0.5])
 def test_a_shorter_segment_is_that_of_demucs(package, segment_s):
-    mixture = noise(40_001)
-    expected = theirs(package, mixture, segment_s)
+    mixture = off_centre_noise(40_001)
+    expected = demucs_separate(package, mixture, segment_s)
     found = Separator(DemucsModel(package, segment_s=segment_s), "cpu")(mixture)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     assert (found - Separator(DemucsModel(package), "cpu")(mixture)).abs().max() > 1e-4
 
 
 def test_the_batch_size_does_not_matter(package):
-    mixture, model = noise(4 * STRIDE + 99), DemucsModel(package)
+    mixture, model = off_centre_noise(4 * STRIDE + 99), DemucsModel(package)
     one, three = Separator(model, "cpu", 1)(mixture), Separator(model, "cpu", 3)(mixture)
     torch.testing.assert_close(one, three, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("mixture", [np.zeros((2, 30_000)), np.full((2, 30_000), 0.1), noise(1)])
+@pytest.mark.parametrize(
+    "mixture", [np.zeros((2, 30_000)), np.full((2, 30_000), 0.1), off_centre_noise(1)]
+)
 def test_silence_a_constant_and_one_sample_are_separated(package, mixture):
     out = Separator(DemucsModel(package), "cpu")(mixture.astype(np.float32))
     assert out.shape == (4, 2, mixture.shape[1])
@@ -119,9 +105,9 @@ def test_a_segment_longer_than_trained_is_demucs_own_limit(package):
         with pytest.raises(ConfigError, match=r"0\.6 s"):
             DemucsModel(package, segment_s=0.7)
         return
-    mixture = noise(50_000)
+    mixture = off_centre_noise(50_000)
     found = Separator(DemucsModel(package, segment_s=0.7), "cpu")(mixture)
-    torch.testing.assert_close(found, theirs(package, mixture, 0.7), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, demucs_separate(package, mixture, 0.7), atol=1e-5, rtol=0)
 
 
 def real_checkpoints():
@@ -133,12 +119,12 @@ def test_a_real_checkpoint_gives_demucs_output():
     paths = real_checkpoints()
     if not paths:
         pytest.skip("no weights/tiny-demucs under STEMWISE_TEST_DATA")
-    mixture = noise(3 * 44_100 + 17)
+    mixture = off_centre_noise(3 * 44_100 + 17)
     for path in paths:
         model = DemucsModel(path)
         assert model.stems == ("drums", "bass", "other", "vocals", "guitar")
         torch.testing.assert_close(
-            Separator(model, "cpu")(mixture), theirs(path, mixture), atol=1e-5, rtol=0
+            Separator(model, "cpu")(mixture), demucs_separate(path, mixture), atol=1e-5, rtol=0
         )
 
 
@@ -150,6 +136,21 @@ def test_stems_may_be_named_anew_but_not_miscounted(tmp_path):
     for wrong in (["vocals"], [*SOURCES, "piano"], ["vocals", "vocals", "bass", "drums"]):
         with pytest.raises(ConfigError, match="separates 4 stems"):
             DemucsModel(path, stems=wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["drums", "bass", "vocals", "other"], ["vocals", "a", "b", "c"], ["a", "drums", "b", "c"]],
+)
+def test_a_name_of_the_package_may_not_label_another_of_its_stems(tmp_path, wrong):
+    path = tmp_path / "model.th"
+    torch.save(content("demucs-v3", sources=["drum", "bass", "other", "vocal"]), path)
+    with pytest.raises(
+        ConfigError, match=r"model\.th separates drums, bass, other, vocals in this"
+    ):
+        DemucsModel(path, stems=wrong)
+    for right in (SOURCES, ["drums", "bass", "guitar", "vocals"]):
+        assert DemucsModel(path, stems=right).stems == tuple(right)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,7 @@ def drop_a_weight(made):
         change("state", {}),
         change("state", None),
         change("state", {"__quantized": True, "quantized": []}),
+        change("state", {"encoder.0.0.weight": 5}),
         lambda made: made | {"kwargs": made["kwargs"] | {"channels": 6}},
         lambda made: made | {"kwargs": made["kwargs"] | {"channels": "many"}},
         lambda made: made | {"kwargs": made["kwargs"] | {"norm_groups": 3, "norm_starts": 0}},

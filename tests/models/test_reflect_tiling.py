@@ -13,6 +13,8 @@ from stemwise.errors import ConfigError
 from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.separation.overlap_add import overlap_add
 
+from .reference_inference import msst_demix
+
 CPU = torch.device("cpu")
 
 
@@ -23,42 +25,12 @@ def odd_model(chunks: torch.Tensor) -> torch.Tensor:
     return torch.stack([chunks * ramp, smooth.flip(-1)], dim=1)
 
 
-def plain_inference(mix: torch.Tensor, chunk: int, num_overlap: int) -> torch.Tensor:
-    """Separate `(channels, n)` with one chunk per batch, all in memory, as MSST does."""
-    step, fade, length = chunk // num_overlap, chunk // 10, mix.shape[1]
-    border = chunk - step
-    extended = length > 2 * border and border > 0
-    if extended:
-        mix = functional.pad(mix[None], (border, border), mode="reflect")[0]
-    total = torch.zeros(2, *mix.shape)
-    weights = torch.zeros(mix.shape[1])
-    position = 0
-    while position < mix.shape[1]:
-        part = mix[:, position : position + chunk]
-        held = part.shape[1]
-        mode = "reflect" if held > chunk // 2 else "constant"
-        part = functional.pad(part[None], (0, chunk - held), mode=mode)
-        window = torch.ones(chunk)
-        window[:fade] *= torch.linspace(0, 1, fade)
-        window[-fade:] *= torch.linspace(1, 0, fade)
-        if position == 0:
-            window[:fade] = 1
-        elif position + step >= mix.shape[1]:
-            window[-fade:] = 1
-        here = slice(position, position + held)
-        total[..., here] += odd_model(part)[0, ..., :held] * window[:held]
-        weights[here] += window[:held]
-        position += step
-    out = total / weights
-    return out[..., border:-border] if extended else out
-
-
 @pytest.mark.parametrize("num_overlap", [2, 3, 4])
 @pytest.mark.parametrize("length", [37, 199, 200, 201, 450, 997, 1000, 2311])
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_it_equals_plain_inference(num_overlap, length, batch_size):
     mix = torch.randn(2, length, generator=torch.Generator().manual_seed(length))
-    expected = plain_inference(mix, 200, num_overlap)
+    expected = msst_demix(odd_model, mix, 200, num_overlap)
     tiles = ReflectTiling(200, num_overlap).tiles(length)
     found = torch.cat(list(overlap_add(mix.numpy(), tiles, odd_model, CPU, batch_size)), dim=-1)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

@@ -23,7 +23,15 @@ def load_state(network: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: not a state dict, or a key that is missing, unexpected or of another shape.
     """
-    state = unwrap(load(path), path)
+    fit(network, unwrap(load(path), path), path, "these settings")
+
+
+def fit(network: nn.Module, state: Mapping[str, Tensor], path: Path, arguments: str) -> None:
+    """Give `network`, built with `arguments` (words for the error), the weights of `path`.
+
+    Raises:
+        CheckpointError: a key that is missing, unexpected or of another shape, by its name.
+    """
     own = network.state_dict()
     missing, unexpected = [k for k in own if k not in state], [k for k in state if k not in own]
     reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
@@ -31,8 +39,8 @@ def load_state(network: nn.Module, path: Path) -> None:
         if keys:
             more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
             raise CheckpointError(
-                f"{path} is of another architecture than {type(network).__name__} with these "
-                f"settings: it {what} {', '.join(keys[:_SHOWN])}{more}."
+                f"{path} is of another architecture than {type(network).__name__} with {arguments}: "
+                f"it {what} {', '.join(keys[:_SHOWN])}{more}."
             )
     network.load_state_dict(state)
 
