@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from stemwise.models.base import Normalisation
-from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.models.state_dict import load_state
+from stemwise.models.tiling import Tiling
 
 
 class MsstModel:
@@ -32,12 +32,12 @@ class MsstModel:
         network: nn.Module,
         checkpoint: Path,
         stems: Sequence[str],
-        tiling: ReflectTiling,
+        tiling: Tiling,
         zscore: bool,
     ) -> None:
         self.stems = tuple(stems)
         self.normalisation: Normalisation = "zscore" if zscore else "none"
-        self.tiling = tiling
+        self.tiling: Tiling = tiling
         self.network = network.eval()
         load_state(self.network, checkpoint)
 
