@@ -88,7 +88,8 @@ def load_recipe(name: str) -> Recipe:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         content = load_yaml(path)
-        if "stems" in content:
+        # an entry of a user's own model may name its stems too
+        if "stems" in content and not {"base", "msst_config"} & set(content):
             return _parse(content, path)
     return Recipe(name=str(resolve(name).name), any_stem=name)
 
