@@ -42,7 +42,7 @@ class MelBandRoformerModel(MsstModel):
         zscore: bool = False,
     ) -> None:
         hop = int(network.get("stft_hop_length", 512))
-        if chunk % hop:
+        if chunk % hop and not network.get("match_input_audio_length"):
             raise ConfigError(f"chunk {chunk} is no multiple of the STFT's hop of {hop} samples.")
         tiling = ReflectTiling(chunk, num_overlap)
         super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
