@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from stemwise.errors import CheckpointError, ConfigError
 from stemwise.evaluation.zoo import Zoo
 from stemwise.jobs.configuration import models
-from stemwise.models.registry import build, prepare, resolve, resolve_all
+from stemwise.models.registry import build, get, model_class, prepare, resolve, resolve_all
 from stemwise.separation.recipe import load_recipe
 from stemwise.separation.separator import Separator
 
@@ -336,3 +336,19 @@ def test_configs_are_read_without_torch(files, tmp_path):
         "assert 'torch' not in sys.modules and 'pymss_core' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+
+
+@pytest.mark.slow
+def test_the_zoos_bs_roformer_has_the_size_of_its_published_file():
+    """Bytes of weights, parameters, tensors, first and last key; the file adds 0.05 % of names."""
+    spec = get("bs_roformer")
+    (checkpoint,) = spec.checkpoints
+    network: Any = model_class(spec)
+    state = network.untrained(spec.stems, spec.settings["network"]).state_dict()
+    keys = list(state)
+    assert sum(value.numel() for value in state.values()) == 159_758_796
+    assert (len(keys), keys[0]) == (699, "layers.0.0.layers.0.0.rotary_embed.freqs")
+    assert keys[-1] == "mask_estimators.0.to_freqs.61.0.2.bias"
+    size = sum(value.numel() * value.element_size() for value in state.values())
+    assert checkpoint.size is not None
+    assert 0 < checkpoint.size - size < 0.001 * size

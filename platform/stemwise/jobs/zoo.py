@@ -64,7 +64,7 @@ def pull(wanted: Sequence[str], console: Console) -> int:
 
 def _where(spec: ModelSpec) -> str:
     if not spec.checkpoints:
-        return "yours" if spec.name == "demucs_package" else "none needed"
+        return "yours" if spec.name in ("demucs_package", "bsrnn") else "none needed"
     size = sum(item.size or 0 for item in spec.checkpoints) / 1e6
     return f"{'cached' if is_cached(spec) else 'not cached'}, {size:.0f} MB"
 
