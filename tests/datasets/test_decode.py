@@ -268,3 +268,15 @@ def test_a_sum_holds_few_sources_at_once(tmp_path, write, tone):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * one_second.nbytes
+
+
+def test_the_true_parent_is_its_reference_or_a_mixture_of_nothing_else(folder_song, tone):
+    decoded = folder_song(drums=tone(0.5), kick=tone(0.125), vocals=tone())
+    np.testing.assert_array_equal(decoded.parent("drums"), tone(0.5))
+
+
+def test_a_recording_of_drums_alone_is_the_parent_of_its_parts(folder_song, tone):
+    decoded = folder_song(mixture=tone(0.75), kick=tone(0.125), snare=tone(0.25))
+    np.testing.assert_array_equal(decoded.parent("drums"), tone(0.75))
+    with pytest.raises(MissingReferenceError, match="vocals"):
+        decoded.parent("vocals")

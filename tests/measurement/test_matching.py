@@ -135,3 +135,31 @@ def test_folders_of_files(files, model, row, parts):
     found = matched(model, partition_of(files), files)
     assert found[row].known
     assert set(found[row].parts) == parts
+
+
+@pytest.mark.parametrize(
+    ("model", "references", "expected"),
+    [
+        # the dataset tells them apart and the model does not: the row is their sum
+        (("kick", "cymbals"), ("kick", "hihat", "cymbals"), {"hihat+cymbals": ("cymbals",)}),
+        # the model tells them apart and the dataset does not: the estimates are added
+        (("cymbals", "hihat"), ("kick", "cymbals"), {"cymbals": ("cymbals", "hihat")}),
+        # both do
+        (
+            ("hihat", "cymbals"),
+            ("hihat", "cymbals"),
+            {"hihat": ("hihat",), "cymbals": ("cymbals",)},
+        ),
+        # neither does
+        (("cymbals",), ("cymbals",), {"cymbals": ("cymbals",)}),
+    ],
+)
+def test_cymbals_include_the_hihat_where_nobody_splits_it_off(model, references, expected):
+    found = matched(model, FOUR, references)
+    assert {stem: found[stem].parts for stem in found if stem != "kick"} == expected
+    assert all(match.known for match in found.values() if match.stem != "kick")
+
+
+def test_cymbals_without_a_reference_have_none():
+    found = matched(("hihat", "cymbals"), FOUR, FOUR)
+    assert [found[stem].known for stem in ("hihat", "cymbals")] == [False, False]

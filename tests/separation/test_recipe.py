@@ -208,3 +208,96 @@ def test_what_is_not_there_is_named(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=name.partition(".")[0]):
         load_recipe(name)
+
+
+def test_the_rest_of_a_parent_conserves_it(separate, written):
+    mixture = noise()
+    found = separate(
+        written(
+            "{stems: {drums: {band_split: 1}},"
+            " children: {drums: {bass: {band_split: 0.5}, rest: remainder}}}"
+        ),
+        mixture,
+    )
+    assert tuple(found) == ("drums", "bass", "rest")
+    np.testing.assert_allclose(found["bass"] + found["rest"], found["drums"], atol=1e-6)
+    assert np.abs(found["bass"]).max() > 1e-6
+
+
+def test_only_the_rest_is_wanted(separate, written):
+    text = (
+        "{stems: {drums: {band_split: 1}},"
+        " children: {drums: {bass: {band_split: 1}, rest: remainder}}}"
+    )
+    whole, alone = separate(written(text), noise()), separate(written(text), noise(), ("rest",))
+    assert tuple(alone) == ("rest",)
+    np.testing.assert_array_equal(alone["rest"], whole["rest"])
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["{rest: remainder}", "{kick: {hpss: 1}, a: remainder, b: remainder}", "{kick: leftover}"],
+)
+def test_a_rest_needs_something_to_be_the_rest_of(written, group):
+    with pytest.raises(ConfigError, match="not a recipe"):
+        written(f"{{stems: {{drums: {{hpss: 1}}}}, children: {{drums: {group}}}}}")
+
+
+LEVEL2 = {
+    "splitter": ("drums", ("kick", "cymbals"), None),
+    "lead": ("vocals", ("lead_vocals",), "backing_vocals"),
+}
+
+
+@pytest.fixture
+def level2(monkeypatch):
+    """Two level-2 models that return their input for every stem, as `--level2` names them."""
+    from stemwise.separation import recipe
+
+    real = recipe.resolve
+
+    def resolve(name):
+        if name not in LEVEL2:
+            return real(name)
+        parent, stems, residual = LEVEL2[name]
+        target = "stemwise.models.mixture.MixtureModel"
+        return ModelSpec(name, target, "", stems=stems, parent=parent, residual=residual)
+
+    monkeypatch.setattr(recipe, "resolve", resolve)
+    return lambda name: ReadyModel(resolve(name), (), name)
+
+
+def test_level_two_models_take_the_stems_of_a_model_apart(separate, level2):
+    mixture = noise()
+    recipe = load_recipe("band_split").taking_apart(["splitter", "lead"])
+    found = separate(recipe, mixture, fetch=level2)
+    assert tuple(found) == (
+        *("bass", "vocals", "drums"),
+        *("kick", "cymbals", "drums_remainder"),
+        *("lead_vocals", "backing_vocals"),
+    )
+    np.testing.assert_allclose(found["kick"], found["drums"], atol=1e-6)
+    children = found["kick"] + found["cymbals"] + found["drums_remainder"]
+    np.testing.assert_allclose(children, found["drums"], atol=1e-6)
+    voices = found["lead_vocals"] + found["backing_vocals"]
+    np.testing.assert_allclose(voices, found["vocals"], atol=1e-6)
+
+
+def test_wanted_sub_stems_run_only_what_makes_them(separate, level2):
+    recipe = load_recipe("band_split").taking_apart(["splitter", "lead"])
+    used = []
+    found = separate(recipe, noise(), ("cymbals",), fetch=lambda n: used.append(n) or level2(n))
+    assert tuple(found) == ("cymbals",) and used == ["band_split", "splitter"]
+    with pytest.raises(ConfigError, match=r"piano.*cymbals"):
+        separate(recipe, noise(), ("piano",), fetch=level2)
+
+
+def test_what_cannot_be_taken_apart_is_refused(separate, level2, written):
+    with pytest.raises(ConfigError, match=r"band_split.*level-2"):
+        load_recipe("band_split").taking_apart(["band_split"])
+    with pytest.raises(ConfigError, match="twice"):
+        load_recipe("band_split").taking_apart(["splitter", "splitter"])
+    with pytest.raises(ConfigError, match="drums"):
+        separate(load_recipe("repet_sim").taking_apart(["splitter"]), noise(), fetch=level2)
+    with pytest.raises(ConfigError, match="drums"):
+        written("{stems: {vocals: {band_split: 1}}}").taking_apart(["splitter"])

@@ -286,3 +286,18 @@ def test_a_long_track_needs_no_more_memory_than_a_short_one(entry, seconds, chun
     megabytes, largest = map(int, run.stdout.split())
     assert megabytes < 300
     assert largest <= chunk
+
+
+@pytest.mark.parametrize("normalisation", ["none", "zscore"])
+@pytest.mark.parametrize("length", [1, 999, 7777])
+def test_a_residual_conserves_the_input(fake, normalisation, length):
+    """Estimates half the input (and, standardised, its mean): the residual is what is missing."""
+    half = fake(lambda chunks: 0.5 * chunks[:, None], stems=("lead",), normalisation=normalisation)
+    separator = Separator(half, "cpu", residual="backing")
+    mixture = noise(length) + np.float32(0.1)
+    estimates = separator(mixture).numpy()
+    assert separator.stems_for() == ("lead", "backing")
+    assert estimates.shape == (2, 2, length)
+    np.testing.assert_allclose(estimates.sum(axis=0), mixture, atol=1e-6)
+    if normalisation == "none":
+        np.testing.assert_allclose(estimates[1], 0.5 * mixture, atol=1e-6)

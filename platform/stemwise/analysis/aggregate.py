@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
-_STEM = ["parent", "parent_source", "stem"]
-_TRACK = ["dataset", "track_id"]
+_STEM = ("parent", "parent_source", "stem")
+_TRACK = ("dataset", "track_id")
 
 
-def matched_means(scores: pl.DataFrame) -> pl.DataFrame:
-    """Return mean scores per stem and model over the tracks on which *all* models of a stem have one.
+def matched_means(
+    scores: pl.DataFrame,
+    groups: Sequence[str] = _STEM,
+    compared: Sequence[str] = ("model",),
+) -> pl.DataFrame:
+    """Return mean scores over the tracks on which *all* that is compared in a group has one.
 
     Models must never be ranked on different tracks: a track on which one of them failed, is undefined
     or infinite (a stem that is the whole mixture) counts for none of them.
 
+    Args:
+        scores: rows of `scores`.
+        groups: columns within which tracks are matched (a stem).
+        compared: columns that tell the competitors of a group apart.
+
     Returns:
-        Columns parent, parent_source, stem, model, paper_snr, paper_sdr, score (means, dB), tracks
-        (matched) and dropped (tracks with a score of some model, but not of all).
+        The columns of groups and compared, paper_snr, paper_sdr, score (means, dB), tracks (matched)
+        and dropped (tracks with a score of some competitor, but not of all).
     """
+    groups, compared = list(groups), list(compared)
     good = scores.filter(pl.col("status") == "ok", pl.col("score").is_not_null())
-    models = good.group_by(_STEM).agg(pl.col("model").n_unique().alias("_models"))
+    who = pl.struct(compared)
+    rivals = good.group_by(groups).agg(who.n_unique().alias("_rivals"))
     finite = pl.all_horizontal(pl.col("paper_snr", "paper_sdr", "score").is_finite())
-    present = pl.col("model").filter(finite).n_unique().alias("_present")
-    per_track = good.group_by(*_STEM, *_TRACK).agg(present)
-    per_track = per_track.join(models, on=_STEM)
-    per_track = per_track.with_columns((pl.col("_present") == pl.col("_models")).alias("_all"))
+    present = who.filter(finite).n_unique().alias("_present")
+    per_track = good.group_by(*groups, *_TRACK).agg(present)
+    per_track = per_track.join(rivals, on=groups, nulls_equal=True)
+    per_track = per_track.with_columns((pl.col("_present") == pl.col("_rivals")).alias("_all"))
     matched = per_track.filter("_all")
-    counts = per_track.group_by(_STEM).agg(
+    counts = per_track.group_by(groups).agg(
         pl.col("_all").sum().cast(pl.Int64).alias("tracks"),
         (~pl.col("_all")).sum().cast(pl.Int64).alias("dropped"),
     )
+    keys = [*groups, *compared]
     means = (
-        good.join(matched.select(*_STEM, *_TRACK), on=[*_STEM, *_TRACK])
-        .group_by(*_STEM, "model")
+        good.join(
+            matched.select(*groups, *_TRACK), on=[*groups, *_TRACK], how="semi", nulls_equal=True
+        )
+        .group_by(keys)
         .agg(pl.col("paper_snr", "paper_sdr", "score").mean())
     )
-    every = good.select(*_STEM, "model").unique()
-    return (every.join(counts, on=_STEM).join(means, on=[*_STEM, "model"], how="left")).sort(
-        *_STEM, "model"
-    )
+    every = good.select(keys).unique()
+    joined = every.join(counts, on=groups, nulls_equal=True)
+    return joined.join(means, on=keys, how="left", nulls_equal=True).sort(keys)
 
 
 def with_floor(selections: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
@@ -60,7 +75,7 @@ def win_counts(selections: pl.DataFrame) -> pl.DataFrame:
     """
     if "above_floor" not in selections.columns:
         selections = selections.with_columns(pl.lit(None, pl.Boolean).alias("above_floor"))
-    total = selections.group_by(_STEM).len("tracks")
+    total = selections.group_by(*_STEM).len("tracks")
     wins = selections.group_by(*_STEM, "model").agg(
         pl.len().alias("wins"),
         # without a rival a win says nothing
@@ -69,7 +84,7 @@ def win_counts(selections: pl.DataFrame) -> pl.DataFrame:
         pl.col("above_floor").sum().alias("above_floor"),
     )
     return (
-        wins.join(total, on=_STEM)
+        wins.join(total, on=list(_STEM))
         .with_columns((pl.col("wins") / pl.col("tracks")).alias("share"))
         .sort(*_STEM, "wins", "model", descending=[False, False, False, True, False])
     )
@@ -82,7 +97,7 @@ def problem_counts(scores: pl.DataFrame) -> pl.DataFrame:
         .group_by("status")
         .agg(
             pl.len().alias("rows"),
-            pl.struct(_TRACK).n_unique().alias("tracks"),
+            pl.struct(*_TRACK).n_unique().alias("tracks"),
             pl.col("model").n_unique().alias("models"),
         )
         .sort("status")

@@ -15,6 +15,7 @@ from stemwise.jobs import configuration
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import job
 from stemwise.models.registry import ModelSpec
+from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.tables import table_one, winners, winners_per_track, write_all
 from stemwise.report.terminal import show_list, show_table
 from stemwise.report.troubles import failures, problems
@@ -45,6 +46,8 @@ def report(output: Path, models: list[str], console: Console) -> int:
         winners(selections, scores),
         winners_per_track(selections, scores),
     ]
+    below = [*(sub_stems(scores, parent, models) for parent in TITLES), by_bleed(scores)]
+    shown += [table for table in below if table.rows]
     for table in shown:
         show_table(console, table)
     failed, odd = failures(scores), problems(tables.read(folder, "tracks"))

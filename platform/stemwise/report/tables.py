@@ -12,7 +12,8 @@ import polars as pl
 
 from stemwise.analysis.aggregate import matched_means, win_counts, with_floor
 from stemwise.errors import OutputError
-from stemwise.stems import LEVEL1, in_order, parts_of
+from stemwise.stems import LEVEL1, MIXTURE, in_order, parts_of
+from stemwise.types import REFERENCE
 
 # Models that are reference lines stand first and last; all others in the order of the run.
 _FIRST, _LAST = ("mixture",), ("oracle_irm", "oracle")
@@ -54,8 +55,8 @@ def model_order(models: Sequence[str], present: Sequence[str]) -> list[str]:
 
 
 def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
-    """Return mean paper_snr and paper_sdr per model and stem, as the paper's Table 1."""
-    means = matched_means(scores)
+    """Return mean paper_snr and paper_sdr per model and level-1 stem, as the paper's Table 1."""
+    means = matched_means(scores.filter(pl.col("parent") == MIXTURE))
     stems = in_order(means["stem"].unique())
     cells = {(row["model"], row["stem"]): row for row in means.iter_rows(named=True)}
     counts = {row["stem"]: (row["tracks"], row["dropped"]) for row in means.iter_rows(named=True)}
@@ -80,11 +81,17 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
 
 
 def winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
-    """Return how often each model was the best per stem, and better than no separation at all."""
-    counts = win_counts(with_floor(selections, scores))
+    """Return how often each model was the best per stem, and better than no separation at all.
+
+    Sub-stems that only one model makes have no winner and no row.
+    """
+    contested = pl.col("runner_up").is_not_null().any().over("parent", "parent_source", "stem")
+    counts = win_counts(
+        with_floor(selections.filter((pl.col("parent") == MIXTURE) | contested), scores)
+    )
     rows = [
         (
-            stem_label(row["stem"]),
+            _stem_of(row),
             row["model"],
             str(row["wins"]),
             str(row["tracks"]),
@@ -103,8 +110,19 @@ def winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
     return TextTable("winners", "Winners per stem", columns, tuple(rows), note)
 
 
+def _stem_of(row: dict[str, str]) -> str:
+    """Return a stem's label, at level 2 with what it was made from."""
+    label = stem_label(row["stem"])
+    if row["parent"] == MIXTURE:
+        return label
+    return (
+        f"{label} ({'true' if row['parent_source'] == REFERENCE else 'estimated'} {row['parent']})"
+    )
+
+
 def winners_per_track(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
-    """Return the chosen model per track and stem."""
+    """Return the chosen model per track and level-1 stem."""
+    selections = selections.filter(pl.col("parent") == MIXTURE)
     stems = in_order(selections["stem"].unique())
     chosen = {
         (row["dataset"], row["track_id"], row["stem"]): row

@@ -70,6 +70,8 @@ class Recipe:
                 raise ConfigError(
                     f"{name!r} does not take a stem apart: name level-2 models such as drumsep."
                 )
+            if self.any_stem is None:
+                refuse_unknown((spec.parent,), set(self.stems), self.name)
             if spec.parent in children:
                 raise ConfigError(f"{spec.parent} is taken apart twice: leave {name!r} out.")
             made = (*spec.stems, *([spec.residual] if spec.residual else []))

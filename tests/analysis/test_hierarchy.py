@@ -1,0 +1,91 @@
+"""Level 2 in numbers: matched across parents, split by voice, contrasted by bleed."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from stemwise.analysis.hierarchy import bleed_contrast, sub_stem_means
+from stemwise.tables import to_table
+
+
+def row(track, stem, model, source, snr, *, gap=1.0, parent="vocals", **more):
+    return {
+        "dataset": "d",
+        "track_id": track,
+        "parent": parent,
+        "parent_source": source,
+        "stem": stem,
+        "model": model,
+        "status": "ok",
+        "paper_snr": snr,
+        "paper_sdr": snr + gap,
+        "score": snr,
+    } | more
+
+
+def frame(rows):
+    return pl.from_arrow(to_table("scores", rows))
+
+
+def means(rows):
+    return {
+        (found["stem"], found["voice"], found["model"], found["parent_source"]): found
+        for found in sub_stem_means(frame(rows)).iter_rows(named=True)
+    }
+
+
+def test_both_parents_are_compared_on_the_same_tracks():
+    rows = [
+        row("easy", "backing_vocals", "m", "reference", 10.0),
+        row("hard", "backing_vocals", "m", "reference", 2.0),
+        row("hard", "backing_vocals", "m", "estimate", 1.0),
+    ]
+    found = means(rows)
+    true = found["backing_vocals", None, "m", "reference"]
+    assert (true["paper_snr"], true["tracks"], true["dropped"]) == (2.0, 1, 1)
+    assert found["backing_vocals", None, "m", "estimate"]["paper_snr"] == 1.0
+
+
+def test_lead_vocals_are_split_by_voice_and_others_are_not():
+    rows = [
+        row("a", "lead_vocals", "m", "reference", 4.0, voice="male"),
+        row("b", "lead_vocals", "m", "reference", 6.0, voice="female"),
+        row("c", "lead_vocals", "m", "reference", 8.0, voice="female"),
+        row("a", "backing_vocals", "m", "reference", 1.0, voice="male"),
+        row("b", "backing_vocals", "m", "reference", 3.0, voice="female"),
+    ]
+    found = means(rows)
+    assert {key: value["paper_snr"] for key, value in found.items()} == {
+        ("lead_vocals", "male", "m", "reference"): 4.0,
+        ("lead_vocals", "female", "m", "reference"): 7.0,
+        ("backing_vocals", None, "m", "reference"): 2.0,
+    }
+
+
+def test_level_one_and_the_oracle_are_left_out():
+    rows = [
+        row("a", "vocals", "m", "mixture", 4.0, parent="mixture"),
+        row("a", "lead_vocals", "oracle", "reference", 4.0),
+        row("a", "lead_vocals", "m", "reference", 4.0),
+    ]
+    assert set(means(rows)) == {("lead_vocals", None, "m", "reference")}
+
+
+def test_the_bleed_contrast_is_the_difference_of_mean_gaps():
+    """|SNR − SDR| is 3 and 5 with bleed, 1 without: 4 − 1 = 3, whatever the gaps' signs are."""
+    rows = [
+        row("a", "backing_vocals", "m", "estimate", 0.0, gap=-3.0, has_bleed=True),
+        row("b", "backing_vocals", "m", "estimate", 9.0, gap=5.0, has_bleed=True),
+        row("c", "backing_vocals", "m", "estimate", 2.0, gap=1.0, has_bleed=False),
+        row("d", "backing_vocals", "m", "estimate", 2.0, gap=99.0, has_bleed=None),
+        row(
+            "e", "backing_vocals", "m", "estimate", 0.0, gap=50.0, has_bleed=False, status="failed"
+        ),
+        row("a", "lead_vocals", "m", "estimate", 0.0, has_bleed=True),
+    ]
+    (found,) = bleed_contrast(frame(rows)).iter_rows(named=True)
+    assert found["stem"] == "backing_vocals"
+    assert (found["with_bleed"], found["without"]) == (pytest.approx(4.0), pytest.approx(1.0))
+    assert found["difference"] == pytest.approx(3.0)
+    assert (found["tracks_with"], found["tracks_without"]) == (2, 1)
