@@ -1,0 +1,39 @@
+"""The training job: songs, steps, a restart, and a checkpoint that the zoo loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stemwise.jobs.train_demo_zoo import main
+from stemwise.models.registry import build, prepare, resolve
+from stemwise.separation.separator import Separator
+
+
+def train(output: Path, *overrides: str) -> int:
+    small = ["songs=6", "validation_songs=6", "duration_s=2", "workers=1", "device=cpu"]
+    short = ["training.batch_size=1", "training.seconds=1", "training.validation_examples=1"]
+    return main(["training=demo_karaoke", f"output={output}", *small, *short, *overrides])
+
+
+def test_a_model_is_trained_resumed_and_loaded(tmp_path: Path, capsys):
+    assert train(tmp_path, "training.steps=2") == 0
+    assert "from step 0" in capsys.readouterr().out
+    assert train(tmp_path, "training.steps=3") == 0
+    printed = capsys.readouterr().out
+    assert "from step 2" in printed and "sha256: " in printed and "validation" in printed
+    path = tmp_path / "demo_karaoke" / "demo_karaoke.safetensors"
+    spec = resolve({"name": "mine", "base": "demo_karaoke", "checkpoint": str(path)})
+    separator = Separator(build(prepare(spec)), "cpu", residual=spec.residual)
+    assert separator.stems_for() == ("lead_vocals", "backing_vocals")
+    sound = np.random.default_rng(0).normal(0, 0.1, (2, 44_100)).astype(np.float32)
+    np.testing.assert_allclose(separator(sound).sum(0).numpy(), sound, atol=1e-6)
+
+
+def test_wrong_settings_are_refused(tmp_path: Path, capsys):
+    for override in ("training.steps=0", "songs=0", "device=cuda:99", "training.clip=x"):
+        assert train(tmp_path, override) == 2
+        assert "Traceback" not in capsys.readouterr().err
+    assert main([f"output={tmp_path}"]) == 2
+    assert "training" in capsys.readouterr().err
