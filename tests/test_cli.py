@@ -385,3 +385,22 @@ def test_a_traceback_is_never_what_a_shell_sees(tmp_path):
     assert run.returncode == 1
     assert run.stderr.startswith("Error: text.wav") and "Traceback" not in run.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_level_two_is_written_beside_level_one(separate, wav, tmp_path):
+    """A band splitter stands in for a drum splitter: an entry of one's own with another parent."""
+    entry = tmp_path / "splitter.yaml"
+    entry.write_text(
+        "{name: splitter, base: band_split, parent: drums, stems: [kick, cymbals],"
+        " settings: {bands: {kick: 6000.0, cymbals: .inf}}}"
+    )
+    samples = noise()
+    options = ("--level2", str(entry), "--format", "wav")
+    code, _, error = separate(wav("a.wav", samples), options=options)
+    assert (code, error) == (0, "")
+    made = {path.stem: read(path) for path in (tmp_path / "out" / "a").iterdir()}
+    children = {"kick", "cymbals", "drums_remainder"}
+    assert set(made) == {"bass", "vocals", "drums"} | children
+    np.testing.assert_allclose(sum(made[c] for c in children), made["drums"], atol=1e-6)
+    alone = separate(wav("b.wav", samples), recipe=entry, options=("--format", "wav"))
+    assert alone[0] == 0 and "--level2 splitter" in alone[1].replace("\n", " ")

@@ -23,9 +23,10 @@ from stemwise.errors import (
 from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
 from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
-from stemwise.separation.recipe import load_recipe
+from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.separation.spool import Spool
+from stemwise.stems import MIXTURE
 from stemwise.store import disk_free, writable
 
 _FULL_SCALE = 1 - 2.0**-23
@@ -50,7 +51,9 @@ def separate(
     console = console or Console()
     if not writable(output):
         raise OutputError(f"The output folder {output} cannot be written: choose another --output.")
-    separator = RecipeSeparator(load_recipe(recipe).taking_apart(level2), device, _fetcher(console))
+    plan = load_recipe(recipe)
+    _hint(plan, console)
+    separator = RecipeSeparator(plan.taking_apart(level2), device, _fetcher(console))
     failures: list[StemwiseError] = []
     for file, folder in zip(files, _folders(files, output), strict=True):
         try:
@@ -61,6 +64,18 @@ def separate(
     if not failures:
         return 0
     return PARTLY_FAILED if len(files) > 1 else failures[0].exit_code
+
+
+def _hint(plan: Recipe, console: Console) -> None:
+    """Say what a level-2 model wants to hear where it is the whole recipe."""
+    spec = None if plan.any_stem is None else resolve(plan.any_stem)
+    if spec is not None and spec.parent != MIXTURE:
+        console.print(
+            f"{spec.name} takes {spec.parent} apart and hears the files as such: "
+            f"for whole songs use --recipe MODEL --level2 {spec.name}.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _separate_one(
