@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stemwise.errors import StemwiseError
 from stemwise.models.checkpoint import locate
-from stemwise.models.registry import ModelSpec, get, is_cached, names, prepare
+from stemwise.models.registry import ModelSpec, get, is_cached, names, prepare, resolve
 from stemwise.report.download import download_display
 
 
@@ -47,7 +47,7 @@ def list_models(as_json: bool, console: Console) -> int:
 def pull(wanted: Sequence[str], console: Console) -> int:
     """Fetch and verify the checkpoints of the models named; the first error is raised at the end."""
     failures: list[StemwiseError] = []
-    for spec in [get(name) for name in wanted]:
+    for spec in [resolve(name) for name in wanted]:
         name = spec.name
         try:
             with download_display(console) as progress:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
-from stemwise.models import msst_config
+from stemwise.models import audio_separator_entry, msst_config
 from stemwise.models.checkpoint import Checkpoint, ensure, locate
 from stemwise.stems import MIXTURE, check_name
 
@@ -101,7 +101,8 @@ def get(name: str) -> ModelSpec:
 def resolve(entry: str | Mapping[str, Any]) -> ModelSpec:
     """Return the spec of a name, a checkpoint file, or a `{name, base, checkpoint, …}` mapping.
 
-    In a mapping, `msst_config` (a YAML of MSST) may stand in place of `base`.
+    In a mapping, `msst_config` (a YAML of MSST) may stand in place of `base`. A name may be
+    `audio_separator:<file name>`, of audio-separator's registry.
 
     Raises:
         ConfigError: unknown base or key, missing name, name already in the zoo.
@@ -110,6 +111,8 @@ def resolve(entry: str | Mapping[str, Any]) -> ModelSpec:
         return _user_spec(entry)
     if not isinstance(entry, str):
         raise ConfigError(f"{entry!r} is not a model: give a name, a file or a mapping.")
+    if entry.startswith(audio_separator_entry.PREFIX):
+        return _spec(audio_separator_entry.content(entry), entry)
     if Path(entry).suffix == ".th":
         name = _UNUSABLE.sub("_", Path(entry).stem.lower()).strip("_-") or "checkpoint"
         return _user_spec({"name": name, "base": "demucs_package", "checkpoint": entry})
@@ -135,6 +138,8 @@ def resolve_all(entries: Iterable[str | Mapping[str, Any]]) -> list[ModelSpec]:
 
 def prepare(spec: ModelSpec, progress: Progress | None = None) -> ReadyModel:
     """Fetch and verify the checkpoints of `spec` (CheckpointError where that fails)."""
+    if spec.target == audio_separator_entry.TARGET:
+        spec = audio_separator_entry.complete(spec)
     files = [ensure(item, name=spec.name, progress=progress) for item in spec.checkpoints]
     content = {
         "target": spec.target,
@@ -256,6 +261,8 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
 def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
     """Take `base` out of an entry and return its YAML."""
     base = str(given.pop("base"))
+    if base.startswith(audio_separator_entry.PREFIX):
+        return audio_separator_entry.content(base)
     get(base)  # says which names exist when `base` is unknown
     return load_yaml(conf_dir() / "model" / f"{base}.yaml")
 
