@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
-from stemwise.models import audio_separator_entry, msst_config
+from stemwise.models import audio_separator_entry, facts, msst_config
 from stemwise.models.checkpoint import Checkpoint, ensure, locate
 from stemwise.stems import MIXTURE, check_name
 
@@ -40,7 +40,8 @@ class ModelSpec:
     `target` is the class, `settings` its keyword arguments; `stems` is empty where the checkpoint or
     the track decides; `selectable` is False for reference lines that never take part in a selection.
     `parent` is the stem that the model takes apart (`mixture` at level 1); `residual` names the
-    sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals.
+    sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals. `extra`,
+    `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are.
     """
 
     name: str
@@ -57,6 +58,10 @@ class ModelSpec:
     notes: str | None = None
     parent: str = MIXTURE
     residual: str | None = None
+    extra: str | None = None
+    parameters: int | None = None
+    published: tuple[facts.Published, ...] = ()
+    cost: facts.Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,7 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
         raise ConfigError(f"The name {name!r} is taken: give your model another.")
     content = _msst_base(given, name) if origin == "msst_config" else _zoo_base(given)
     content |= {"name": name, "licence": None, "trained_on": [], "paper": None, "notes": None}
+    content |= {"parameters": None, "published": [], "cost": None}  # they are of the base's file
     checkpoint, sha256 = given.pop("checkpoint", None), given.pop("sha256", None)
     if sha256 is not None and (checkpoint is None or isinstance(checkpoint, list)):
         raise ConfigError(f"The model {name!r} gives a sha256, which needs one checkpoint.")
@@ -303,4 +309,5 @@ def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
         raise ConfigError(f"{origin}: {reserved.pop()} is a key of its own, not one of settings.")
     values["stems"] = tuple(check_name(str(stem)) for stem in stems)
     values["trained_on"] = tuple(values.get("trained_on") or ())
+    values |= facts.check(values, origin)
     return ModelSpec(**values)
