@@ -41,13 +41,14 @@ def report(output: Path, models: list[str], console: Console) -> int:
     """Print and write the tables of text of a finished run; return its exit code."""
     folder = output / "tables"
     scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
-    shown = [
+    tables_of_text = [
         table_one(scores, models),
         winners(selections, scores),
         winners_per_track(selections, scores),
+        *(sub_stems(scores, parent, models) for parent in TITLES),
+        by_bleed(scores),
     ]
-    below = [*(sub_stems(scores, parent, models) for parent in TITLES), by_bleed(scores)]
-    shown += [table for table in below if table.rows]
+    shown = [table for table in tables_of_text if table.rows]
     for table in shown:
         show_table(console, table)
     failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
