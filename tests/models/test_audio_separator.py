@@ -69,10 +69,28 @@ class Model:
             return 0.25 * mix
         return {"Vocals": 0.25 * mix, "Instrumental": 0.75 * mix}
 
+    def final_process(self, path, source, stem):
+        raise OSError("files are not to be written")
+
+    def separate(self, path):
+        import soundfile
+
+        mix, rate = soundfile.read(path, dtype="float32")
+        assert rate == 44_100 and abs(np.abs(mix).max() - 1) < 1e-6, np.abs(mix).max()
+        mix = mix[: len(mix) - int(os.environ.get("FAKE_LOST", "0"))]
+        self.final_process("a_(Instrumental)_b.wav", 0.75 * mix, "Instrumental")
+        self.final_process("a_(Vocals)_b.wav", 0.25 * mix, "Vocals")
+
+    def clear_file_specific_paths(self):
+        self.cleared = True
+
 
 class Separator:
-    def __init__(self, model_file_dir, output_dir, normalization_threshold, log_level):
+    def __init__(
+        self, model_file_dir, output_dir, normalization_threshold, log_level, demucs_params
+    ):
         assert normalization_threshold == 1.0
+        assert demucs_params["shifts"] == 0
         assert "AUDIO_SEPARATOR_MODEL_DIR" not in os.environ
         self.check_ffmpeg_installed()
         self.folder = Path(model_file_dir)
@@ -81,6 +99,12 @@ class Separator:
         raise FileNotFoundError("ffmpeg")
 
     def download_model_files(self, name):
+        if name.endswith(".pth"):
+            for file in (name, "download_checks.json", "vr_model_data.json"):
+                if not (self.folder / file).exists():
+                    assert os.environ.get("FAKE_FETCH") != "offline", file
+                    (self.folder / file).write_text("{}")
+            return name, "VR", name, str(self.folder / name), None
         act = os.environ.get("FAKE_FETCH", "")
         if act == "offline":
             raise ConnectionError("Max retries exceeded")
@@ -93,9 +117,9 @@ class Separator:
     def load_model(self, name):
         if os.environ.get("FAKE_LOAD") == "exit":
             sys.exit(1)
-        found = self.download_model_files(name)
-        assert found[:2] == (name, "MDXC") and Path(found[3]).is_file(), found
-        assert (self.folder / found[4]).is_file()
+        _, kind, _, path, yaml = self.download_model_files(name)
+        assert Path(path).is_file() and kind == ("MDXC" if name.endswith(".ckpt") else "VR")
+        assert yaml is None or (self.folder / yaml).is_file()
         self.model_instance = Model()
 """
 
@@ -110,6 +134,9 @@ def stand_in(tmp_path, home, monkeypatch) -> Path:
     package.joinpath("separator.py").write_text(STAND_IN.replace("YAML_NAME", YAML))
     package.joinpath("models.json").write_text(
         json.dumps({"roformer_download_list": {"Roformer Model: Viperx": {NAME: YAML}}})
+    )
+    package.joinpath("models-scores.json").write_text(
+        json.dumps({"UVR.pth": {"stems": ["vocals", "instrumental"]}, "odd.pth": {"stems": []}})
     )
     facts = place / "audio_separator-0.47.9.dist-info"
     facts.mkdir()
@@ -206,6 +233,33 @@ def test_absent_files_are_fetched_by_audio_separator(stand_in, home):
     assert ready.spec.stems == ("vocals", "instrumental")
 
 
+def test_models_that_read_files_are_given_one_and_write_none(stand_in, home, monkeypatch):
+    """VR, MDX-Net and Demucs: fetched with audio-separator's tables, outputs in a fixed order."""
+    ready = prepare(resolve("audio_separator:UVR.pth"))
+    folder = home / "audio-separator"
+    assert ready.paths == (folder / "UVR.pth",)
+    assert ready.spec.stems == ("vocals", "instrumental")
+    assert (folder / "vr_model_data.json").is_file()
+    monkeypatch.setenv("FAKE_FETCH", "offline")  # from here on all is there
+    monkeypatch.setenv("FAKE_LOST", "7")
+    separator = Separator(build(prepare(resolve("audio_separator:UVR.pth"))), "cpu")
+    for mixture in (off_centre_noise(4000), 7 * off_centre_noise(4000), np.zeros((2, 50), "f")):
+        if not mixture.any():
+            with pytest.raises(ModelError, match="AssertionError"):  # the stand-in's own check
+                separator(mixture)
+            continue
+        expected = np.stack([0.25 * mixture, 0.75 * mixture])
+        expected[..., -7:] = 0  # lost by the model
+        np.testing.assert_allclose(separator(mixture).numpy(), expected, rtol=1e-5, atol=1e-6)
+    load_recipe("audio_separator:htdemucs.yaml")
+
+
+@pytest.mark.parametrize("name", ["odd.pth", "unlisted.pth"])
+def test_a_model_of_unknown_stems_is_refused(stand_in, name):
+    with pytest.raises(ConfigError, match=f"which stems {name} makes"):
+        prepare(resolve(f"audio_separator:{name}"))
+
+
 def test_pull_fetches_a_registry_name_too(stand_in, home):
     console = Console(record=True, width=400)
     assert pull([ENTRY], console) == 0
@@ -222,7 +276,7 @@ def test_what_cannot_be_fetched_is_named_with_its_folder_and_leaves_nothing(
         prepare(resolve(ENTRY))
     folder = home / "audio-separator"
     said = str(caught.value)
-    assert all(word in said for word in (NAME, YAML, str(folder), "put them there"))
+    assert all(word in said for word in (NAME, YAML, str(folder), "put what is missing there"))
     assert ("Max retries" in said) == (act == "offline")
     assert list(folder.iterdir()) == []
 
@@ -320,9 +374,9 @@ def test_broken_answers_end_in_an_error(files, tmp_path, monkeypatch, sent):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x.pth", "UVR.onnx", "htdemucs.yaml", "../up.ckpt", "a/b.ckpt", ".ckpt", "-x.ckpt"]
+    "name", ["", "x", "x.th", "x.json", "../up.ckpt", "a/b.ckpt", ".ckpt", "-x.ckpt"]
 )
-def test_names_that_are_no_checkpoint_are_refused(name):
+def test_names_that_are_no_models_are_refused(name):
     with pytest.raises(ConfigError, match="file name"):
         resolve(f"audio_separator:{name}")
 
@@ -390,6 +444,48 @@ def real_python() -> str:
     if not named:
         pytest.skip(f"audio-separator is not installed, and {PYTHON_VARIABLE} is not set")
     return named
+
+
+def test_the_real_one_runs_demucs_as_demucs_does(real_python, home):
+    """A bag of one tiny HTDemucs: names, order, level; and without random shifts."""
+    from demucs.htdemucs import HTDemucs
+
+    from stemwise.models.demucs import DemucsModel
+
+    sources = ["drums", "bass", "other", "vocals"]
+    kwargs = {"sources": sources, "channels": 8, "nfft": 512, "depth": 3, "t_layers": 1}
+    kwargs |= {"t_heads": 2, "segment": 0.5, "bottom_channels": 16}
+    torch.manual_seed(0)
+    state = {key: value.half() for key, value in HTDemucs(**kwargs).state_dict().items()}
+    package = {"klass": HTDemucs, "args": (), "kwargs": kwargs, "state": state}
+    folder = audio_separator_entry.folder()
+    folder.mkdir(parents=True)
+    torch.save(package | {"training_args": {}}, folder / "abcd1234.th")
+    (folder / "htdemucs.yaml").write_text("models: ['abcd1234']\n")
+    files = {"abcd1234.th": "https://host.example/abcd1234.th"}
+    files["htdemucs.yaml"] = "https://host.example/htdemucs.yaml"
+    lists = {key: {} for key in EMPTY_LISTS} | {"demucs_download_list": {"Demucs v4: tiny": files}}
+    (folder / "download_checks.json").write_text(json.dumps(lists))
+    ready = prepare(resolve("audio_separator:htdemucs.yaml"))
+    assert ready.paths == (folder / "htdemucs.yaml", folder / "abcd1234.th")
+    separator = Separator(build(ready), "cpu")
+    mixture = off_centre_noise(60_000)
+    found = dict(zip(separator.stems_for(), separator(mixture), strict=True))
+    own = Separator(DemucsModel(folder / "abcd1234.th"), "cpu")
+    for stem, expected in zip(own.stems_for(), own(mixture), strict=True):
+        error = (found[stem] - expected).abs().max()
+        assert error < 1e-4 * expected.abs().max(), stem
+
+
+EMPTY_LISTS = (
+    "vr_download_list",
+    "mdx_download_list",
+    "mdx_download_vip_list",
+    "demucs_download_list",
+    "mdx23c_download_list",
+    "mdx23c_download_vip_list",
+    "roformer_download_list",
+)
 
 
 @pytest.mark.filterwarnings("ignore:A window was not provided")

@@ -25,22 +25,24 @@ class AudioSeparatorModel:
     """Reads a track as a whole, since audio-separator has a tiling of its own.
 
     Args:
-        checkpoint: the weights and their YAML.
+        checkpoint: the weights, for Roformers and MDX23C (`*.ckpt`) with their YAML.
         stems: names for its outputs, in its order.
         version: of audio-separator, as it was when the estimates' key was made.
 
     Raises:
-        ConfigError: not two files.
+        ConfigError: a checkpoint without its YAML.
     """
 
     sample_rate = 44_100
     normalisation: Normalisation = "none"
     uses_references = False
 
-    def __init__(self, checkpoint: Sequence[Path], stems: Sequence[str], version: str) -> None:
-        if isinstance(checkpoint, Path) or len(checkpoint) != 2:
-            raise ConfigError("A model of audio-separator is a checkpoint and its YAML: name both.")
-        self.weights, self.yaml = checkpoint
+    def __init__(
+        self, checkpoint: Path | Sequence[Path], stems: Sequence[str], version: str
+    ) -> None:
+        self.files = (checkpoint,) if isinstance(checkpoint, Path) else tuple(checkpoint)
+        if self.files[0].suffix == ".ckpt" and len(self.files) != 2:
+            raise ConfigError(f"{self.files[0]} needs its YAML beside it: name both.")
         self.stems = tuple(stems)
         self.version = version
         self.tiling = WholeTiling()
@@ -59,14 +61,16 @@ class AudioSeparatorModel:
             "CUDA_VISIBLE_DEVICES": _visible(device),
             "OMP_NUM_THREADS": str(torch.get_num_threads()),
         }
-        files = (str(self.weights.parent), self.weights.name, self.yaml.name)
-        self._worker = Worker("serve", *files, environment=environment)
+        first = self.files[0]
+        # other kinds of models are told from their name, or have a YAML that is no configuration
+        names = [file.name for file in self.files[: 2 if first.suffix == ".ckpt" else 1]]
+        self._worker = Worker("serve", str(first.parent), *names, environment=environment)
         try:
             loaded, _ = self._worker.ask()
         except (CheckpointError, ModelError) as error:
             raise CheckpointError(
-                f"{self.weights} with {self.yaml.name} cannot be loaded "
-                f"({str(error).rstrip('.')}): replace both by whole copies from one source."
+                f"{' with '.join([str(first), *names[1:]])} cannot be loaded "
+                f"({str(error).rstrip('.')}): replace it by a whole copy, all from one source."
             ) from error
         if loaded.get("version") != self.version:
             raise ModelError(

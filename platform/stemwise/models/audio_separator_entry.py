@@ -39,10 +39,10 @@ def content(entry: str) -> dict[str, Any]:
         ConfigError: not the name of a file that can be used.
     """
     name = entry.removeprefix(PREFIX)
-    if not re.fullmatch(r"\w[^/\\\0]*\.ckpt", name):
+    if not re.fullmatch(r"\w[^/\\\0]*\.(ckpt|pth|onnx|yaml)", name):
         raise ConfigError(
-            f"{entry!r} is not usable: give the file name of a Roformer or MDX23C model of "
-            "audio-separator (*.ckpt); its VR, MDX-Net and Demucs models work on files only."
+            f"{entry!r} is not usable: give the file name of a model as `audio-separator -l` lists "
+            "it (*.ckpt, *.onnx, *.pth, or *.yaml for Demucs)."
         )
     slug = re.sub(r"[^a-z0-9_\-]+", "_", Path(name).stem.lower()).strip("_-")
     return {
@@ -55,40 +55,55 @@ def content(entry: str) -> dict[str, Any]:
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
-    """Return the spec with the stems, the YAML and the version that decide the model's output.
+    """Return the spec with the stems, the files and the version that decide the model's output.
 
     audio-separator fetches the files where they are absent.
 
     Raises:
         MissingDependencyError: audio-separator is not installed.
         CheckpointError: a file is absent and cannot be fetched.
-        ConfigError: the YAML is not usable, or other stems than it has were asked for.
+        ConfigError: nothing says which stems the model makes, or others were asked for.
     """
     path = Path(str(spec.checkpoints[0].path))
-    version, yaml = _describe(path)
-    if not path.is_file() or not yaml.is_file():
-        _fetch(path, yaml)
-        version, yaml = _describe(path)
-    stems = _outputs(yaml)
+    known = _describe(path)
+    if absent := _absent(path, known):
+        _fetch(path, absent)
+        known = _describe(path)  # an index that has come since may name more files
+        if absent := _absent(path, known):
+            raise CheckpointError(f"{path.parent} still lacks {', '.join(absent)}: put it there.")
+    weights = [name for name in known["files"] if not name.endswith(".json")]
+    if path.suffix == ".ckpt":
+        stems = _outputs(path.with_name(weights[1]))
+    else:
+        stems = tuple(tree_stems(known["stems"], None, path.name))
+    if not stems:
+        raise ConfigError(
+            f"audio-separator does not say which stems {path.name} makes: use another."
+        )
     if spec.stems and len(spec.stems) != len(stems):
         raise ConfigError(
             f"The model {spec.name!r} has {len(stems)} outputs ({', '.join(stems)}), but stems "
             f"names {len(spec.stems)}."
         )
+    others = [Checkpoint(name, path=path.with_name(name)) for name in weights[1:]]
     return replace(
         spec,
         stems=spec.stems or stems,
-        checkpoints=(spec.checkpoints[0], Checkpoint(yaml.name, path=yaml)),
-        settings={**spec.settings, "version": version},
+        checkpoints=(spec.checkpoints[0], *others),
+        settings={**spec.settings, "version": known["version"]},
     )
 
 
-def _describe(path: Path) -> tuple[str, Path]:
-    """Return audio-separator's version and where the model's YAML lies or belongs."""
-    found = ask_once("describe", str(path.parent), path.name)
-    if found["version"] is None:
+def _describe(path: Path) -> dict[str, Any]:
+    """Return audio-separator's version, and the model's files and stems as far as it knows them."""
+    known = ask_once("describe", str(path.parent), path.name)
+    if known["version"] is None:
         raise missing("the package audio-separator")
-    return str(found["version"]), path.with_name(str(found["yaml"] or f"{path.stem}.yaml"))
+    return known
+
+
+def _absent(path: Path, known: dict[str, Any]) -> list[str]:
+    return [name for name in known["files"] if not path.with_name(name).is_file()]
 
 
 def _outputs(yaml: Path) -> tuple[str, ...]:
@@ -106,12 +121,12 @@ def _outputs(yaml: Path) -> tuple[str, ...]:
     return (first, *(stem for stem in both if stem != first))
 
 
-def _fetch(path: Path, yaml: Path) -> None:
+def _fetch(path: Path, absent: list[str]) -> None:
     """Let audio-separator fetch what is absent, into a folder beside, so nothing half is left."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetching-") as place:
-            for file in (path, yaml):
+            for file in path.parent.iterdir():
                 if file.is_file():
                     (Path(place) / file.name).symlink_to(file.resolve())
             ask_once("fetch", place, path.name)
@@ -120,6 +135,6 @@ def _fetch(path: Path, yaml: Path) -> None:
                     os.replace(file, path.with_name(file.name))  # noqa: PTH105
     except (CheckpointError, ModelError, OSError) as error:
         raise CheckpointError(
-            f"{path.name} and {yaml.name} are not both in {path.parent}, and could not be fetched "
-            f"({str(error)[:400].rstrip('.')}): put them there."
+            f"{path.parent} lacks {', '.join(absent)}, and audio-separator could not fetch "
+            f"{path.name} ({str(error)[:400].rstrip('.')}): put what is missing there."
         ) from error

@@ -5,7 +5,8 @@ silences warnings and prints. So it gets a process to itself, which may belong t
 environment: this file uses nothing of stemwise, only what audio-separator needs itself.
 
 MODE `describe` answers what is installed, without importing it; `fetch` lets audio-separator
-download FILE; `serve` loads FILE with its YAML and separates what comes in on stdin until it closes.
+download FILE; `serve` loads FILE (with its YAML, if it is of a kind that has one) and separates what
+comes in on stdin until it closes.
 Every message, in both directions, is a magic word, the lengths of a JSON text and of its samples,
 and these two. Samples are float32, `(2, samples)` in, `(stems, 2, samples)` out.
 """
@@ -23,6 +24,7 @@ import importlib.metadata
 import importlib.util
 import json
 import struct
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -31,7 +33,9 @@ from typing import IO, Any
 MAGIC = b"stemwise"
 HEADER = struct.Struct("<8sIQ")
 _PACKAGE = "audio_separator"
-_LISTS = ("roformer_download_list", "mdx23c_download_list", "mdx23c_download_vip_list")
+_INDEX = "download_checks.json"  # UVR's list of models, which audio-separator fetches
+_WITH_YAML = ("roformer_download_list", "mdx23c_download_list", "mdx23c_download_vip_list")
+_DEMUCS = {"segment_size": "Default", "shifts": 2, "overlap": 0.25, "segments_enabled": True}
 
 
 def send(stream: IO[bytes], content: dict[str, Any], samples: bytes = b"") -> None:
@@ -61,32 +65,55 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
 
 
 def describe(folder: Path, name: str) -> dict[str, Any]:
-    """Return the version installed (None: not installed) and the name of the YAML of model `name`."""
+    """Return what is known about model `name` without importing audio-separator.
+
+    `version` is None where it is not installed; `files` are those that the model needs in `folder`;
+    `stems` are its outputs where no YAML of its own says so.
+    """
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None:
-        return {"version": None, "yaml": None}
-    places = [Path(place) / "models.json" for place in spec.submodule_search_locations or ()]
-    yaml = None
-    for path in [*places, folder / "download_checks.json"]:
+        return {"version": None, "files": [], "stems": []}
+    package = Path(next(iter(spec.submodule_search_locations or ["."])))
+    lists: dict[str, dict[str, Any]] = {}
+    for path in (package / "models.json", folder / _INDEX):
         if path.is_file():
-            lists = json.loads(path.read_text(encoding="utf-8"))
-            pairs = [files for key in _LISTS for files in lists.get(key, {}).values()]
-            yaml = next((files[name] for files in pairs if name in files), yaml)
+            for key, models in json.loads(path.read_text(encoding="utf-8")).items():
+                lists[key] = lists.get(key, {}) | models
+    stems: list[str] = []
+    if _is_checkpoint(name):
+        groups = [group for key in _WITH_YAML for group in lists.get(key, {}).values()]
+        yaml = next((group[name] for group in groups if name in group), f"{Path(name).stem}.yaml")
+        files = [name, yaml]
+    else:
+        groups = [
+            group for group in lists.get("demucs_download_list", {}).values() if name in group
+        ]
+        weights = [file for group in groups[:1] for file in group if file != name]
+        files = [name, *weights, _INDEX]
+        scores = package / "models-scores.json"
+        if scores.is_file():
+            known = json.loads(scores.read_text(encoding="utf-8"))
+            stems = known.get(name, {}).get("stems") or []
     try:
         version = importlib.metadata.version("audio-separator")
     except importlib.metadata.PackageNotFoundError:
         version = "unknown"
-    return {"version": version, "yaml": yaml}
+    return {"version": version, "files": files, "stems": stems}
+
+
+def _is_checkpoint(name: str) -> bool:
+    """Tell Roformers and MDX23C, which have a YAML, from VR, MDX-Net and Demucs."""
+    return name.endswith(".ckpt")
 
 
 def separator(folder: Path, name: str, yaml: str | None) -> Any:
-    """Return audio-separator's `Separator`; with `yaml` its model is loaded, without any download."""
+    """Return audio-separator's `Separator`; with `yaml`, nothing is asked of its lists or fetched."""
     import logging
 
     from audio_separator.separator import Separator
 
     class ArraySeparator(Separator):  # type: ignore[misc]
-        """Takes the files that are there; its samples come as arrays, so no ffmpeg is needed."""
+        """Takes the files that are there; nothing is written, so no ffmpeg is needed."""
 
         def check_ffmpeg_installed(self) -> None:
             """Ask for nothing."""
@@ -97,29 +124,65 @@ def separator(folder: Path, name: str, yaml: str | None) -> Any:
                 return super().download_model_files(model_filename)
             return name, "MDXC", name, str(folder / name), yaml
 
-    made = ArraySeparator(
+    return ArraySeparator(
         model_file_dir=str(folder),
         output_dir=str(folder),
         normalization_threshold=1.0,
         log_level=logging.ERROR,
+        # its two random shifts would give other estimates every time
+        demucs_params={**_DEMUCS, "shifts": 0},
     )
-    if yaml is not None:
-        made.load_model(name)
-    return made
 
 
-def serve(out: IO[bytes], folder: Path, name: str, yaml: str) -> None:
+def separate_array(model: Any, mixture: Any) -> dict[str, Any]:
+    """Return the outputs `(2, samples)` of a Roformer or MDX23C model by their names."""
+    found = model.demix(mixture)
+    return found if isinstance(found, dict) else {str(model.primary_stem_name): found}
+
+
+def separate_file(model: Any, mixture: Any) -> dict[str, Any]:
+    """Do the same with a model that reads files; its outputs are taken before they are written.
+
+    The file's peak is 1, since MDX-Net multiplies by the peak of what it has not divided by it.
+    """
+    import numpy as np
+    import soundfile
+
+    peak = float(np.abs(mixture).max()) or 1.0
+    found = {}
+
+    def keep(_: str, source: Any, stem: str) -> dict[str, Any]:
+        out = np.zeros_like(mixture)
+        length = min(len(source), out.shape[1])  # VR models may lose some samples
+        out[:, :length] = peak * np.asarray(source, np.float32).T[:, :length]
+        found[stem.lower()] = out
+        return {stem: source}
+
+    model.final_process = keep
+    with tempfile.TemporaryDirectory() as place:
+        path = str(Path(place) / "mixture.wav")
+        soundfile.write(path, (mixture / peak).T, 44_100, subtype="FLOAT")
+        model.separate(path)
+    model.clear_file_specific_paths()
+    return found
+
+
+def serve(out: IO[bytes], folder: Path, name: str, yaml: str | None) -> None:
     """Load the model, say so, and answer every request."""
     import numpy as np
 
-    model = separator(folder, name, yaml).model_instance
-    send(out, {"version": describe(folder, name)["version"]})
+    known = describe(folder, name)
+    loaded = separator(folder, name, yaml)
+    loaded.load_model(name)
+    send(out, {"version": known["version"]})
     while (message := receive(sys.stdin.buffer)) is not None:
         request, samples = message
-        mixture = np.frombuffer(samples, np.float32).reshape(request["shape"])
-        found = model.demix(mixture.copy())
-        if not isinstance(found, dict):
-            found = {str(model.primary_stem_name): found}
+        mixture = np.frombuffer(samples, np.float32).reshape(request["shape"]).copy()
+        if yaml is None:
+            made = separate_file(loaded.model_instance, mixture)
+            found = {stem: made[stem] for stem in known["stems"] or made}
+        else:
+            found = separate_array(loaded.model_instance, mixture)
         estimates = np.stack([np.asarray(found[stem], np.float32) for stem in found])
         answer = {"stems": list(found), "shape": list(estimates.shape)}
         send(out, answer, estimates.tobytes())
@@ -142,10 +205,14 @@ def main(mode: str, folder: str, name: str, yaml: str | None = None) -> None:
         if mode == "describe":
             send(out, describe(Path(folder), name))
         elif mode == "fetch":
-            separator(Path(folder), name, None).download_model_files(name)
+            fetching = separator(Path(folder), name, None)
+            if _is_checkpoint(name):
+                fetching.download_model_files(name)
+            else:
+                fetching.load_model(name)  # which fetches the tables of parameters too
             send(out, {})
         else:
-            serve(out, Path(folder), name, str(yaml))
+            serve(out, Path(folder), name, yaml)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - audio-separator exits where others raise
         text = " ".join(str(error).split()) or "no message"
         kind = type(error).__name__

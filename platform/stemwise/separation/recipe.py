@@ -88,7 +88,7 @@ def load_recipe(name: str) -> Recipe:
         ConfigError: neither, or malformed.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in {".yaml", ".yml"} and path.exists():
         content = load_yaml(path)
         # an entry of a user's own model may name its stems too
         if "stems" in content and not {"base", "msst_config"} & set(content):
