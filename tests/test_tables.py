@@ -15,6 +15,7 @@ COLUMNS = {
     "realtime_factor:f device status error parent_model",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "
     "signals:l gram:fl bss_projection:fl bss_remainder:fl",
+    "correlations": "dataset track_id parent parent_source stem signal channel:i values:fl",
     "scores": "dataset track_id genre model parent parent_source stem voice has_bleed:b snr:f "
     "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f paper_snr:f "
     "paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f realtime_factor:f "

@@ -12,7 +12,7 @@ from stemwise import parts, tables
 from stemwise.errors import OutputError
 from stemwise.selection.oracle import ORACLE, Key, SelectionSettings, add_scores, key_of, select
 
-TRACK_TABLES = ("tracks", "estimates", "measurements")
+TRACK_TABLES = ("tracks", "estimates", "measurements", "correlations")
 
 
 def collect(folder: Path, tracks: Iterable[str]) -> dict[str, pa.Table]:

@@ -84,6 +84,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("bss_remainder", pa.list_(_FLOAT)),
         ]
     ),
+    # what bss_sdr of a blend needs beside the Gram blocks: 512 lags per signal and channel
+    "correlations": pa.schema(
+        [
+            *_KEY,
+            *_PARENT,
+            ("stem", _STRING),
+            ("signal", _STRING),
+            ("channel", _INT),
+            ("values", pa.list_(_FLOAT)),
+        ]
+    ),
     "scores": pa.schema(
         [
             *_KEY,
@@ -125,6 +136,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }
 _SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
+_SORT_WITHIN = ("signal", "channel")
 
 
 def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
@@ -139,7 +151,7 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
 
 def sort(table: pa.Table) -> pa.Table:
     """Return `table` sorted by its key columns, so that equal runs give equal files."""
-    keys = [(name, "ascending") for name in _SORT if name in table.column_names]
+    keys = [(name, "ascending") for name in (*_SORT, *_SORT_WITHIN) if name in table.column_names]
     return table.sort_by(keys)
 
 

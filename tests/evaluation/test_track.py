@@ -19,7 +19,7 @@ from stemwise.store import EstimateStore
 from stemwise.types import Source
 
 LENGTH = 22_050
-TABLES = ["tracks", "estimates", "measurements", "scores"]
+TABLES = ["tracks", "estimates", "measurements", "correlations", "scores"]
 
 
 def scores(result):

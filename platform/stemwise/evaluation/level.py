@@ -45,6 +45,7 @@ class Level:
     metric: MetricSettings
     estimates: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
+    correlations: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
     failures: int = 0
 
@@ -155,6 +156,7 @@ class Level:
                 self._fail_stem(origins[name], stem, match, describe(error))
         measured = measure_stem(reference, signals, self.metric.block_s, self.metric.max_lag_s)
         self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
+        self.correlations += rows.correlation_rows(self.track, self.parent, stem, measured)
         for name in signals:
             self.scores.append(
                 rows.score_row(self.track, origins[name], stem, self.metric, measured, name)

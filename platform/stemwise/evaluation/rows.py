@@ -115,6 +115,19 @@ def measurement_rows(
     ]
 
 
+def correlation_rows(
+    track: Track, parent: Parent, stem: str, measured: StemMeasurement
+) -> list[Row]:
+    """Return the rows of `correlations`, one per signal and channel."""
+    every = [measured.auto, *measured.cross]
+    return [
+        _head(track, parent, stem)
+        | {"signal": signal, "channel": channel, "values": values.tolist()}
+        for signal, channels in zip(measured.signals, every, strict=True)
+        for channel, values in enumerate(channels)
+    ]
+
+
 def status_row(
     track: Track, origin: Origin, stem: str, status: str, error: str | None = None
 ) -> Row:

@@ -25,7 +25,7 @@ from stemwise.types import ESTIMATE, SAMPLE_RATE, WHOLE, Audio, Parent, Track
 
 # (track id, stage or model, seconds of audio, seconds of work)
 Notify = Callable[[str, str, float, float], None]
-TABLES = ("tracks", "estimates", "measurements", "scores")
+TABLES = ("tracks", "estimates", "measurements", "correlations", "scores")
 
 
 @dataclass
@@ -95,7 +95,7 @@ class _Evaluation:
 
     def _add(self, level: Level) -> None:
         """Take over what a level has gathered."""
-        for name in ("estimates", "measurements", "scores"):
+        for name in TABLES[1:]:
             self.result.tables[name] += getattr(level, name)
         self.result.failures += level.failures
 

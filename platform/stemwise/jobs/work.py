@@ -146,7 +146,7 @@ def fingerprints(
         "files": files,
         "metric": measured,
         "hierarchy": asdict(hierarchy),
-        "format": 2,
+        "format": 3,
     }
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}
 

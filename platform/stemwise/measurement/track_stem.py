@@ -26,6 +26,8 @@ class StemMeasurement:
     `signals` are `reference`, `mixture`, then the models; the rows of `gram` are blocks (see
     `gram.py`). `projection` and `remainder` `(blocks, signals − 1)` are the energies of bss_sdr's two
     parts per block for every signal but the reference. `lag` and `gain` belong to the same signals.
+    `auto` `(channels, 512)` is the reference's autocorrelation, `cross` `(signals − 1, channels, 512)`
+    the correlation of every other signal with the reference delayed by 0 … 511 samples.
     """
 
     signals: tuple[str, ...]
@@ -36,6 +38,8 @@ class StemMeasurement:
     remainder: Float
     lag: npt.NDArray[np.int64]
     gain: Float
+    auto: Float
+    cross: Float
     samples: int
     channels: int
 
@@ -117,6 +121,8 @@ def measure_stem(
         remainder=energies[:, 1],
         lag=lag,
         gain=gain,
+        auto=auto[:, :TAPS],
+        cross=causal,
         samples=reference.shape[1],
         channels=reference.shape[0],
     )

@@ -1,0 +1,120 @@
+"""Scores of any linear blend of models, from the tables alone.
+
+For a blend ŷ = Σ wᵢx̂ᵢ every whole-track score is a ratio of quadratic forms of the weights:
+
+* ‖x − ŷ‖² = ‖x‖² − 2 wᵀc + wᵀGw, with cᵢ = ⟨x, x̂ᵢ⟩ and Gᵢⱼ = ⟨x̂ᵢ, x̂ⱼ⟩ (SNR, SI-SDR);
+* the distortion filter of BSS Eval is linear in the estimate, h = Σ wᵢhᵢ, so the energies of its
+  projection and remainder are wᵀPw and wᵀ(G − 2D + P)w, with Pᵢⱼ = Σ_c hᵢᵀRhⱼ and Dᵢⱼ = Σ_c dᵢᵀhⱼ. R
+  is the Toeplitz matrix of the reference’s autocorrelation, dᵢ its correlation with estimate i
+  over 512 lags (both in the table `correlations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import matmul_toeplitz
+
+from stemwise.measurement.bss_filter import distortion_filters
+from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
+from stemwise.measurement.gram import unpack
+
+Float = npt.NDArray[np.float64]
+Rows = Sequence[Mapping[str, Any]]
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class BlendStatistics:
+    """The quadratic forms of one stem of one track, for `models` in this order.
+
+    Attributes:
+        models: names, the mixture among them.
+        energy: ‖x‖².
+        cross: ⟨x, x̂ᵢ⟩, `(models,)`.
+        gram: ⟨x̂ᵢ, x̂ⱼ⟩, `(models, models)`.
+        projection: inner products of the estimates' projections, `(models, models)`.
+        overlap: symmetric part of ⟨x̂ᵢ, projection of x̂ⱼ⟩, `(models, models)`.
+    """
+
+    models: tuple[str, ...]
+    energy: float
+    cross: Float
+    gram: Float
+    projection: Float
+    overlap: Float
+
+    @classmethod
+    def from_rows(cls, measurements: Rows, correlations: Rows) -> BlendStatistics:
+        """Build the forms from the rows of `measurements` and `correlations` of one stem.
+
+        Raises:
+            KeyError: a signal of the measurements has no correlations.
+        """
+        signals = tuple(measurements[0]["signals"])
+        total = unpack(np.sum([row["gram"] for row in measurements], axis=0))
+        values = {(row["signal"], int(row["channel"])): row["values"] for row in correlations}
+        channels = range(1 + max(channel for _, channel in values))
+        auto = np.array([values[REFERENCE, c] for c in channels], dtype=np.float64)
+        cross = np.array(
+            [[values[signal, c] for c in channels] for signal in signals[1:]], dtype=np.float64
+        )
+        projection, overlap = _projections(auto, cross)
+        return cls(
+            signals[1:], float(total[0, 0]), total[0, 1:], total[1:, 1:], projection, overlap
+        )
+
+    def only(self, models: Sequence[str]) -> BlendStatistics:
+        """Return the forms of some of the models, in the order given."""
+        index = [self.models.index(model) for model in models]
+        square = np.ix_(index, index)
+        return BlendStatistics(
+            tuple(models),
+            self.energy,
+            self.cross[index],
+            self.gram[square],
+            self.projection[square],
+            self.overlap[square],
+        )
+
+    def snr(self, weights: npt.ArrayLike) -> Float:
+        """Return the SNR in dB of the blends with `weights` `(..., models)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        return decibels(*snr_energies(self.energy, w @ self.cross, _form(w, self.gram)))
+
+    def si_sdr(self, weights: npt.ArrayLike) -> Float:
+        """Return the SI-SDR in dB of the blends with `weights` `(..., models)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        product = w @ self.cross
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = product / self.energy
+        return decibels(*si_sdr_energies(self.energy, product, _form(w, self.gram), gain))
+
+    def bss_sdr(self, weights: npt.ArrayLike) -> Float:
+        """Return the 512-tap BSS Eval SDR in dB of the blends with `weights` `(..., models)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        target = _form(w, self.projection)
+        rest = _form(w, self.gram) - 2 * _form(w, self.overlap) + target
+        return decibels(target, np.maximum(rest, 0.0))
+
+
+def _projections(auto: Float, cross: Float) -> tuple[Float, Float]:
+    """Return P and the symmetric part of D (see above), summed over channels."""
+    filters = distortion_filters(auto, cross)
+    size = len(cross)
+    projection, overlap = np.zeros((size, size)), np.zeros((size, size))
+    for channel, correlation in enumerate(auto):
+        own = filters[:, channel]
+        projection += own @ matmul_toeplitz(correlation, own.T)
+        overlap += cross[:, channel] @ own.T
+    return (projection + projection.T) / 2, (overlap + overlap.T) / 2
+
+
+def _form(weights: Float, matrix: Float) -> Float:
+    """Return wᵀMw for `(..., models)`."""
+    value: Float = np.einsum("...i,ij,...j->...", weights, matrix, weights, optimize=True)
+    return value
