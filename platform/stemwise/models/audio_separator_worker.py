@@ -214,7 +214,7 @@ def main(mode: str, folder: str, name: str, yaml: str | None = None) -> None:
         else:
             serve(out, Path(folder), name, yaml)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - audio-separator exits where others raise
-        text = " ".join(str(error).split()) or "no message"
+        text = " ".join(str(error).split())[:300] or "no message"  # torch lists every key
         kind = type(error).__name__
         send(out, {"error": f"{kind}: {text}", "missing": isinstance(error, ModuleNotFoundError)})
         sys.exit(1)
