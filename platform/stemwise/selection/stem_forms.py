@@ -1,0 +1,168 @@
+"""All tracks of one stem as quadratic forms: what any blend of its models would have scored.
+
+Only tracks on which every model was measured are in it, so that models and blends are never compared
+on different tracks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stemwise.errors import ConfigError
+from stemwise.measurement.blend import BlendStatistics
+from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
+from stemwise.selection.rules import get_rule
+
+Float = npt.NDArray[np.float64]
+Row = Mapping[str, Any]
+_WEIGHTS_AT_ONCE = 1 << 22  # values of one intermediate array
+
+
+@dataclass(frozen=True)
+class StemForms:
+    """The statistics of `BlendStatistics`, stacked over tracks.
+
+    Attributes:
+        stem: name of the stem.
+        models: names.
+        tracks: (dataset, track id) of each row.
+        energy: ‖x‖², `(tracks,)`.
+        cross: `(tracks, models)`.
+        gram, projection, overlap: `(tracks, models, models)`.
+    """
+
+    stem: str
+    models: tuple[str, ...]
+    tracks: tuple[tuple[str, str], ...]
+    energy: Float
+    cross: Float
+    gram: Float
+    projection: Float
+    overlap: Float
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def at(self, index: npt.ArrayLike) -> StemForms:
+        """Return the tracks at these positions (or where a mask is true)."""
+        where = np.arange(len(self))[np.asarray(index)]
+        arrays = ("energy", "cross", "gram", "projection", "overlap")
+        return replace(
+            self,
+            tracks=tuple(self.tracks[i] for i in where),
+            **{name: getattr(self, name)[where] for name in arrays},
+        )
+
+    def only(self, models: Sequence[str]) -> StemForms:
+        """Return the forms of some models, in the order given."""
+        index = [self.models.index(model) for model in models]
+        squares = ("gram", "projection", "overlap")
+        return replace(
+            self,
+            models=tuple(models),
+            cross=self.cross[:, index],
+            **{name: getattr(self, name)[:, index][:, :, index] for name in squares},
+        )
+
+    def snr(self, weights: npt.ArrayLike) -> Float:
+        """Return the SNR in dB, `(..., tracks)`, of blends with `weights` `(..., models)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        return decibels(*snr_energies(self.energy, w @ self.cross.T, _form(w, self.gram)))
+
+    def si_sdr(self, weights: npt.ArrayLike) -> Float:
+        """Return the SI-SDR in dB, `(..., tracks)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        product = w @ self.cross.T
+        gain = product / self.energy
+        return decibels(*si_sdr_energies(self.energy, product, _form(w, self.gram), gain))
+
+    def bss_sdr(self, weights: npt.ArrayLike) -> Float:
+        """Return the 512-tap BSS Eval SDR in dB, `(..., tracks)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        target = _form(w, self.projection)
+        rest = _form(w, self.gram - 2 * self.overlap + self.projection)
+        return decibels(np.maximum(target, 0.0), np.maximum(rest, 0.0))
+
+    def score(self, weights: npt.ArrayLike, pair: tuple[str, str], rule: str) -> Float:
+        """Return the score in dB, `(..., tracks)`: a rule of two scores.
+
+        Raises:
+            ConfigError: a score that does not follow from quadratic forms (museval's medians).
+        """
+        unknown = [name for name in pair if name not in LINEAR_SCORES]
+        if unknown:
+            raise ConfigError(
+                f"{unknown[0]} of a blend needs its audio: choose a metric= made of "
+                f"{', '.join(LINEAR_SCORES)}."
+            )
+        first, second = (getattr(self, name)(weights) for name in pair)
+        return get_rule(rule)(first, second)
+
+
+LINEAR_SCORES = ("snr", "si_sdr", "bss_sdr")
+
+
+def _form(weights: Float, matrices: Float) -> Float:
+    """Return wᵀMw, `(..., tracks)`, in pieces that fit the cache's neighbourhood."""
+    flat = weights.reshape(-1, weights.shape[-1])
+    outer = max(1, _WEIGHTS_AT_ONCE // max(1, matrices.shape[0] * matrices.shape[1]))
+    square = matrices.reshape(len(matrices), -1).T
+    pieces = [
+        np.einsum("wi,wj->wij", part, part).reshape(len(part), -1) @ square
+        for part in (flat[start : start + outer] for start in range(0, len(flat), outer))
+    ]
+    joined = np.concatenate(pieces) if pieces else np.zeros((0, len(matrices)))
+    return joined.reshape(*weights.shape[:-1], len(matrices))
+
+
+def stack(
+    stem: str, models: Sequence[str], tracks: Mapping[tuple[str, str], BlendStatistics]
+) -> StemForms:
+    """Stack the tracks on which all `models` were measured, in the order of their ids."""
+    fit = {
+        key: found.only(models)
+        for key, found in sorted(tracks.items())
+        if set(models) <= set(found.models) and found.energy > 0
+    }
+    size = len(models)
+    return StemForms(
+        stem,
+        tuple(models),
+        tuple(fit),
+        np.array([f.energy for f in fit.values()]),
+        np.array([f.cross for f in fit.values()]).reshape(-1, size),
+        np.array([f.gram for f in fit.values()]).reshape(-1, size, size),
+        np.array([f.projection for f in fit.values()]).reshape(-1, size, size),
+        np.array([f.overlap for f in fit.values()]).reshape(-1, size, size),
+    )
+
+
+def collect(
+    measurements: Iterable[Row], correlations: Iterable[Row], keep: Iterable[tuple[str, ...]]
+) -> dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]]:
+    """Group the rows of two tables: (parent, source, stem) → (dataset, track) → statistics.
+
+    `keep` are the (dataset, track, parent, source, stem) that have scores; others (silent or ambiguous
+    references) are left out.
+    """
+    wanted = set(keep)
+    blocks: dict[tuple[str, ...], list[Row]] = {}
+    lags: dict[tuple[str, ...], list[Row]] = {}
+    for rows, into in ((measurements, blocks), (correlations, lags)):
+        for row in rows:
+            key = tuple(str(row[name]) for name in _KEY)
+            if key in wanted:
+                into.setdefault(key, []).append(row)
+    found: dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]] = {}
+    for (dataset, track, parent, source, stem), group in blocks.items():
+        statistics = BlendStatistics.from_rows(group, lags[dataset, track, parent, source, stem])
+        found.setdefault((parent, source, stem), {})[dataset, track] = statistics
+    return found
+
+
+_KEY = ("dataset", "track_id", "parent", "parent_source", "stem")
