@@ -14,7 +14,8 @@ import soundfile
 
 from stemwise import __version__
 from stemwise.cli import main
-from stemwise.models import registry
+from stemwise.models import facts, registry
+from stemwise.models.registry import ModelSpec
 
 RATE = 44_100
 HEAVY = ["torch", "hydra", "omegaconf", "ray", "numpy", "scipy", "polars", "pyarrow", "soundfile"]
@@ -117,6 +118,13 @@ def test_models_are_listed_as_json(capsys):
     assert htdemucs["checkpoints"][0]["url"].startswith("https://")
     assert htdemucs["licence"] and htdemucs["trained_on"]
     assert listed["band_split"]["cached"]
+    fields = set(ModelSpec.__dataclass_fields__)
+    assert all(
+        fields | {"level", "installed", "cached", "size"} <= set(item) for item in listed.values()
+    )
+    assert (htdemucs["level"], htdemucs["size"]) == (1, 54_996_327)
+    assert (listed["drumsep"]["level"], listed["drumsep"]["parent"]) == (2, "drums")
+    assert htdemucs["published"][0]["source"] and htdemucs["cost"]["cpu_s"] > 0
 
 
 def test_models_are_listed_for_people(capsys, monkeypatch):
@@ -125,6 +133,24 @@ def test_models_are_listed_for_people(capsys, monkeypatch):
     told = capsys.readouterr().out
     for name in registry.names():
         assert name in told
+    assert "2 (drums)" in told and "MUSDB18-HQ" in told and "not cached" in told
+
+
+def test_models_that_need_an_extra_say_which(capsys, monkeypatch):
+    monkeypatch.setattr(facts, "find_spec", lambda name: None)
+    assert main(["models"]) == 0
+    assert "stemwise[zoo]" in capsys.readouterr().out
+    assert main(["models", "--json"]) == 0
+    listed = {item["name"]: item for item in json.loads(capsys.readouterr().out)}
+    assert not listed["scnet"]["installed"] and listed["scnet"]["missing_extra"] == "zoo"
+    assert listed["htdemucs_6s"]["installed"]
+
+
+def test_the_list_of_models_fits_a_log(capsys):
+    assert main(["models"]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line[:1] in "│┏"]
+    assert len({len(line) for line in table}) == 1 and len(table[0]) <= 120
+    assert all(line[-1] in "│┓" for line in table)  # nothing is cut off
 
 
 def test_pull_names_the_files_or_what_is_wrong(capsys):

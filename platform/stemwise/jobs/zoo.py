@@ -13,30 +13,40 @@ from rich.table import Table
 from rich.text import Text
 
 from stemwise.errors import StemwiseError
+from stemwise.models import facts
 from stemwise.models.checkpoint import locate
 from stemwise.models.registry import ModelSpec, get, is_cached, names, prepare, resolve
 from stemwise.report.download import download_display
 
+# The longest words of these columns: names are copied from here, so they must stay whole.
+_NAME_WIDTH, _STEM_WIDTH = max(map(len, names())), len("backing_vocals")
+
 
 def list_models(as_json: bool, console: Console) -> int:
-    """Print the zoo: what each model separates, where its checkpoint comes from, whether it is here."""
+    """Print the zoo: what each model separates, whether it can run here, its licence and training."""
     specs = [get(name) for name in names()]
     if as_json:
         console.print_json(json.dumps([_finite(_describe(spec)) for spec in specs], default=str))
         return 0
     table = Table(show_lines=False)
-    table.add_column("name", no_wrap=True)
-    for column in ("stems", "architecture", "checkpoint", "licence", "trained on"):
+    table.add_column("name, architecture", overflow="fold", width=_NAME_WIDTH)
+    table.add_column("level", no_wrap=True)
+    table.add_column("stems", overflow="fold", width=_STEM_WIDTH)
+    table.add_column("installed", no_wrap=True)
+    for column in ("checkpoint", "licence", "trained on"):
         table.add_column(column, overflow="fold")
     for spec in specs:
-        table.add_row(
-            Text(spec.name, style="bold"),
-            ", ".join(spec.stems) or "of the checkpoint or track",
-            spec.architecture,
+        cells = (
+            _level(spec),
+            ", ".join(_stems(spec)) or "of the checkpoint or track",
+            _installed(spec),
             _where(spec),
             spec.licence or "unknown",
             ", ".join(spec.trained_on) or "–",
         )
+        # not markup, which would take the extra's [brackets] away
+        name = Text.assemble((spec.name, "bold"), "\n", (spec.architecture, "dim"))
+        table.add_row(name, *map(Text, cells))
     console.print(table)
     console.print(
         "Own checkpoint: 'models=[{name: mine, base: NAME, checkpoint: ./file}]'", markup=False
@@ -62,11 +72,26 @@ def pull(wanted: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _level(spec: ModelSpec) -> str:
+    level = facts.level(spec)
+    return str(level) if level == 1 else f"{level} ({spec.parent})"
+
+
+def _stems(spec: ModelSpec) -> list[str]:
+    return [*spec.stems, *([spec.residual] if spec.residual is not None else [])]
+
+
+def _installed(spec: ModelSpec) -> str:
+    extra = facts.missing_extra(spec)
+    return "yes" if extra is None else f"needs\nstemwise[{extra}]"
+
+
 def _where(spec: ModelSpec) -> str:
     if not spec.checkpoints:
-        return "yours" if spec.name in ("demucs_package", "bsrnn") else "none needed"
-    size = sum(item.size or 0 for item in spec.checkpoints) / 1e6
-    return f"{'cached' if is_cached(spec) else 'not cached'}, {size:.0f} MB"
+        return "yours" if facts.is_base(spec) else "none needed"
+    size = facts.size(spec)
+    place = "cached" if is_cached(spec) else "not cached"
+    return place if size is None else f"{place}, {size / 1e6:.0f} MB"
 
 
 def _finite(value: Any) -> Any:
@@ -84,5 +109,12 @@ def _describe(spec: ModelSpec) -> dict[str, Any]:
         asdict(item) | {"cached": locate(item) is not None, "location": locate(item)}
         for item in spec.checkpoints
     ]
-    content["cached"] = is_cached(spec)
+    content |= {
+        "level": facts.level(spec),
+        "installed": facts.missing_extra(spec) is None,
+        "missing_extra": facts.missing_extra(spec),
+        "cached": is_cached(spec),
+        "parameters": facts.parameters(spec),
+        "size": facts.size(spec),
+    }
     return content

@@ -72,6 +72,8 @@ def check(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
 def _published(item: Any, origin: str) -> Published:
     try:
         made = Published(**item)
+        if not (made.metric and made.dataset and made.source):
+            raise ValueError
         scores = {check_name(str(stem)): float(value) for stem, value in made.db.items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise ConfigError(
@@ -86,7 +88,8 @@ def _published(item: Any, origin: str) -> Published:
 def _cost(item: Any, origin: str) -> Cost:
     try:
         made = Cost(**item)
-        usable = made.cpu_s > 0 and ((made.chunk or 0) > 0) != ((made.audio_s or 0) > 0)
+        usable = made.cpu_s > 0 and bool(made.source)
+        usable = usable and ((made.chunk or 0) > 0) != ((made.audio_s or 0) > 0)
     except TypeError:
         usable = False
     if not usable:

@@ -1,0 +1,49 @@
+"""CPU seconds per minute of audio, from what was measured and from how a track is cut."""
+
+from __future__ import annotations
+
+from stemwise.errors import ConfigError
+from stemwise.models.reflect_tiling import ReflectTiling
+from stemwise.models.registry import ModelSpec
+from stemwise.models.tiling import CenteredTiling
+from stemwise.types import SAMPLE_RATE
+
+SONG_MINUTES = 4  # short songs pay more for their ends
+
+
+def minute_cost(spec: ModelSpec) -> float | None:
+    """Return CPU seconds per minute of a song with the model's default tiling; None if unknown.
+
+    Raises:
+        ConfigError: the cost is of another chunk than the model's, or its tiling is not known.
+    """
+    cost = spec.cost
+    if cost is None:
+        return None
+    if cost.audio_s is not None:
+        return cost.cpu_s * 60 / cost.audio_s
+    tiles = sum(1 for _ in default_tiling(spec).tiles(SONG_MINUTES * 60 * SAMPLE_RATE))
+    return cost.cpu_s * tiles / SONG_MINUTES
+
+
+def default_tiling(spec: ModelSpec) -> CenteredTiling | ReflectTiling:
+    """Return how the model cuts a track, without its weights; a Demucs chunk is that of its cost.
+
+    Raises:
+        ConfigError: as `minute_cost`.
+    """
+    chunk = spec.cost.chunk if spec.cost is not None else None
+    own = spec.settings.get("chunk", chunk)
+    if chunk is None or chunk != own:
+        raise ConfigError(
+            f"The model {spec.name!r}: its cost is of a chunk of {chunk} samples, but it uses {own}: "
+            "measure again with benchmarks/model_cost.py --chunk."
+        )
+    if "num_overlap" in spec.settings:
+        return ReflectTiling(chunk, int(spec.settings["num_overlap"]))
+    if "overlap" in spec.settings:
+        return CenteredTiling(chunk, float(spec.settings["overlap"]))
+    raise ConfigError(
+        f"The model {spec.name!r}: how it cuts a track is not in its settings: give its cost for "
+        "audio_s seconds instead of a chunk."
+    )

