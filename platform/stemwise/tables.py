@@ -135,13 +135,111 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+_STEM = [*_PARENT, ("stem", _STRING)]
+_INTERVAL = [("mean_score", _FLOAT), ("low", _FLOAT), ("high", _FLOAT)]
+# What follows from the tables above by statistics alone; written anew by every report.
+ANALYSIS: dict[str, pa.Schema] = {
+    "leaderboard": pa.schema(
+        [
+            *_STEM,
+            ("model", _STRING),
+            ("rank", _INT),
+            ("rank_clean", _INT),
+            ("tie_group", _INT),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("dropped", _INT),
+            *_INTERVAL,
+            ("seconds_per_minute", _FLOAT),
+            ("trained_here", _BOOL),
+        ]
+    ),
+    "comparisons": pa.schema(
+        [
+            *_STEM,
+            ("model_a", _STRING),
+            ("model_b", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("difference", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+            ("win_rate", _FLOAT),
+            ("p_value", _FLOAT),
+            ("p_adjusted", _FLOAT),
+            ("told_apart", _BOOL),
+            ("tracks_needed", _INT),
+        ]
+    ),
+    "genre_scores": pa.schema(
+        [
+            *_STEM,
+            ("genre", _STRING),
+            ("model", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *_INTERVAL,
+            ("winner", _BOOL),
+        ]
+    ),
+    "genre_effects": pa.schema(
+        [
+            *_STEM,
+            ("genres", _INT),
+            ("tracks", _INT),
+            ("p_value", _FLOAT),
+            ("routing_gain", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+        ]
+    ),
+    "regret": pa.schema(
+        [
+            *_STEM,
+            ("level", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *_INTERVAL,
+            ("gain", _FLOAT),
+            ("gain_low", _FLOAT),
+            ("gain_high", _FLOAT),
+        ]
+    ),
+    "front": pa.schema(
+        [
+            *_STEM,
+            ("step", _INT),
+            ("model", _STRING),
+            ("models", pa.list_(_STRING)),
+            ("weights", pa.list_(_FLOAT)),
+            ("mean_score", _FLOAT),
+            ("seconds_per_minute", _FLOAT),
+        ]
+    ),
+    "anomalies": pa.schema(
+        [
+            *_KEY,
+            ("model", _STRING),
+            *_STEM,
+            ("kind", _STRING),
+            ("value", _FLOAT),
+            ("text", _STRING),
+        ]
+    ),
+}
+
 _SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
-_SORT_WITHIN = ("signal", "channel")
+_SORT_WITHIN = ("signal", "channel", "rank", "step", "genre", "kind")
+
+
+def schema_of(name: str) -> pa.Schema:
+    """Return the schema of the table called `name`."""
+    return SCHEMAS[name] if name in SCHEMAS else ANALYSIS[name]
 
 
 def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     """Return `rows` as an Arrow table of the schema called `name`; absent keys are null."""
-    schema = SCHEMAS[name]
+    schema = schema_of(name)
     columns = {field.name: [] for field in schema}  # type: dict[str, list[Any]]
     for row in rows:
         for key, values in columns.items():
@@ -162,7 +260,7 @@ def write(folder: Path, name: str, tables: Sequence[pa.Table]) -> Path:
         OutputError: the folder cannot be written.
     """
     path = folder / name / f"{name}.parquet"
-    table = pa.concat_tables(tables) if tables else SCHEMAS[name].empty_table()
+    table = pa.concat_tables(tables) if tables else schema_of(name).empty_table()
     write_atomic(path, sort(table))
     return path
 

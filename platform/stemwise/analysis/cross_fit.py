@@ -1,0 +1,75 @@
+"""What a fitted choice is worth on tracks that it has not seen: cross-fitting, grouped by artist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stemwise.selection.stem_forms import StemForms
+from stemwise.selection.weights import Score, Strategy
+
+Float = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+
+
+def folds_of(artists: Sequence[str], folds: int = 5, seed: int = 0) -> list[Index] | None:
+    """Split tracks into at most `folds` parts of about equal size; no artist is in two parts.
+
+    Returns None with fewer than two artists: nothing can be held out then.
+    """
+    names = sorted(set(artists))
+    count = min(folds, len(names))
+    if count < 2:
+        return None
+    random = np.random.default_rng(seed)
+    sizes = {name: list(artists).count(name) for name in names}
+    shuffled = [names[i] for i in random.permutation(len(names))]
+    parts: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(shuffled, key=lambda n: -sizes[n]):  # the largest first: even parts
+        min(parts, key=lambda part: sum(sizes[n] for n in part)).append(name)
+    return [np.array([i for i, a in enumerate(artists) if a in part]) for part in map(set, parts)]
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Scores of every track under weights that were fitted without it (or its artist).
+
+    Attributes:
+        scores: in dB, `(tracks,)`.
+        weights: of each fold, `(folds, models)`.
+    """
+
+    scores: Float
+    weights: Float
+
+
+def cross_fit(
+    forms: StemForms, parts: Sequence[Index], strategy: Strategy, score: Score
+) -> CrossFit:
+    """Fit on all parts but one and score that one, for every part.
+
+    Args:
+        forms: the stem's tracks.
+        parts: positions of the tracks of each fold.
+        strategy: how weights are fitted.
+        score: (forms, weights) → scores per track.
+    """
+    scores = np.zeros(len(forms))
+    weights = []
+    for held in parts:
+        learned = np.setdiff1d(np.arange(len(forms)), held)
+        fitted = strategy(forms.at(learned), score)
+        weights.append(fitted)
+        scores[held] = score(forms.at(held), fitted)
+    return CrossFit(scores, np.array(weights))
+
+
+def held_out(forms: StemForms, parts: Sequence[Index], weights: Float, score: Score) -> Float:
+    """Return another score of each track under its fold's `weights` `(folds, models)`."""
+    scores = np.zeros(len(forms))
+    for held, own in zip(parts, weights, strict=True):
+        scores[held] = score(forms.at(held), own)
+    return scores

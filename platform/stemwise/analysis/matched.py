@@ -1,0 +1,98 @@
+"""Scores of one stem as a matrix of models × tracks, on matched tracks only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Float = npt.NDArray[np.float64]
+STEM_KEY = ("parent", "parent_source", "stem")
+_TRACK = ("dataset", "track_id")
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What models score on the tracks on which all of them have a finite score.
+
+    Attributes:
+        stem: (parent, parent source, stem).
+        models: names, in the order given.
+        tracks: (dataset, track id).
+        artists: cluster label of each track: its artist, or the track itself where that is unknown.
+        genres: genre of each track or None.
+        values: scores in dB, `(models, tracks)`.
+        dropped: tracks with a score of some model, but not a finite one of each.
+    """
+
+    stem: tuple[str, str, str]
+    models: tuple[str, ...]
+    tracks: tuple[tuple[str, str], ...]
+    artists: tuple[str, ...]
+    genres: tuple[str | None, ...]
+    values: Float
+    dropped: tuple[tuple[str, str], ...]
+
+    def of(self, model: str) -> Float:
+        """Return the scores of one model, `(tracks,)`."""
+        return np.asarray(self.values[self.models.index(model)])
+
+
+def by_stem(
+    scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str], column: str = "score"
+) -> Iterator[Matched]:
+    """Yield a matrix per stem, for those of `models` that have a score of it on any track.
+
+    Args:
+        scores: rows of `scores`.
+        tracks: rows of `tracks` (for the artists and genres).
+        models: names, in the order that breaks ties.
+        column: which score.
+    """
+    good = scores.filter(
+        pl.col("status") == "ok", pl.col(column).is_not_null(), pl.col("model").is_in(list(models))
+    )
+    facts = {
+        (row["dataset"], row["track_id"]): (row["artist"], row["genre"])
+        for row in tracks.iter_rows(named=True)
+    }
+    for key, group in sorted(good.group_by(STEM_KEY), key=lambda item: str(item[0])):
+        parent, source, stem = (str(part) for part in key)
+        yield _matched((parent, source, stem), group, facts, models, column)
+
+
+def _matched(
+    stem: tuple[str, str, str],
+    group: pl.DataFrame,
+    facts: dict[tuple[str, str], tuple[str | None, str | None]],
+    models: Sequence[str],
+    column: str,
+) -> Matched:
+    present = set(group["model"])
+    own = tuple(model for model in models if model in present)
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in group.select(*_TRACK, "model", column).iter_rows():
+        found.setdefault((row[0], row[1]), {})[row[2]] = row[3]
+    whole = {
+        track: scores
+        for track, scores in sorted(found.items())
+        if len(scores) == len(own) and all(np.isfinite(list(scores.values())))
+    }
+    # a track of an unknown artist is a cluster of its own
+    artists = tuple(
+        facts.get(track, (None, None))[0] or f"{track[0]}/{track[1]}" for track in whole
+    )
+    return Matched(
+        stem,
+        own,
+        tuple(whole),
+        artists,
+        tuple(facts.get(track, (None, None))[1] for track in whole),
+        np.array([[scores[model] for scores in whole.values()] for model in own]).reshape(
+            len(own), len(whole)
+        ),
+        tuple(track for track in sorted(found) if track not in whole),
+    )
