@@ -9,9 +9,9 @@ filtering a frame of a second that is silent outside, tail included, each frame 
     SIR = ‖s + w∗x‖²/‖q∗x − w∗x‖²            SAR = ‖s + q∗x‖²/‖e − q∗x‖²
 
 summed over channels (Vincent, Gribonval & Févotte 2006; version 4: Stöter, Liutkus & Ito 2018).
-All but ‖s‖² and ‖e‖² are quadratic in the filters, with the frame's correlations as coefficients, so no frame
-is ever filtered: correlations of the references are computed once per track, cross-correlations in one
-pass per model. Frames where rounding would show in that are filtered after all.
+All but ‖s‖² and ‖e‖² are quadratic in the filters, with the frame's correlations as coefficients, so no
+frame is filtered: the references are correlated once per track, the residuals with them in one pass per
+model. Frames where rounding would show in that are filtered after all.
 """
 
 from __future__ import annotations

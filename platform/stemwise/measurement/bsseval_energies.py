@@ -73,7 +73,7 @@ def _filter_correlations(filters: Filters) -> Tensor:
     spectra = torch.fft.rfft(filters.sets(), size)
     spectra = spectra.unflatten(1, (-1, filters.channels))
     products = torch.einsum("ejcpf,ejcqf->ejpqf", spectra.conj(), spectra)
-    lags = torch.fft.irfft(products, size)[..., :taps]
+    lags: Tensor = torch.fft.irfft(products, size)[..., :taps]
     lags[..., 1:] *= 2
     return lags
 

@@ -54,7 +54,7 @@ class Signals:
         return torch.from_numpy(out).to(self.device)
 
     def is_silent(self, frame: Tensor) -> bool:
-        """Tell whether a stem of a frame is silent as museval sees it: its channels cancel throughout."""
+        """Tell whether a stem of a frame is silent as museval sees it: its channels cancel."""
         sums = frame.reshape(len(self.names), self.channels, -1).sum(dim=1)
         return bool((sums == 0).all(dim=-1).any())
 

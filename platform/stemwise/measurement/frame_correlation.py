@@ -62,4 +62,5 @@ class FrameCorrelator:
         left = torch.fft.rfft(y, size).permute(2, 0, 1).conj().resolve_conj().contiguous()
         right = torch.fft.rfft(x, size).permute(2, 1, 0).contiguous()
         spectrum = (left @ right).permute(1, 2, 0)
-        return torch.fft.irfft(spectrum, size)[..., : self.taps].flip(-1)
+        lags: Tensor = torch.fft.irfft(spectrum, size)[..., : self.taps].flip(-1)
+        return lags
