@@ -21,6 +21,8 @@ SAMPLE_RATE = 44_100
 CHANNELS = 2
 # How finished estimates of other tools are called, in `models=` and in tables: file:NAME.
 FILE_PREFIX = "file:"
+# How ensembles that can be served are called in tables: recipe:NAME.
+RECIPE_PREFIX = "recipe:"
 # The two sources of a parent at level 2.
 REFERENCE, ESTIMATE = "reference", "estimate"
 

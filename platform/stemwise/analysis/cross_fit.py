@@ -45,6 +45,13 @@ class CrossFit:
     scores: Float
     weights: Float
 
+    def of_track(self, parts: Sequence[Index]) -> Float:
+        """Return the weights that each track is scored with, `(tracks, models)`."""
+        weights = np.zeros((len(self.scores), self.weights.shape[1]))
+        for held, own in zip(parts, self.weights, strict=True):
+            weights[held] = own
+        return weights
+
 
 def cross_fit(
     forms: StemForms, parts: Sequence[Index], strategy: Strategy, score: Score
@@ -67,9 +74,6 @@ def cross_fit(
     return CrossFit(scores, np.array(weights))
 
 
-def held_out(forms: StemForms, parts: Sequence[Index], weights: Float, score: Score) -> Float:
-    """Return another score of each track under its fold's `weights` `(folds, models)`."""
-    scores = np.zeros(len(forms))
-    for held, own in zip(parts, weights, strict=True):
-        scores[held] = score(forms.at(held), own)
-    return scores
+def each(forms: StemForms, weights: Float, score: Score) -> Float:
+    """Return the score of each track under weights of its own, `(tracks, models)` → `(tracks,)`."""
+    return np.array([float(score(forms.at([t]), own)[0]) for t, own in enumerate(weights)])

@@ -5,7 +5,7 @@ Per stem, in the run's score and over the same tracks:
 * `best_single`: the model that is best on the other folds' tracks;
 * `recipe`: a blend fitted on the other folds' tracks, so that it could be served;
 * `track_oracle`: the best model of each track, chosen with its truth (the paper's ensemble);
-* `segment_oracle`: the best model of each segment, likewise;
+* `segment_oracle`: the best model of each segment, likewise, or of the whole track where that is better;
 * `equal_models`: what `track_oracle` would seem to gain if all models were equally good on average.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemwise.analysis.clusters import interval
-from stemwise.analysis.cross_fit import cross_fit, folds_of, held_out
+from stemwise.analysis.cross_fit import cross_fit, each, folds_of
 from stemwise.selection.stem_forms import StemForms
 from stemwise.selection.weights import Score, best_single, get_strategy
 
@@ -40,6 +40,8 @@ class Ledger:
         held_out_snr: mean SNR on held-out tracks of what `weights` are, with its interval; without
             folds, on the tracks themselves and without an interval.
         oracle_gap: mean score that the track oracle has above it.
+        of_track: weights that each track is held out from, `(tracks, models)`; without folds, those
+            fitted on all.
     """
 
     rows: list[Row]
@@ -47,6 +49,7 @@ class Ledger:
     established: bool | None
     held_out_snr: tuple[float, float | None, float | None]
     oracle_gap: float
+    of_track: Float
 
 
 def ledger(
@@ -77,7 +80,7 @@ def ledger(
         weights = best_single(forms, score)
         best = kept = score(forms, weights)
         levels = {"best_single": best}
-        snr, established = forms.snr(weights), None
+        of_track, established = np.tile(weights, (len(forms), 1)), None
     else:
         single = cross_fit(forms, parts, best_single, score)
         blend = cross_fit(forms, parts, get_strategy(strategy), score)
@@ -85,10 +88,10 @@ def ledger(
         low, _ = interval(blend.scores - best, artists, seed=seed)
         established = low is not None and low > 0
         chosen = blend if established else single
-        kept, snr = chosen.scores, held_out(forms, parts, chosen.weights, StemForms.snr)
+        kept, of_track = chosen.scores, chosen.of_track(parts)
         weights = (get_strategy(strategy) if established else best_single)(forms, score)
-    oracle = singles.max(axis=0)
-    levels |= {"track_oracle": oracle, "segment_oracle": segments}
+    oracle, snr = singles.max(axis=0), each(forms, of_track, StemForms.snr)
+    levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
     rows = [_row(stem, name, values, best, artists, seed) for name, values in levels.items()]
     rows.append(_chance(stem, singles, artists, seed))
     return Ledger(
@@ -97,6 +100,7 @@ def ledger(
         established,
         (float(snr.mean()), *interval(snr, artists, seed=seed)),
         float((oracle - kept).mean()),
+        of_track,
     )
 
 

@@ -33,14 +33,18 @@ _REAL_PROBLEM = (
     "Every stream, the mixture included, has a click of its own near 0.05 s and 6.05 s, and the "
     "mixture was limited: the stems add up to it with an SNR of only 15 dB (21 to 23 dB between)."
 )
-# Two genres share an artist: statistics that resample artists need more than one song of each.
+# Two genres share two artists: statistics that resample artists need several artists, and more than
+# one song of each.
+_SONGWRITERS = ("Paper Lanterns", "Ivy Court")
+_BANDS = ("The Hollow Meadow", "Tin Harbour Five")
+_PRODUCERS = ("Nova Kestrel", "Low Tide Index")
 _ARTISTS = {
-    "singer_songwriter": "Paper Lanterns",
-    "pop": "Paper Lanterns",
-    "rock": "The Hollow Meadow",
-    "jazz": "The Hollow Meadow",
-    "rap": "Nova Kestrel",
-    "electronic": "Nova Kestrel",
+    "singer_songwriter": _SONGWRITERS,
+    "pop": _SONGWRITERS,
+    "rock": _BANDS,
+    "jazz": _BANDS,
+    "rap": _PRODUCERS,
+    "electronic": _PRODUCERS,
 }
 _ADJECTIVES = ("Quiet", "Golden", "Broken", "Electric", "Distant", "Crooked", "Last", "Velvet")
 _NOUNS = ("Harbour", "Signal", "Morning", "Staircase", "Orchard", "Satellite", "River", "Avenue")
@@ -159,7 +163,7 @@ class DemoDataset:
             title=one.title,
             partition=stems.LEVEL1,
             references=references,
-            artist=_ARTISTS[one.genre],
+            artist=_ARTISTS[one.genre][one.number % 2],
             genre=one.genre,
             split="test",
             has_bleed=False,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from stemwise import results, tables
+from stemwise.decision import DecisionSettings
 from stemwise.errors import PARTLY_FAILED
 from stemwise.evaluation.settings import Stage
 from stemwise.jobs import configuration
+from stemwise.jobs.decide import write_decision
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import job
 from stemwise.models.registry import ModelSpec
+from stemwise.report.decision import leaders, ledger
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.tables import table_one, winners, winners_per_track, write_all
 from stemwise.report.terminal import show_list, show_table
@@ -26,6 +30,7 @@ from stemwise.types import FILE_PREFIX
 def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> int:
     """Run the job and return the exit code: 0, or 3 where a track, model or stem failed."""
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
+    decision = configuration.settings(DecisionSettings, config["decision"], "decision")
     with job(config, console, stage) as run:
         names = run.finish(console)
         saved = json.dumps(config, indent=2, default=str)
@@ -33,11 +38,14 @@ def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> 
         collected = results.collect(run.work.parts, names)
         chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
         content = results.score_and_select(collected, run.work.metric.pair, selection, chosen)
-        results.write(run.output / "tables", content)
-        return report(run.output, [spec.name for spec in run.specs], console)
+        pair = run.work.metric.pair
+        notes = write_decision(
+            run.output, content, run.specs, chosen, pair, selection.rule, decision
+        )
+        return report(run.output, [spec.name for spec in run.specs], console, notes)
 
 
-def report(output: Path, models: list[str], console: Console) -> int:
+def report(output: Path, models: list[str], console: Console, notes: Sequence[str] = ()) -> int:
     """Print and write the tables of text of a finished run; return its exit code."""
     folder = output / "tables"
     scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
@@ -47,10 +55,14 @@ def report(output: Path, models: list[str], console: Console) -> int:
         winners_per_track(selections, scores),
         *(sub_stems(scores, parent, models) for parent in TITLES),
         by_bleed(scores),
+        leaders(tables.read(folder, "leaderboard")),
+        ledger(tables.read(folder, "regret")),
     ]
     shown = [table for table in tables_of_text if table.rows]
     for table in shown:
         show_table(console, table)
+    for note in notes:
+        console.print(note, style="yellow", soft_wrap=True, highlight=False)
     failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
     show_list(console, odd, "yellow")
     show_list(console, failed, "bold red")

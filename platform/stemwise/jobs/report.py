@@ -9,9 +9,11 @@ import pyarrow as pa
 from rich.console import Console
 
 from stemwise import results, tables
+from stemwise.decision import DecisionSettings
 from stemwise.errors import ConfigError, OutputError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import configuration
+from stemwise.jobs.decide import write_decision
 from stemwise.jobs.evaluate import candidates, report
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import output_folder
@@ -23,6 +25,7 @@ def report_again(config: dict[str, Any], console: Console) -> int:
     output = output_folder(config)
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
+    decision = configuration.settings(DecisionSettings, config["decision"], "decision")
     try:
         earlier = json.loads((output / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -42,10 +45,9 @@ def report_again(config: dict[str, Any], console: Console) -> int:
         for name in names
     }
     chosen = candidates(specs, content["scores"].column("model").to_pylist())
-    results.write(
-        output / "tables", results.score_and_select(content, metric.pair, selection, chosen)
-    )
-    return report(output, [spec.name for spec in specs], console)
+    selected = results.score_and_select(content, metric.pair, selection, chosen)
+    notes = write_decision(output, selected, specs, chosen, metric.pair, selection.rule, decision)
+    return report(output, [spec.name for spec in specs], console, notes)
 
 
 def main(arguments: list[str] | None = None) -> int:

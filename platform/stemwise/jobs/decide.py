@@ -1,0 +1,76 @@
+"""What a run decides, written beside its tables: statistics, regret ledger, recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import yaml
+
+from stemwise import results, tables
+from stemwise.analysis.statistics import seconds_per_minute, statistics
+from stemwise.decision import Decision, DecisionSettings, Fitting, decide
+from stemwise.errors import OutputError
+from stemwise.models.registry import ModelSpec
+from stemwise.selection.oracle import key_of
+from stemwise.types import FILE_PREFIX
+
+
+def write_decision(
+    output: Path,
+    content: dict[str, pa.Table],
+    specs: Sequence[ModelSpec],
+    candidates: Sequence[str],
+    pair: tuple[str, str],
+    rule: str,
+    settings: DecisionSettings,
+) -> list[str]:
+    """Write all tables and recipes of a run; return notes on what could not be fitted.
+
+    Raises:
+        OutputError: the run's folder cannot be written.
+    """
+    frame = pl.DataFrame(pl.from_arrow(content["scores"]))
+    # a recipe is for serving, and finished files of other tools cannot be run
+    able = [model for model in candidates if not model.startswith(FILE_PREFIX)]
+    fitting = Fitting(able, pair, rule, settings, seconds_per_minute(frame))
+    rows = {name: table.to_pylist() for name, table in content.items()}
+    decision = decide(rows, fitting, output.name)
+    scores = [*rows["scores"], *_described(decision.scores, rows["scores"])]
+    results.write(output / "tables", content | {"scores": tables.to_table("scores", scores)})
+    found = statistics(
+        frame,
+        pl.DataFrame(pl.from_arrow(content["tracks"])),
+        candidates,
+        {spec.name: spec.trained_on for spec in specs},
+        settings.seed,
+    )
+    found |= {"regret": decision.regret, "front": decision.front}
+    for name, group in found.items():
+        tables.write(output / "tables", name, [tables.to_table(name, group)])
+    _write_recipes(output / "recipes", decision)
+    return decision.notes
+
+
+def _described(
+    made: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Add to rows of a recipe what the rows of models say of the same stem of the same track."""
+    known = {key_of(dict(row)): row for row in scores}
+    shared = ("genre", "voice", "has_bleed", "reference_dbfs", "parent_model")
+    return [{name: known[key_of(dict(row))][name] for name in shared} | dict(row) for row in made]
+
+
+def _write_recipes(folder: Path, decision: Decision) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, recipe in decision.recipes.items():
+            text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+            temporary = folder / f".{name}.yaml"
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(folder / f"{name}.yaml")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error

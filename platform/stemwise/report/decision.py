@@ -1,0 +1,89 @@
+"""The decision of a run as tables of text: who leads each stem, and what an ensemble is worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from stemwise.report.tables import TextTable, number, stem_label
+from stemwise.stems import MIXTURE, in_order
+
+_LEVELS = {
+    "best_single": "best single model",
+    "recipe": "recipe (deployable)",
+    "track_oracle": "oracle per track",
+    "segment_oracle": "oracle per segment",
+    "equal_models": "equal models (chance)",
+}
+
+
+def leaders(leaderboard: pl.DataFrame) -> TextTable:
+    """Return the ranking per stem, level 1 and what users get of level 2."""
+    rows = [
+        (
+            _label(row),
+            f"{row['tie_group']}",
+            row["model"] + (" *" if row["trained_here"] else ""),
+            number(row["mean_score"]),
+            _range(row["low"], row["high"]),
+            number(row["seconds_per_minute"], 1),
+            str(row["tracks"]),
+        )
+        for row in _served(leaderboard)
+    ]
+    note = (
+        "Mean score in dB over matched tracks, 95 % interval (artists are drawn), seconds of work "
+        "per minute of audio. Models of one group cannot be told apart from its best (p ≥ 0.05 "
+        "after Holm)."
+    )
+    if leaderboard["trained_here"].any():
+        note += " *: was trained on this dataset."
+    columns = ("stem", "group", "model", "score", "95 %", "s/min", "tracks")
+    return TextTable("leaderboard", "Who leads, and how surely", columns, tuple(rows), note)
+
+
+def ledger(regret: pl.DataFrame) -> TextTable:
+    """Return the regret ledger of every stem that more than one model makes."""
+    alone = (pl.col("level") == "equal_models") & (pl.col("gain").abs() < 1e-9)
+    regret = regret.filter(~alone.any().over("parent", "parent_source", "stem"))
+    rows = [
+        (
+            _label(row),
+            _LEVELS[row["level"]],
+            number(row["mean_score"]),
+            "" if row["level"] == "best_single" else _signed(row["gain"]),
+            _range(row["gain_low"], row["gain_high"]),
+            str(row["tracks"]),
+        )
+        for row in _served(regret)
+    ]
+    note = (
+        "Score in dB; gain over the best single model with its 95 % interval (equal models: over "
+        "their mean). Best single and recipe are chosen on other artists' tracks; the oracles look "
+        "at the truth and cannot be served."
+    )
+    columns = ("stem", "choice", "score", "gain", "95 % of gain", "tracks")
+    return TextTable("regret", "What an ensemble is worth", columns, tuple(rows), note)
+
+
+def _served(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return rows in the order of the stem tree, without those of true parents."""
+    served = frame.filter(pl.col("parent_source") != "reference")
+    order = {stem: i for i, stem in enumerate(in_order(served["stem"].unique()))}
+    return sorted(served.iter_rows(named=True), key=lambda row: order[row["stem"]])
+
+
+def _label(row: dict[str, Any]) -> str:
+    label = stem_label(str(row["stem"]))
+    return label if row["parent"] == MIXTURE else f"{label} (of estimated {row['parent']})"
+
+
+def _signed(value: object) -> str:
+    return f"{value:+.2f}" if isinstance(value, float) else "–"
+
+
+def _range(low: object, high: object) -> str:
+    if not isinstance(low, float) or not isinstance(high, float):
+        return "–"
+    return f"{low:.2f} … {high:.2f}"
