@@ -42,7 +42,8 @@ def test_a_run_writes_every_table_and_the_report(songs: Songs, tmp_path: Path, c
         assert found.columns == schema.names
         assert len(found) > 0
     table = scores(output)
-    assert set(table["model"]) == {"mixture", "band_split", "oracle_irm", "oracle"}
+    models = {"mixture", "band_split", "oracle_irm", "oracle", "recipe:deployable"}
+    assert set(table["model"]) == models
     bass = table.filter(pl.col("stem") == "bass", pl.col("track_id") == "song-0")
     by_model = dict(zip(bass["model"], bass["snr"], strict=True))
     assert by_model["oracle_irm"] > by_model["band_split"] > by_model["mixture"]

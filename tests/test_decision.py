@@ -1,0 +1,168 @@
+"""From a run's rows to recipes: what is fitted, what is refused, and that recipes keep their word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import yaml
+
+from stemwise import audio
+from stemwise.datasets.folder import Folder
+from stemwise.decision import DecisionSettings, Fitting, decide
+from stemwise.errors import ConfigError
+from stemwise.evaluation.rows import correlation_rows, measurement_rows
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.track import TrackEvaluator
+from stemwise.evaluation.zoo import Zoo
+from stemwise.measurement.blend import BlendStatistics
+from stemwise.measurement.track_stem import measure_stem
+from stemwise.models.registry import get, prepare
+from stemwise.selection.oracle import add_scores
+from stemwise.separation.recipe import Recipe, load_recipe
+from stemwise.separation.recipe_separator import RecipeSeparator
+from stemwise.store import EstimateStore
+from stemwise.types import WHOLE, Track
+
+from .conftest import make_song
+
+PAIR = ("snr", "bss_sdr")
+MODELS = ("band_split", "hpss", "repet_sim")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Six songs of 1.5 s by three artists."""
+    folder = tmp_path_factory.mktemp("songs")
+    for number in range(6):
+        song = make_song(folder / f"song-{number}", number)
+        (song / "track.json").write_text(f'{{"artist": "artist {number % 3}", "genre": "rock"}}')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(root, tmp_path_factory):
+    """Rows of all tables of evaluating them with three classical models, without Ray."""
+    pytest.importorskip("librosa", reason="librosa is not installed")
+    return rows_of(root, tmp_path_factory.mktemp("store"))
+
+
+def rows_of(root: Path, place: Path) -> dict[str, list[dict[str, object]]]:
+    zoo = Zoo.load([prepare(get(name)) for name in MODELS], "cpu", None)
+    evaluate = TrackEvaluator(zoo, EstimateStore(place), MetricSettings())
+    found: dict[str, list[dict[str, object]]] = {}
+    for track in Folder(root=root).tracks():
+        for name, rows in evaluate(track).tables.items():
+            found.setdefault(name, []).extend(rows)
+    found["scores"] = add_scores(found["scores"], PAIR, "linear")
+    return found
+
+
+def fitting(candidates=MODELS, pair=PAIR, **settings):
+    cost = {"band_split": 1.0, "hpss": 2.0, "repet_sim": None}
+    return Fitting(candidates, pair, "linear", DecisionSettings(**settings), cost)
+
+
+def saved(recipe, tmp_path):
+    path = tmp_path / f"{recipe['name']}.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return load_recipe(str(path))
+
+
+def test_a_recipe_separates_what_its_prediction_says(root, tmp_path):
+    """Measuring the recipe's own audio equals the forms of its models' audio to 1e-6 dB."""
+    pytest.importorskip("librosa", reason="librosa is not installed")
+    weights = {"band_split": 0.8, "hpss": 0.3}
+    separator = RecipeSeparator(Recipe("mine", {"drums": weights}), "cpu")
+    for number in range(2):
+        song = root / f"song-{number}"
+        stems = {path.stem: audio.load(path) for path in sorted(song.glob("*.wav"))}
+        mixture = np.sum(list(stems.values()), axis=0)
+        estimates = {
+            name: separated(RecipeSeparator(load_recipe(name), "cpu"), mixture, tmp_path / name)
+            for name in weights
+        }
+        track = Track("d", "t", "T", ("drums",), {})
+        single = measure_stem(stems["drums"], estimates)
+        forms = BlendStatistics.from_rows(
+            measurement_rows(track, WHOLE, "drums", single),
+            correlation_rows(track, WHOLE, "drums", single),
+        )
+        blend = separated(separator, mixture, tmp_path / "blend")
+        measured = measure_stem(stems["drums"], {"mixture": blend})
+        for name in ("snr", "si_sdr", "bss_sdr"):
+            predicted = float(getattr(forms, name)(list(weights.values())))
+            assert getattr(measured, name)("mixture") == pytest.approx(predicted, abs=1e-6)
+
+
+def separated(separator, mixture, folder):
+    with TemporaryDirectory(dir=folder.parent) as scratch:
+        return np.asarray(separator(mixture, Path(scratch), ("drums",))["drums"].read("drums"))
+
+
+def test_recipes_have_their_provenance_and_can_be_loaded(rows, tmp_path):
+    decision = decide(rows, fitting(folds=3), "my run")
+    assert set(decision.recipes) == {"deployable", "paper"}
+    for recipe in decision.recipes.values():
+        loaded = saved(recipe, tmp_path)
+        assert set(loaded.stems) == {"vocals", "drums", "bass"} | ({"other"} & set(loaded.stems))
+        facts = recipe["provenance"]
+        assert (facts["dataset"], facts["tracks"], facts["run"]) == ("folder", 6, "my run")
+        assert set(facts["oracle_gap_db"]) >= set(loaded.stems)
+    deployable = decision.recipes["deployable"]["provenance"]
+    mean, low, high = deployable["held_out_snr"]["drums"]
+    assert low <= mean <= high
+    paper = decision.recipes["paper"]
+    assert all(list(weights.values()) == [1.0] for weights in paper["stems"].values())
+    assert "most tracks" in paper["provenance"]["fitted_by"]
+
+
+def test_the_ledger_has_every_level_of_every_stem(rows):
+    decision = decide(rows, fitting(folds=3), "run")
+    levels = {(row["stem"], row["level"]) for row in decision.regret}
+    expected = {"best_single", "recipe", "track_oracle", "segment_oracle", "equal_models"}
+    assert {level for stem, level in levels if stem == "drums"} == expected
+    steps = [row for row in decision.front if row["stem"] == "drums"]
+    assert [row["step"] for row in steps] == [1, 2]
+    means = [row["mean_score"] for row in steps]
+    assert means == sorted(means)  # another model never hurts where it is fitted
+    assert steps[-1]["seconds_per_minute"] == 3.0
+
+
+def test_the_recipes_own_rows_are_held_out_and_matched(rows):
+    decision = decide(rows, fitting(folds=3), "run")
+    drums = [row for row in decision.scores if row["stem"] == "drums"]
+    assert [row["track_id"] for row in drums] == [f"song-{i}" for i in range(6)]
+    assert {row["model"] for row in drums} == {"recipe:deployable"}
+    held = decision.recipes["deployable"]["provenance"]["held_out_snr"]["drums"][0]
+    assert np.mean([row["snr"] for row in drums]) == pytest.approx(held, abs=1e-4)
+    assert all(row["paper_sdr"] == row["bss_sdr"] for row in drums)
+
+
+def test_a_protocol_that_needs_audio_fits_nothing_and_says_so(rows):
+    decision = decide(rows, fitting(pair=("snr", "museval_sdr")), "run")
+    assert decision.recipes == {} and decision.regret == []
+    assert "museval_sdr" in decision.notes[0]
+
+
+def test_without_a_common_track_nothing_is_fitted_and_it_is_said(rows):
+    decision = decide(dict(rows, scores=[]), fitting(), "run")
+    assert decision.recipes == {} and "no stem" in decision.notes[0]
+
+
+def test_sums_of_stems_are_no_part_of_a_recipe(rows):
+    """repet_sim's instrumental is everything but vocals: other models make that up already."""
+    decision = decide(rows, fitting(folds=3), "run")
+    assert "instrumental" not in decision.recipes["deployable"]["stems"]
+    alone = decide(rows, fitting(("repet_sim",), folds=3), "run").recipes["deployable"]
+    assert set(alone["stems"]) == {"vocals", "instrumental"} and "remainder" not in alone
+
+
+@pytest.mark.parametrize("change", [{"folds": 1}, {"segment_s": 0.0}, {"seed": -1}])
+def test_settings_that_cannot_be_meant_are_refused(change):
+    with pytest.raises(ConfigError, match="decision"):
+        DecisionSettings(**change)
+    with pytest.raises(ConfigError, match="best"):
+        DecisionSettings(strategy="best")
