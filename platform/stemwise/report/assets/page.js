@@ -1,0 +1,187 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const [TRACK, STEM, MODEL, SNR, SDR, SCORE, LAG, GAIN, STATUS, FOLDER, FILE, ERROR, PICTURE] =
+    Array(13).keys();
+  const COLUMN = { track: TRACK, stem: STEM, model: MODEL, snr: SNR, sdr: SDR, score: SCORE,
+    lag: LAG, gain: GAIN, status: STATUS };
+  const NAMES = { [STEM]: data.stems, [MODEL]: data.models, [STATUS]: data.statuses };
+  const PAGE = 100;
+  const table = document.getElementById("scores");
+  const body = table.tBodies[0];
+  const find = document.getElementById("find");
+  const stem = document.getElementById("stem");
+  const model = document.getElementById("model");
+  const previous = document.getElementById("previous");
+  const next = document.getElementById("next");
+  const shown = document.getElementById("shown");
+  const haystacks = data.tracks.map((t) => t.slice(0, 4).filter(Boolean).join(" ").toLowerCase());
+  const title = (number) => data.tracks[number][1] || data.tracks[number][0];
+  let rows = data.rows;
+  let sorted = { column: TRACK, down: false };
+  let page = 0;
+  let last = null; // the clip that played last: the next one goes on from its place
+
+  const make = (name, text, attributes = {}) => {
+    const element = document.createElement(name);
+    if (text !== null && text !== undefined) element.textContent = text;
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+
+  const number = (value) =>
+    value === "inf" ? Infinity : value === "-inf" ? -Infinity : value;
+
+  const shownNumber = (value, digits = 2) => {
+    const known = number(value);
+    if (known === null) return "–";
+    if (!Number.isFinite(known)) return known > 0 ? "∞" : "−∞";
+    return known.toFixed(digits).replace("-", "−");
+  };
+
+  const compare = (a, b) => {
+    const { column, down } = sorted;
+    if (column === TRACK) {
+      return title(a[TRACK]).localeCompare(title(b[TRACK])) * (down ? -1 : 1) || a[TRACK] - b[TRACK];
+    }
+    if (column in NAMES) return (a[column] - b[column]) * (down ? -1 : 1);
+    const [left, right] = [number(a[column]), number(b[column])];
+    if (left === null || right === null) return (left === null) - (right === null); // unknown: last
+    return left === right ? 0 : (left < right ? -1 : 1) * (down ? -1 : 1);
+  };
+
+  const choose = () => {
+    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const [wantedStem, wantedModel] = [stem.value, model.value];
+    rows = data.rows.filter((row) =>
+      (wantedStem === "" || row[STEM] === Number(wantedStem)) &&
+      (wantedModel === "" || row[MODEL] === Number(wantedModel)) &&
+      words.every((word) => haystacks[row[TRACK]].includes(word)));
+    rows.sort(compare);
+    page = 0;
+    draw();
+  };
+
+  const named = (index) => {
+    const cell = make("span", null);
+    const dot = make("span", null, { class: "dot", "aria-hidden": "true" });
+    dot.style.background = data.colours[index];
+    cell.append(dot, " ", data.models[index]);
+    return cell;
+  };
+
+  const line = (row, index) => {
+    const element = make("tr");
+    const head = make("th", null, { scope: "row" });
+    const button = make("button", title(row[TRACK]), { type: "button", "aria-expanded": "false" });
+    button.addEventListener("click", () => toggle(element, row, button, index));
+    head.append(button);
+    const status = data.statuses[row[STATUS]];
+    const modelCell = make("td");
+    modelCell.append(named(row[MODEL]));
+    element.append(head, make("td", data.stems[row[STEM]]), modelCell);
+    for (const column of [SNR, SDR, SCORE]) {
+      element.append(make("td", shownNumber(row[column]), { class: "n" }));
+    }
+    element.append(
+      make("td", shownNumber(row[LAG], 0), { class: "n wide" }),
+      make("td", shownNumber(row[GAIN]), { class: "n wide" }),
+      make("td", status, status === "ok" ? {} : { class: "bad" }));
+    return element;
+  };
+
+  const draw = () => {
+    const start = page * PAGE;
+    body.replaceChildren(...rows.slice(start, start + PAGE).map(line));
+    const end = Math.min(start + PAGE, rows.length);
+    shown.textContent = rows.length
+      ? `${start + 1}–${end} of ${rows.length}` : "No row fits: change the search.";
+    previous.disabled = page === 0;
+    next.disabled = end >= rows.length;
+  };
+
+  const player = (name, link, picture, what, inStep) => {
+    const box = make("div", null, { class: "player" });
+    box.append(name);
+    const audio = make("audio", null, { controls: "", preload: "none", src: link, "aria-label": what });
+    audio.addEventListener("play", () => {
+      for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
+      if (inStep && last && last !== audio && last.isConnected) audio.currentTime = last.currentTime;
+      last = inStep ? audio : null;
+    });
+    box.append(audio);
+    if (picture) {
+      box.append(make("img", null, { src: `spectrograms/${picture}.png`, width: 320, height: 96,
+        alt: `Spectrogram of ${what}`, loading: "lazy" }));
+    }
+    return box;
+  };
+
+  const details = (row) => {
+    const inner = make("div", null, { class: "inner" });
+    const [id, name, artist, genre, seconds] = data.tracks[row[TRACK]];
+    const facts = [name || id, artist, genre, seconds ? `${Math.round(seconds)} s` : null, id,
+      `lag ${shownNumber(row[LAG], 0)} samples`, `gain ${shownNumber(row[GAIN])} dB`];
+    inner.append(make("div", facts.filter(Boolean).join(" · ")));
+    if (row[ERROR] >= 0) inner.append(make("div", data.errors[row[ERROR]], { class: "bad" }));
+    const players = make("div", null, { class: "players" });
+    const label = data.stems[row[STEM]];
+    const heard = data.heard[row[TRACK]] || {};
+    const truth = label.split(" from ")[0];
+    for (const [key, text] of [["mixture", "mixture (clip)"], [truth, `true ${truth} (clip)`]]) {
+      if (heard[key]) players.append(player(make("div", text), heard[key], null, text, false));
+    }
+    const same = data.rows.filter((other) =>
+      other[TRACK] === row[TRACK] && other[STEM] === row[STEM] && other[FOLDER] >= 0);
+    same.sort((a, b) => (b === row) - (a === row));
+    for (const other of same) {
+      const link = `${data.folders[other[FOLDER]]}/${data.files[other[FILE]]}`;
+      const caption = named(other[MODEL]);
+      caption.append(`: ${shownNumber(other[SCORE])} dB`);
+      const what = `${label} by ${data.models[other[MODEL]]}`;
+      players.append(player(caption, link, other[PICTURE], what, true));
+    }
+    if (!players.children.length) {
+      players.append(make("div", "No audio of this stem is on disk beside the report."));
+    }
+    inner.append(players);
+    return inner;
+  };
+
+  const toggle = (element, row, button, index) => {
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+    if (open) {
+      element.nextElementSibling.remove();
+      button.removeAttribute("aria-controls");
+      return;
+    }
+    const detail = make("tr", null, { class: "detail", id: `detail-${index}` });
+    const cell = make("td", null, { colspan: element.cells.length });
+    cell.append(details(row));
+    detail.append(cell);
+    element.after(detail);
+    button.setAttribute("aria-controls", detail.id);
+  };
+
+  for (const button of table.tHead.querySelectorAll("button")) {
+    button.addEventListener("click", () => {
+      const column = COLUMN[button.dataset.key];
+      const numeric = column >= SNR && column <= GAIN;
+      sorted = { column, down: sorted.column === column ? !sorted.down : numeric };
+      for (const head of table.tHead.rows[0].cells) head.setAttribute("aria-sort", "none");
+      button.parentElement.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+      choose();
+    });
+  }
+  for (const [list, names] of [[stem, data.stems], [model, data.models]]) {
+    list.append(make("option", "all", { value: "" }));
+    names.forEach((name, index) => list.append(make("option", name, { value: index })));
+    list.addEventListener("change", choose);
+  }
+  find.addEventListener("input", choose);
+  previous.addEventListener("click", () => { page -= 1; draw(); });
+  next.addEventListener("click", () => { page += 1; draw(); });
+  table.tHead.rows[0].cells[0].setAttribute("aria-sort", "ascending");
+  choose();
+})();

@@ -1,0 +1,194 @@
+"""Section 8: every score as compact data for the page's table, with links to the audio."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from stemwise.report.markup import Child, Html, el, join
+from stemwise.report.palette import Palette
+from stemwise.report.previews import existing
+from stemwise.report.run_tables import Row, RunTables, label
+from stemwise.report.spectrogram import SECONDS, Gallery
+from stemwise.report.tables import model_order
+
+PICTURED = 20  # tracks that get spectrograms
+COLUMNS = (
+    ("track", "track", False),
+    ("stem", "stem", False),
+    ("model", "model", False),
+    ("snr", "SNR", True),
+    ("sdr", "SDR", True),
+    ("score", "score", True),
+    ("lag", "lag", True),
+    ("gain", "gain", True),
+    ("status", "status", False),
+)
+
+
+class _Names:
+    """Values that are written once and then told by their number."""
+
+    def __init__(self, first: Iterable[str] = ()) -> None:
+        self.values: list[str] = list(first)
+        self._index = {value: i for i, value in enumerate(self.values)}
+
+    def of(self, value: str | None) -> int:
+        if value is None:
+            return -1
+        if value not in self._index:
+            self._index[value] = len(self.values)
+            self.values.append(value)
+        return self._index[value]
+
+
+def explorer_data(run: RunTables, palette: Palette, page: Path, gallery: Gallery) -> dict[str, Any]:
+    """Return what the page's table needs; each row is a list, in the order that page.js knows.
+
+    Args:
+        run: the tables.
+        palette: colours of the models.
+        page: folder of the page, which links are relative to.
+        gallery: where the first tracks' spectrograms go.
+    """
+    tracks = {(row["dataset"], row["track_id"]): row for row in run.rows("tracks")}
+    numbers = {key: index for index, key in enumerate(tracks)}
+    models = _Names(model_order(run.models, run["scores"]["model"].unique().to_list()))
+    stems = _Names(map(label, run.stems))
+    statuses, folders, files, errors = _Names(["ok"]), _Names(), _Names(), _Names()
+    audio = {_key(row): path for row in run.rows("estimates") if (path := local_path(row["uri"]))}
+    rows = []
+    for row in run.rows("scores"):
+        owner = (row["dataset"], row["track_id"])
+        number = numbers.setdefault(owner, len(numbers))
+        tracks.setdefault(owner, {"track_id": row["track_id"]})
+        path = audio.get(_key(row))
+        link = link_to(path, page) if path is not None and path.is_file() else None
+        folder, _, file = link.rpartition("/") if link else ("", "", None)
+        seen = gallery.add(path) if path is not None and link and number < PICTURED else None
+        rows.append(
+            [
+                number,
+                stems.of(label((row["parent"], row["parent_source"], row["stem"]))),
+                models.of(row["model"]),
+                *(_short(row[name]) for name in ("paper_snr", "paper_sdr", "score")),
+                row["lag_samples"],
+                _short(row["gain_db"]),
+                statuses.of(row["status"]),
+                folders.of(folder) if file else -1,
+                files.of(file),
+                errors.of(row["error"]),
+                seen[:-4] if seen else 0,
+            ]
+        )
+    gallery.sweep()
+    facts = ("track_id", "title", "artist", "genre", "duration_s")
+    return {
+        "tracks": [[row.get(name) for name in facts] for row in tracks.values()],
+        "stems": stems.values,
+        "models": models.values,
+        "colours": [palette.variable(model) for model in models.values],
+        "statuses": statuses.values,
+        "folders": folders.values,
+        "files": files.values,
+        "errors": errors.values,
+        "heard": existing(page, [row["track_id"] for row in tracks.values()]),
+        "rows": rows,
+    }
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    names = ("dataset", "track_id", "model", "parent", "parent_source", "stem")
+    return tuple(row[name] for name in names)
+
+
+def _short(value: float | None) -> float | str | None:
+    """Return a number with the digits that are shown; JSON has no infinity."""
+    if value is None or math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return round(value, 2)
+
+
+def local_path(uri: str | None) -> Path | None:
+    """Return the file that a URI or path names; None for one that is not on this machine."""
+    if not uri:
+        return None
+    if "://" not in uri:
+        return Path(uri)
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" and not parts.netloc else None
+
+
+def link_to(path: Path, folder: Path) -> str:
+    """Return the link to a file from a page in `folder`, relative where that is possible."""
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # another drive
+        return path.as_uri()
+    return quote(relative.replace(os.sep, "/"))
+
+
+def as_script(data: dict[str, Any]) -> Html:
+    """Return data as an element that the page's script reads; nothing in it can end the element."""
+    written = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    safe = written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Html(f'<script type="application/json" id="data">{safe}</script>')
+
+
+def explorer() -> Html:
+    """Return the empty table with its controls; page.js fills it."""
+    head = [
+        el(
+            "th",
+            el("button", title, type="button", data_key=key),
+            scope="col",
+            aria_sort="none",
+            cls=("n wide" if key in ("lag", "gain") else "n" if number else None),
+        )
+        for key, title, number in COLUMNS
+    ]
+    controls: list[Child] = [
+        el(
+            "label",
+            "Search",
+            el("input", type="search", id="find", placeholder="title, artist, genre"),
+        ),
+        el("label", "Stem", el("select", id="stem")),
+        el("label", "Model", el("select", id="model")),
+    ]
+    grid = el(
+        "table",
+        el("caption", "Every score of the run"),
+        el("thead", el("tr", head)),
+        el("tbody"),
+        id="scores",
+    )
+    pager = el(
+        "div",
+        el("button", "← previous", type="button", id="previous"),
+        el("output", id="shown", aria_live="polite"),
+        el("button", "next →", type="button", id="next"),
+        cls="pager",
+    )
+    hint = (
+        "Column headers sort; a track's name opens its row: listen to the estimates there, in turn "
+        "from the same place in the song. Audio stays in the run's store and is linked, so it plays "
+        f"as long as the report stays beside it. The first {PICTURED} tracks have spectrograms "
+        f"({SECONDS:.0f} s from the middle; pitch upwards, lighter is louder)."
+    )
+    return join(
+        [
+            el("p", hint),
+            el("div", controls, cls="controls"),
+            el("div", grid, cls="scroll", tabindex=0, role="group", aria_label="Every score"),
+            pager,
+            el("noscript", "This table needs JavaScript; report/*.csv and tables/scores do not."),
+        ]
+    )

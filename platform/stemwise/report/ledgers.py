@@ -1,0 +1,187 @@
+"""The tables of statistics as tables of text: for CSV, Markdown, LaTeX and the page."""
+
+from __future__ import annotations
+
+from stemwise.report.markup import db, span_of
+from stemwise.report.run_tables import Row, RunTables, label
+from stemwise.report.tables import TextTable
+
+LEVELS = {
+    "best_single": "best single model",
+    "recipe": "recipe (deployable)",
+    "track_oracle": "track oracle",
+    "segment_oracle": "segment oracle",
+    "equal_models": "equal models",
+}
+
+
+def probability(value: float | None) -> str:
+    """Return a p-value for people."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def all_ledgers(run: RunTables) -> list[TextTable]:
+    """Return the tables that have rows."""
+    made = [leaderboard(run), comparisons(run), regret(run), front(run), genres(run), effects(run)]
+    return [table for table in [*made, anomalies(run)] if table.rows]
+
+
+def _per_stem(run: RunTables, name: str) -> list[tuple[str, Row]]:
+    return [(label(key), row) for key in run.stems for row in run.rows(name, key)]
+
+
+def leaderboard(run: RunTables) -> TextTable:
+    """Return every model's rank, tie group, score and cost."""
+    rows = [
+        (
+            stem,
+            row["model"],
+            str(row["rank"]),
+            "–" if row["rank_clean"] is None else str(row["rank_clean"]),
+            str(row["tie_group"]),
+            db(row["mean_score"]),
+            span_of(row["low"], row["high"]),
+            db(row["seconds_per_minute"], 1),
+            "yes" if row["trained_here"] else "no",
+            str(row["tracks"]),
+        )
+        for stem, row in sorted(
+            _per_stem(run, "leaderboard"), key=lambda found: (found[0], found[1]["rank"])
+        )
+    ]
+    numbers = ("rank", "rank clean", "tie group", "score dB", "95 %", "s per minute")
+    columns = ("stem", "model", *numbers, "trained here", "tracks")
+    note = (
+        "Mean score over matched tracks; models of one tie group cannot be told apart from its first. "
+        "Rank clean leaves out models that were trained on this dataset."
+    )
+    return TextTable("leaderboard", "Leaderboard", columns, tuple(rows), note)
+
+
+def comparisons(run: RunTables) -> TextTable:
+    """Return every pair of models."""
+    rows = [
+        (
+            stem,
+            row["model_a"],
+            row["model_b"],
+            db(row["difference"], sign=True),
+            span_of(row["low"], row["high"]),
+            "–" if row["win_rate"] is None else f"{100 * row['win_rate']:.0f} %",
+            probability(row["p_adjusted"]),
+            {True: "yes", False: "no", None: "–"}[row["told_apart"]],
+            "–" if row["tracks_needed"] is None else str(row["tracks_needed"]),
+        )
+        for stem, row in _per_stem(run, "comparisons")
+    ]
+    columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p (Holm)", "told apart", "needed")
+    note = (
+        "Paired differences over the same tracks. Artists are drawn for the interval; p is from "
+        "sign flips by artist, adjusted for all pairs of the stem. Needed: about how many tracks "
+        "would show such a difference in 4 of 5 studies."
+    )
+    return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)
+
+
+def regret(run: RunTables) -> TextTable:
+    """Return the regret ledger."""
+    order = list(LEVELS)
+    rows = [
+        (
+            stem,
+            str(LEVELS.get(row["level"], row["level"])),
+            db(row["mean_score"]),
+            span_of(row["low"], row["high"]),
+            db(row["gain"], sign=True),
+            span_of(row["gain_low"], row["gain_high"]),
+            str(row["tracks"]),
+            str(row["artists"]),
+        )
+        for key in run.stems
+        for stem, row in sorted(
+            ((label(key), row) for row in run.rows("regret", key)),
+            key=lambda found: order.index(found[1]["level"]) if found[1]["level"] in order else 9,
+        )
+    ]
+    numbers = ("score dB", "95 %", "gain dB", "95 % of the gain")
+    columns = ("stem", "level", *numbers, "tracks", "artists")
+    note = "Gain is over the best single model; of equal models, over the mean of all models."
+    return TextTable("regret", "Regret ledger", columns, tuple(rows), note)
+
+
+def front(run: RunTables) -> TextTable:
+    """Return the quality–cost front."""
+    rows = [
+        (
+            stem,
+            str(row["step"]),
+            row["model"],
+            " + ".join(
+                f"{weight:.2f} {model}"
+                for model, weight in zip(row["models"] or (), row["weights"] or (), strict=False)
+            ),
+            db(row["mean_score"]),
+            db(row["seconds_per_minute"], 1),
+        )
+        for stem, row in _per_stem(run, "front")
+    ]
+    columns = ("stem", "step", "adds", "blend", "score dB", "s per minute")
+    note = "Each step adds the model that helps most, on the run's own tracks (not held out)."
+    return TextTable("front", "Quality against cost", columns, tuple(rows), note)
+
+
+def genres(run: RunTables) -> TextTable:
+    """Return mean scores per genre."""
+    rows = [
+        (
+            stem,
+            row["genre"],
+            row["model"] + (" (winner)" if row["winner"] else ""),
+            db(row["mean_score"]),
+            span_of(row["low"], row["high"]),
+            str(row["tracks"]),
+            str(row["artists"]),
+        )
+        for stem, row in _per_stem(run, "genre_scores")
+    ]
+    columns = ("stem", "genre", "model", "score dB", "95 %", "tracks", "artists")
+    note = "A genre with one track has no winner, and one with one artist no interval."
+    return TextTable("genre_scores", "Scores by genre", columns, tuple(rows), note)
+
+
+def effects(run: RunTables) -> TextTable:
+    """Return the tests of genre × model."""
+    rows = [
+        (
+            stem,
+            str(row["genres"]),
+            str(row["tracks"]),
+            probability(row["p_value"]),
+            db(row["routing_gain"], sign=True),
+            span_of(row["low"], row["high"]),
+        )
+        for stem, row in _per_stem(run, "genre_effects")
+    ]
+    columns = ("stem", "genres", "tracks", "p of genre × model", "routing gain dB", "95 %")
+    note = (
+        "p: whether models differ in where they are good (permutation over artists). Routing: the "
+        "model that is best in the genre instead of one for all, both chosen on other tracks."
+    )
+    return TextTable("genre_effects", "Does genre matter?", columns, tuple(rows), note)
+
+
+def anomalies(run: RunTables) -> TextTable:
+    """Return the estimates that look like bugs."""
+    rows = [
+        (row["track_id"], row["model"], label(_key(row)), row["kind"], row["text"])
+        for row in run["anomalies"].iter_rows(named=True)
+    ]
+    columns = ("track", "model", "stem", "kind", "what")
+    note = "An estimate that is late, inverted or at another level is a bug, not bad separation."
+    return TextTable("anomalies", "Suspicious estimates", columns, tuple(rows), note)
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row["parent"], row["parent_source"], row["stem"]

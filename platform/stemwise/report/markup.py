@@ -1,0 +1,126 @@
+"""HTML that escapes by itself: text becomes safe unless it was made here."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+
+from stemwise.report.tables import TextTable, number
+
+_VOID = {"meta", "br", "img", "input", "link"}
+MINUS = "−"
+
+
+class Html(str):
+    """A string that is HTML already; any other string is text, and is escaped."""
+
+    __slots__ = ()
+
+
+Child = str | int | Iterable["Child"] | None
+
+
+def text(value: object) -> Html:
+    """Return any value as escaped text; HTML stays as it is."""
+    return value if isinstance(value, Html) else Html(html.escape(str(value), quote=True))
+
+
+def el(tag: str, /, *children: Child, **attributes: str | int | bool | None) -> Html:
+    """Return an element; `cls` is its class, `data_x` is data-x; None and False are left out."""
+    written = "".join(
+        f" {_attribute(key)}" + ("" if value is True else f'="{html.escape(str(value))}"')
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    if tag in _VOID:
+        return Html(f"<{tag}{written}>")
+    return Html(f"<{tag}{written}>{join(children)}</{tag}>")
+
+
+def join(children: Child) -> Html:
+    """Return children one after the other."""
+    if children is None:
+        return Html("")
+    if isinstance(children, (str, int)):
+        return text(children)
+    return Html("".join(join(child) for child in children))
+
+
+def _attribute(key: str) -> str:
+    return "class" if key == "cls" else key.rstrip("_").replace("_", "-")
+
+
+def table(
+    columns: Sequence[Child],
+    rows: Iterable[Sequence[Child]],
+    caption: Child = None,
+    cls: str = "",
+    texts: int = 1,
+) -> Html:
+    """Return a table in a box that scrolls sideways; the first column of each row is its header.
+
+    Args:
+        columns: column headers.
+        rows: cells.
+        caption: what the table is.
+        cls: further classes.
+        texts: how many columns from the left hold text; the others hold numbers.
+    """
+    head = [el("th", c, scope="col", cls=_kind(i, texts)) for i, c in enumerate(columns)]
+    body = [el("tr", [_cell(i, cell, texts) for i, cell in enumerate(row)]) for row in rows]
+    parts = [
+        el("caption", caption) if caption else None,
+        el("thead", el("tr", head)),
+        el("tbody", body),
+    ]
+    grid = el("table", parts, cls=cls or None)
+    # a box that scrolls must be reachable by keyboard
+    return el("div", grid, cls="scroll", tabindex=0, role="group", aria_label=_plain(caption))
+
+
+def _kind(index: int, texts: int) -> str | None:
+    return None if index < texts else "n"
+
+
+def _cell(index: int, cell: Child, texts: int) -> Html:
+    if index == 0:
+        return el("th", cell, scope="row")
+    return el("td", cell, cls=_kind(index, texts))
+
+
+def _plain(caption: Child) -> str:
+    return caption if isinstance(caption, str) and not isinstance(caption, Html) else "table"
+
+
+def of_text(made: TextTable, texts: int = 1) -> Html:
+    """Return a finished table of text with its title and note."""
+    rows = [
+        [cell.replace("-", MINUS) if _is_number(cell) else cell for cell in r] for r in made.rows
+    ]
+    return join(
+        [table(made.columns, rows, made.title, texts=texts), el("p", made.note, cls="note")]
+    )
+
+
+def _is_number(cell: str) -> bool:
+    return cell.startswith("-") and cell[1:2].isdigit()
+
+
+def db(value: float | None, digits: int = 2, sign: bool = False) -> str:
+    """Return a number for people: a true minus, ∞ for infinity, – for unknown."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    shown = number(value, digits)
+    if float(shown) == 0:
+        return shown.lstrip("-")
+    return shown.replace("-", MINUS) if value < 0 or not sign else f"+{shown}"
+
+
+def span_of(low: float | None, high: float | None, digits: int = 2) -> str:
+    """Return an interval, or – where there is none."""
+    if low is None or high is None:
+        return "–"
+    return f"{db(low, digits)} … {db(high, digits)}"

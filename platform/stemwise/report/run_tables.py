@@ -1,0 +1,117 @@
+"""The tables of a finished run as one object; a table that the run lacks is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stemwise import tables
+from stemwise.analysis.matched import STEM_KEY
+from stemwise.errors import OutputError
+from stemwise.report.tables import model_order, stem_label
+from stemwise.stems import MIXTURE, sort_key
+from stemwise.types import REFERENCE
+
+Row = dict[str, Any]
+StemKey = tuple[str, str, str]
+NEEDED = ("tracks", "scores")
+# No separators but lines to compare them with: the floor, the ceiling, and the choice by truth.
+REFERENCE_LINES = ("mixture", "oracle_irm", "oracle")
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """What the report reads.
+
+    Attributes:
+        output: the run's folder.
+        models: in the order of the run, then those that only the scores name; reference lines apart.
+        frames: table name → rows; empty where the run has no such table.
+    """
+
+    output: Path
+    models: tuple[str, ...]
+    frames: dict[str, pl.DataFrame]
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return self.frames[name]
+
+    @cached_property
+    def stems(self) -> tuple[StemKey, ...]:
+        """Every (parent, parent source, stem) that has scores: level 1 first."""
+        keys = {tuple(row) for row in self["scores"].select(STEM_KEY).unique().iter_rows()}
+        return tuple(sorted(keys, key=_stem_order))
+
+    @property
+    def level1(self) -> tuple[StemKey, ...]:
+        """Those stems that come from the mixture."""
+        return tuple(key for key in self.stems if key[0] == MIXTURE)
+
+    def rows(self, name: str, key: StemKey | None = None) -> list[Row]:
+        """Return the rows of a table, of one stem where `key` is given."""
+        frame = self[name]
+        if key is not None:
+            for column, value in zip(STEM_KEY, key, strict=True):
+                frame = frame.filter(pl.col(column) == value)
+        return frame.to_dicts()
+
+
+def read_run(output: Path, models: Sequence[str]) -> RunTables:
+    """Read the tables of a run; only `tracks` and `scores` must be there.
+
+    Raises:
+        OutputError: a table that is needed is missing, or one is not what this version writes.
+    """
+    frames = {name: _read(output, name) for name in (*tables.SCHEMAS, *tables.ANALYSIS)}
+    present = frames["scores"]["model"].unique().to_list()
+    ordered = [name for name in model_order(models, present) if name not in REFERENCE_LINES]
+    return RunTables(output, tuple(ordered), frames)
+
+
+def _read(output: Path, name: str) -> pl.DataFrame:
+    empty = pl.from_arrow(tables.schema_of(name).empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    # block by block, and large: nothing of the report is made from these
+    if name in ("measurements", "correlations"):
+        return empty
+    folder = output / "tables"
+    if name not in NEEDED and not any((folder / name).glob("**/*.parquet")):
+        return empty
+    frame = tables.read(folder, name)
+    missing = [column for column in empty.columns if column not in frame.columns]
+    if missing:
+        raise OutputError(
+            f"{folder / name} has no column {missing[0]!r}, so another version wrote it: "
+            "run `stemwise evaluate` with the same output= again."
+        )
+    return frame
+
+
+def _stem_order(key: StemKey) -> tuple[bool, str, tuple[int, str], str]:
+    parent, source, stem = key
+    return parent != MIXTURE, parent, sort_key(stem), source
+
+
+def label(key: StemKey) -> str:
+    """Return a stem's name for people, at level 2 with what it was made from."""
+    parent, source, stem = key
+    if parent == MIXTURE:
+        return stem_label(stem)
+    return f"{stem_label(stem)} from {'true' if source == REFERENCE else 'estimated'} {parent}"
+
+
+def slug_of(key: StemKey) -> str:
+    """Return a stem's name for files and anchors."""
+    parent, source, stem = key
+    return stem if parent == MIXTURE else f"{parent}-{source}-{stem}"
+
+
+def finite(rows: Iterable[Row], column: str = "mean_score") -> list[Row]:
+    """Return the rows in which a column has a number that can be drawn."""
+    bound = float("inf")
+    return [row for row in rows if row[column] is not None and -bound < row[column] < bound]

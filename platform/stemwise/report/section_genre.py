@@ -1,0 +1,168 @@
+"""Section 6: genres of the tracks, who wins where, and whether that matters."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from stemwise.report import figures, ledgers
+from stemwise.report import paper_numbers as paper
+from stemwise.report.drawing import Sheet
+from stemwise.report.markup import Html, db, el, join, of_text, table
+from stemwise.report.palette import LIGHT, Palette
+from stemwise.report.run_tables import RunTables, StemKey, finite, label, slug_of
+from stemwise.report.section_best import dot
+from stemwise.report.tables import TextTable, stem_label
+from stemwise.report.verdict import routing_sentence
+
+_UNKNOWN = "(unknown)"
+
+
+def distribution(run: RunTables) -> TextTable:
+    """Return how many tracks each genre has, here and in the paper's Figure 1."""
+    counts = _counts(run)
+    total = sum(counts.values())
+    rows = [
+        (
+            genre,
+            str(counts.get(genre, "–")),
+            f"{100 * counts[genre] / total:.1f}" if genre in counts else "–",
+            f"{paper.FIGURE_1[genre]:.1f}" if genre in paper.FIGURE_1 else "–",
+        )
+        for genre in [*counts, *(name for name in paper.FIGURE_1 if name not in counts)]
+    ]
+    note = f"Paper: Figure 1 as its section 4.1 tells it, of {paper.SONGS} songs."
+    columns = ("genre", "tracks here", "% here", "% in the paper")
+    return TextTable("genres", "Genres, here and in the paper", columns, tuple(rows), note)
+
+
+def _counts(run: RunTables) -> dict[str, int]:
+    names = run["tracks"]["genre"].fill_null(_UNKNOWN).to_list()
+    return dict(
+        sorted(((n, names.count(n)) for n in set(names)), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
+    """Return the section."""
+    counts = list(_counts(run).items())
+    if not counts:
+        return Html("")
+    alt = "; ".join(f"{genre}: {number} tracks" for genre, number in counts)
+    height = figures.height_of(len(counts))
+    first = sheet.figure(
+        "figure1-genres",
+        "Figure 1: genre distribution of this run",
+        alt,
+        height,
+        lambda axes: figures.shares(axes, counts, LIGHT[0]),
+    )
+    shown = [key for key in run.level1 if run.rows("genre_scores", key)]
+    return join(
+        [
+            _said(run),
+            el("div", first, el("div", of_text(distribution(run)), cls="figure"), cls="figures"),
+            _winners(run, shown, palette),
+            el("div", [_means(run, key, sheet, palette) for key in shown], cls="figures"),
+            el("h3", "Figure 5: mean SNR and SDR by genre, of the choice by truth"),
+            el("div", _figure_5(run, sheet), cls="figures"),
+            _numbers(run),
+        ]
+    )
+
+
+def _said(run: RunTables) -> Html | None:
+    lines = []
+    for key in run.level1:
+        for row in run.rows("genre_effects", key):
+            p = row["p_value"]
+            test = "genre × model cannot be tested" if p is None else f"genre × model p {_p(p)}"
+            lines.append(el("li", el("b", label(key)), f": {test}; {routing_sentence(row)}."))
+    return el("ul", lines, cls="plain said") if lines else None
+
+
+def _p(value: float) -> str:
+    shown = ledgers.probability(value)
+    return shown if shown.startswith("<") else f"= {shown}"
+
+
+def _winners(run: RunTables, keys: list[StemKey], palette: Palette) -> Html | None:
+    found = {
+        (row["genre"], key): row
+        for key in keys
+        for row in run.rows("genre_scores", key)
+        if row["winner"]
+    }
+    genres = sorted({genre for genre, _ in found})
+    if not genres:
+        return None
+    rows = [
+        [
+            genre,
+            *(
+                dot(palette, found[genre, key]["model"]) if (genre, key) in found else "–"
+                for key in keys
+            ),
+        ]
+        for genre in genres
+    ]
+    columns = ["genre", *map(label, keys)]
+    note = "The best mean; whether it is more than chance is what the test above says."
+    made = table(columns, rows, "Winner per genre", texts=len(columns))
+    return join([made, el("p", note, cls="note")])
+
+
+def _means(run: RunTables, key: StemKey, sheet: Sheet, palette: Palette) -> Html | None:
+    rows = finite(run.rows("genre_scores", key))
+    if not rows:
+        return None
+    alt = "; ".join(f"{r['genre']}, {r['model']}: {db(r['mean_score'])} dB" for r in rows)
+    models = len({row["model"] for row in rows})
+    slot = max(0.3, 0.11 * models)
+    extra = 0.7 + 0.2 * ((models + 1) // 2)
+    height = figures.height_of(len({row["genre"] for row in rows}), slot, extra)
+    return sheet.figure(
+        f"genre-{slug_of(key)}",
+        f"Score by genre, {label(key)} (number of tracks)",
+        alt,
+        height,
+        lambda axes: figures.genre_models(axes, rows, palette),
+    )
+
+
+def _figure_5(run: RunTables, sheet: Sheet) -> list[Html]:
+    metrics = ("paper_snr", "paper_sdr")
+    chosen = run["scores"].filter(
+        pl.col("model") == paper.ENSEMBLE,
+        pl.col("genre").is_not_null(),
+        pl.all_horizontal(pl.col(metrics).is_finite().fill_null(False)),
+    )
+    drawn = []
+    for key in run.level1:
+        means = (
+            chosen.filter(pl.col("parent") == key[0], pl.col("stem") == key[2])
+            .group_by("genre")
+            .agg(pl.len().alias("tracks"), pl.col(metrics).mean())
+            .sort("genre")
+        )
+        rows = [(g, n, snr, sdr) for g, n, snr, sdr in means.iter_rows()]
+        if not rows:
+            continue
+        alt = "; ".join(f"{g}: SNR {db(snr)}, SDR {db(sdr)} dB" for g, _, snr, sdr in rows)
+        drawn.append(
+            sheet.figure(
+                f"figure5-{slug_of(key)}",
+                stem_label(key[2]),
+                alt,
+                figures.height_of(len(rows), extra=0.9),
+                lambda axes, rows=rows: figures.genre_pairs(axes, rows),  # type: ignore[misc]
+            )
+        )
+    return drawn
+
+
+def _numbers(run: RunTables) -> Html | None:
+    tests, scores = ledgers.effects(run), ledgers.genres(run)
+    if not tests.rows and not scores.rows:
+        return None
+    parts = [of_text(tests), of_text(scores, 3)]
+    return el("details", el("summary", "Genre in numbers"), parts)

@@ -1,0 +1,195 @@
+"""Section 4: this run beside the paper's published numbers, each in columns of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from stemwise.analysis.aggregate import matched_means, win_counts
+from stemwise.analysis.hierarchy import sub_stem_means
+from stemwise.report import figures
+from stemwise.report import paper_numbers as paper
+from stemwise.report.drawing import Sheet
+from stemwise.report.markup import Html, db, el, join, of_text
+from stemwise.report.palette import Palette
+from stemwise.report.run_tables import RunTables, slug_of
+from stemwise.report.tables import TextTable, model_order, stem_label
+from stemwise.stems import MIXTURE, in_order, parts_of
+from stemwise.types import ESTIMATE, REFERENCE
+
+_SIDES = ("SNR here", "SNR paper", "SDR here", "SDR paper")
+
+
+def beside_table_1(run: RunTables) -> TextTable:
+    """Return mean SNR and SDR per stem and model, ours and the paper's Table 1."""
+    means = matched_means(run["scores"].filter(pl.col("parent") == MIXTURE))
+    ours = {(r["stem"], r["model"]): r for r in means.iter_rows(named=True)}
+    rows = []
+    for stem in in_order({*means["stem"].to_list(), *paper.TABLE_1}):
+        theirs = paper.TABLE_1.get(stem, {})
+        here = [model for found, model in ours if found == stem]
+        for model in model_order(run.models, [*here, *theirs]):
+            row = ours.get((stem, model))
+            own = (row["paper_snr"], row["paper_sdr"]) if row else (None, None)
+            name = model if row else f"{model} (not in this run)"
+            tracks = str(row["tracks"]) if row else "–"
+            texts = _sides(own, theirs.get(model))
+            rows.append((stem_label(stem), name, paper.NAMES.get(model, "–"), *texts, tracks))
+    columns = ("stem", "model", "in the paper", *_SIDES, "tracks here")
+    note = (
+        f"Means in dB; paper: its Table 1, {paper.SONGS} songs of MoisesDB. Another dataset gives "
+        "other numbers: compare differences between models, not levels. `oracle` is the per-track "
+        "choice by the truth, the paper's Final Ensemble."
+    )
+    return TextTable("paper_table1", "Table 1, here and in the paper", columns, tuple(rows), note)
+
+
+def _sides(own: tuple[float | None, float | None], theirs: paper.Pair | None) -> tuple[str, ...]:
+    snr, sdr = theirs or (None, None)
+    return db(own[0]), db(snr), db(own[1]), db(sdr)
+
+
+def beside_table_2_or_3(run: RunTables, parent: str) -> TextTable:
+    """Return sub-stems of drums (the paper's Table 2) or of vocals (Table 3), ours and the paper's."""
+    number, theirs = (2, paper.TABLE_2) if parent == "drums" else (3, paper.TABLE_3)
+    means = sub_stem_means(run["scores"].filter(pl.col("parent") == parent))
+    found = means.filter(pl.col("model") != MIXTURE)
+    rows = []
+    for stem in in_order({*found["stem"].to_list(), *(stem for stem, _ in theirs)}):
+        published = {key: pair for key, pair in theirs.items() if key[0] == _paper_stem(stem)}
+        own = found.filter(pl.col("stem") == stem).to_dicts()
+        if not own and stem != _paper_stem(stem):
+            continue
+        voices = {row["voice"] for row in own} | {voice for _, voice in published}
+        if not own and any(_paper_stem(s) == stem for s in found["stem"].to_list()):
+            continue  # told by the row of a sum that means the same
+        for voice in sorted(voices, key=str):
+            mine = [row for row in own if row["voice"] == voice]
+            for model in sorted({row["model"] for row in mine}) or ["–"]:
+                by_source = {r["parent_source"]: r for r in mine if r["model"] == model}
+                cells = [
+                    db(by_source[source][metric] if source in by_source else None)
+                    for source in (ESTIMATE, REFERENCE)
+                    for metric in ("paper_snr", "paper_sdr")
+                ]
+                pair = published.get((_paper_stem(stem), voice), (None, None))
+                name = stem_label(stem) + (f" ({voice})" if voice else "")
+                rows.append((name, model, *cells, db(pair[0]), db(pair[1])))
+    sides = [
+        f"{side} {m}" for side in ("from estimate", "from truth", "paper") for m in ("SNR", "SDR")
+    ]
+    columns = ("sub-stem", "model", *sides)
+    note = (
+        f"Means in dB; paper: its Table {number}, {paper.SONGS} songs of MoisesDB. It does not say "
+        "whether the parent was the true stem or an estimate. Its cymbals include the hi-hat."
+    )
+    return TextTable(
+        f"paper_table{number}",
+        f"Table {number}, here and in the paper",
+        columns,
+        tuple(rows),
+        note,
+        (1, 2, 2, 2),
+    )
+
+
+def _paper_stem(stem: str) -> str:
+    return "cymbals" if set(parts_of(stem)) == {"hihat", "cymbals"} else stem
+
+
+def beside_figure_4(run: RunTables) -> TextTable:
+    """Return how often each model was chosen, ours and what the paper says of its Figure 4."""
+    wins = _wins(run)
+    rows = []
+    for stem in in_order({*wins, *paper.FIGURE_4}):
+        theirs, own = paper.FIGURE_4.get(stem, {}), wins.get(stem, {})
+        total = sum(own.values())
+        for model in dict.fromkeys([*own, *theirs]):
+            here = f"{100 * own[model] / total:.0f} % ({own[model]})" if own.get(model) else "–"
+            percent = f"{theirs[model]:.0f} %" if model in theirs else "–"
+            rows.append((stem_label(stem), model, paper.NAMES.get(model, "–"), here, percent))
+    columns = ("stem", "model", "in the paper", "chosen here", "chosen in paper")
+    note = "Share of the songs for which a model's output was the best, by the truth."
+    return TextTable("paper_figure4", "Choices, here and in the paper", columns, tuple(rows), note)
+
+
+def _wins(run: RunTables) -> dict[str, dict[str, int]]:
+    counts = win_counts(run["selections"].filter(pl.col("parent") == MIXTURE))
+    return {
+        stem: {r["model"]: r["wins"] for r in counts.filter(pl.col("stem") == stem).to_dicts()}
+        for stem in in_order(counts["stem"].unique())
+    }
+
+
+def paper_tables(run: RunTables) -> list[TextTable]:
+    """Return what stands beside the paper's tables."""
+    level2 = set(run["scores"]["parent"].unique().to_list())
+    made = [beside_table_1(run)]
+    made += [beside_table_2_or_3(run, p) for p in ("drums", "vocals") if p in level2]
+    return [*made, beside_figure_4(run)]
+
+
+def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
+    """Return the section: tables side by side, then the paper's figures for this run."""
+    tables = [
+        of_text(made, 3 if "1" in made.name or "4" in made.name else 2)
+        for made in paper_tables(run)
+    ]
+    grid = el("div", _figure_3(run, sheet, palette), _figure_4(run, sheet, palette), cls="figures")
+    return join([tables, el("h3", "The paper's Figures 3 and 4 for this run"), grid])
+
+
+def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
+    means = matched_means(run["scores"].filter(pl.col("parent") == MIXTURE))
+    known = means.filter(pl.all_horizontal(pl.col("paper_snr", "paper_sdr").is_not_null()))
+    by_key = {(r["stem"], r["model"]): (r["paper_snr"], r["paper_sdr"]) for r in known.to_dicts()}
+    drawn = []
+    for key in run.level1:
+        models = model_order(run.models, [model for stem, model in by_key if stem == key[2]])
+        rows = [(model, *by_key[key[2], model]) for model in models]
+        title = f"Figure 3: SNR and SDR by model, {stem_label(key[2])}"
+        colours = [palette.colour(model) for model in models]
+        drawn += _bars(sheet, f"figure3-{slug_of(key)}", title, rows, colours)
+    stems = in_order(s for s, m in by_key if m == paper.ENSEMBLE)
+    rows = [(stem_label(stem), *by_key[stem, paper.ENSEMBLE]) for stem in stems]
+    colours = [palette.colour(paper.ENSEMBLE)] * len(rows)
+    return drawn + _bars(
+        sheet, "figure3d-ensemble", "Figure 3d: the choice by truth", rows, colours
+    )
+
+
+def _bars(
+    sheet: Sheet,
+    name: str,
+    title: str,
+    rows: list[tuple[str, float, float]],
+    colours: list[str],
+) -> list[Html]:
+    if not rows:
+        return []
+    alt = "; ".join(f"{row[0]}: SNR {db(row[1])}, SDR {db(row[2])} dB" for row in rows)
+    height = figures.height_of(len(rows), 0.36)
+    return [
+        sheet.figure(
+            name, title, alt, height, lambda axes: figures.pairs_of_bars(axes, rows, colours)
+        )
+    ]
+
+
+def _figure_4(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
+    wins = {stem_label(stem): own for stem, own in _wins(run).items()}
+    if not wins:
+        return []
+    alt = "; ".join(f"{stem}: {_told(own)}" for stem, own in wins.items())
+    height = figures.height_of(len(wins), 0.36, extra=1.4)
+    title = "Figure 4: number of songs by model and stem"
+    return [
+        sheet.figure(
+            "figure4-choices", title, alt, height, lambda axes: figures.stacked(axes, wins, palette)
+        )
+    ]
+
+
+def _told(own: Mapping[str, int]) -> str:
+    return ", ".join(f"{model} {number}" for model, number in own.items())
