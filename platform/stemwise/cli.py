@@ -15,6 +15,7 @@ _HYDRA_JOBS = {
     "evaluate": "separate, measure, score, select and report (Hydra overrides: key=value, -m)",
     "run-separate": "only separate: fill the estimate store (overrides of evaluate)",
     "measure": "only measure, score, select and report what is in the store (overrides of evaluate)",
+    "fit": "fit a recipe to a finished run, without audio (Hydra overrides)",
     "report": "score, select and report again from a finished run (Hydra overrides)",
 }
 _EPILOG = """\

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+import yaml
 from filelock import FileLock
 
 from stemwise import pipeline, tables
@@ -328,3 +329,30 @@ def test_the_stages_alone_give_what_the_whole_job_gives(songs: Songs, tmp_path: 
     assert evaluate(root, tmp_path / "whole", MODELS) == 0
     volatile = ["wall_s", "realtime_factor"]
     assert scores(output).drop(volatile).equals(scores(tmp_path / "whole").drop(volatile))
+
+
+def test_a_recipe_is_fitted_to_a_finished_run(songs: Songs, tmp_path: Path, capsys):
+    output = tmp_path / "run"
+    assert evaluate(songs(3), output, "models=[band_split,hpss]") == 0
+    assert "What an ensemble is worth" in capsys.readouterr().out
+    assert {path.stem for path in (output / "recipes").glob("*.yaml")} == {"deployable", "paper"}
+    fit = ["fit", f"output={output}", "decision=least_squares"]
+    assert main([*fit, "recipe=mine"]) == 0
+    recipe = yaml.safe_load((output / "recipes" / "mine.yaml").read_text())
+    assert recipe["name"] == "mine" and set(recipe["stems"]["drums"]) <= {"band_split", "hpss"}
+    assert main([*fit, "models=[hpss]"]) == 0
+    alone = yaml.safe_load((output / "recipes" / "least_squares.yaml").read_text())
+    assert alone["stems"]["drums"] == {"hpss": 1.0}
+    capsys.readouterr()
+    for override, says in (("models=[x]", "not among"), ("decision.folds=1", "folds")):
+        assert main([*fit, override]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_tables_of_an_older_version_are_refused(songs: Songs, tmp_path: Path, capsys):
+    output = tmp_path / "run"
+    evaluate(songs(1), output, MODELS)
+    path = output / "tables" / "scores" / "scores.parquet"
+    pl.read_parquet(path).drop("parent_model").write_parquet(path)
+    assert main(["report", f"output={output}"]) == 1
+    assert "older version" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import yaml
 
 from stemwise import results, tables
 from stemwise.analysis.statistics import seconds_per_minute, statistics
-from stemwise.decision import Decision, DecisionSettings, Fitting, decide
+from stemwise.decision import DecisionSettings, Fitting, decide
 from stemwise.errors import OutputError
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import key_of
@@ -51,7 +51,8 @@ def write_decision(
     found |= {"regret": decision.regret, "front": decision.front}
     for name, group in found.items():
         tables.write(output / "tables", name, [tables.to_table(name, group)])
-    _write_recipes(output / "recipes", decision)
+    for recipe in decision.recipes.values():
+        write_recipe(output / "recipes", recipe)
     return decision.notes
 
 
@@ -64,13 +65,15 @@ def _described(
     return [{name: known[key_of(dict(row))][name] for name in shared} | dict(row) for row in made]
 
 
-def _write_recipes(folder: Path, decision: Decision) -> None:
+def write_recipe(folder: Path, recipe: Mapping[str, Any]) -> Path:
+    """Write `<folder>/<name>.yaml` and return its path (OutputError where that is impossible)."""
+    path = folder / f"{recipe['name']}.yaml"
+    temporary = path.with_name(f".{path.name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, recipe in decision.recipes.items():
-            text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-            temporary = folder / f".{name}.yaml"
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(folder / f"{name}.yaml")
+        text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
+    return path

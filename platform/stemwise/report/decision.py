@@ -67,6 +67,27 @@ def ledger(regret: pl.DataFrame) -> TextTable:
     return TextTable("regret", "What an ensemble is worth", columns, tuple(rows), note)
 
 
+def front(steps: pl.DataFrame) -> TextTable:
+    """Return the greedy path of every stem that more than one model makes: gain against cost."""
+    steps = steps.filter((pl.col("step").max() > 1).over("parent", "parent_source", "stem"))
+    rows = [
+        (
+            _label(row),
+            str(row["step"]),
+            f"+ {row['model']}" if row["step"] > 1 else row["model"],
+            number(row["mean_score"]),
+            number(row["seconds_per_minute"], 1),
+        )
+        for row in sorted(_served(steps), key=lambda row: (row["stem"], row["step"]))
+    ]
+    note = (
+        "Models in the order in which they help most, with fitted weights; score in dB on the "
+        "tracks that were fitted, and seconds of work per minute of audio for all so far."
+    )
+    columns = ("stem", "step", "model", "score", "s/min")
+    return TextTable("front", "Quality against cost", columns, tuple(rows), note)
+
+
 def _served(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return rows in the order of the stem tree, without those of true parents."""
     served = frame.filter(pl.col("parent_source") != "reference")

@@ -1,0 +1,82 @@
+"""A finished run opened again: its tables and models, and the settings to apply to them now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stemwise import results, tables
+from stemwise.decision import DecisionSettings
+from stemwise.errors import ConfigError, OutputError
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.jobs import configuration
+from stemwise.jobs.evaluate import candidates
+from stemwise.jobs.work import output_folder
+from stemwise.models.registry import ModelSpec
+from stemwise.selection.oracle import SelectionSettings
+
+# Decided while measuring: another value would need the audio again.
+_MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What `stemwise report` and `stemwise fit` work on.
+
+    `content` are the run's tables with the rule applied and winners selected anew.
+    """
+
+    output: Path
+    specs: list[ModelSpec]
+    candidates: list[str]
+    content: dict[str, pa.Table]
+    metric: MetricSettings
+    selection: SelectionSettings
+    decision: DecisionSettings
+
+
+def open_run(config: dict[str, Any]) -> FinishedRun:
+    """Return the run in `output=` with the metric, selection and decision of `config`.
+
+    Raises:
+        OutputError: no finished run, or one of an older version.
+        ConfigError: a setting that would need the audio again.
+    """
+    output = output_folder(config)
+    metric = configuration.settings(MetricSettings, config["metric"], "metric")
+    selection = configuration.settings(SelectionSettings, config["selection"], "selection")
+    decision = configuration.settings(DecisionSettings, config["decision"], "decision")
+    try:
+        earlier = json.loads((output / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{output} holds no finished run: run `stemwise evaluate` first."
+        ) from error
+    for key in _MEASURED:
+        if config["metric"][key] != earlier["metric"].get(key):
+            raise ConfigError(
+                f"metric.{key} was {earlier['metric'].get(key)} when this run measured and cannot be "
+                f"changed afterwards: run `stemwise evaluate` with it."
+            )
+    specs, _ = configuration.models(earlier["models"])
+    content = {name: _read(output, name) for name in (*results.TRACK_TABLES, "scores")}
+    chosen = candidates(specs, content["scores"].column("model").to_pylist())
+    selected = results.score_and_select(content, metric.pair, selection, chosen)
+    return FinishedRun(output, specs, chosen, selected, metric, selection, decision)
+
+
+def _read(output: Path, name: str) -> pa.Table:
+    frame = tables.read(output / "tables", name)
+    schema = tables.SCHEMAS[name]
+    absent = [column for column in schema.names if column not in frame.columns]
+    if absent:
+        raise OutputError(
+            f"{output / 'tables' / name} was written by an older version (it lacks {absent[0]}): "
+            "run `stemwise evaluate` with the same settings again, estimates are kept."
+        )
+    table: pa.Table = frame.select(schema.names).to_arrow().cast(schema)
+    return table
