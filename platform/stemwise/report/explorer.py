@@ -165,7 +165,7 @@ def explorer() -> Html:
     ]
     grid = el(
         "table",
-        el("caption", "Every score of the run"),
+        el("caption", "Every score of the run", cls="unseen"),
         el("thead", el("tr", head)),
         el("tbody"),
         id="scores",

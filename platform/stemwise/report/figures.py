@@ -53,8 +53,18 @@ def intervals(
             fontsize=9,
             color=_INK,
         )
-    axes.margins(x=0.12)
+    _at_least(axes, 1.0)
     _label_rows(axes, names, "score, dB")
+
+
+def _at_least(axes: Axes, width: float) -> None:
+    """Show at least so many dB, so that a trifle does not fill the figure."""
+    axes.margins(x=0.12)
+    low, high = axes.get_xlim()
+    missing = max(0.0, width - (high - low)) / 2
+    axes.set_xlim(low - missing, high + missing)
+    axes.ticklabel_format(axis="x", useOffset=False)
+    axes.locator_params(axis="x", nbins=7)
 
 
 def pairs_of_bars(
@@ -113,6 +123,7 @@ def stacked(axes: Axes, counts: Mapping[str, Mapping[str, int]], palette: Palett
                     start + number / 2, y, str(number), ha="center", va="center", fontsize=9
                 ).set_color(_SURFACE)
             start += number
+    axes.locator_params(axis="x", integer=True)
     _label_rows(axes, list(counts), "songs")
     axes.figure.legend(loc="outside lower left", ncols=2)
 
@@ -127,7 +138,7 @@ def genre_pairs(axes: Axes, rows: Sequence[tuple[str, int, float, float]]) -> No
         [row[3] for row in rows], lines, "D", color=_INK, mfc=_SURFACE, markersize=6, label="SDR"
     )
     _label_rows(axes, [f"{short(genre)} ({count})" for genre, count, _, _ in rows], "dB")
-    axes.margins(x=0.1)
+    _at_least(axes, 1.0)
     axes.figure.legend(loc="outside lower right", ncols=2)
 
 
@@ -148,7 +159,7 @@ def genre_models(axes: Axes, rows: Sequence[Row], palette: Palette) -> None:
         mark = palette.mark(model)
         axes.plot(values, lines, mark, color=colour, markersize=5.5, label=short(model))
     _label_rows(axes, [f"{short(genre)} ({counts[genre]})" for genre in genres], "score, dB")
-    axes.margins(x=0.06)
+    _at_least(axes, 1.0)
     axes.figure.legend(loc="outside lower left", ncols=2)
 
 
@@ -157,16 +168,16 @@ def front(axes: Axes, rows: Sequence[Row], palette: Palette) -> None:
     costs = [row["seconds_per_minute"] for row in rows]
     values = [row["mean_score"] for row in rows]
     axes.plot(costs, values, color=_FLOOR, linewidth=1, zorder=1)
-    widest = max(costs)
     for row, cost, value in zip(rows, costs, values, strict=True):
-        axes.plot([cost], [value], palette.mark(row["model"]), color=palette.colour(row["model"]))
-        right = cost > 0.6 * widest
+        name = f"{row['step']}  {'+ ' if row['step'] > 1 else ''}{short(row['model'])}"
+        colour, mark = palette.colour(row["model"]), palette.mark(row["model"])
+        axes.plot([cost], [value], mark, color=colour, markersize=7, label=name)
         axes.annotate(
-            f"{row['step']}  {'+ ' if row['step'] > 1 else ''}{short(row['model'])}",
+            str(row["step"]),
             (cost, value),
-            (-7 if right else 7, -11),
+            (0, 7),
             textcoords="offset points",
-            ha="right" if right else "left",
+            ha="center",
             fontsize=9,
             color=_INK,
         )
@@ -175,3 +186,8 @@ def front(axes: Axes, rows: Sequence[Row], palette: Palette) -> None:
     axes.grid(axis="y", linewidth=0.8)
     axes.set_xlabel("seconds of work per minute of audio")
     axes.set_ylabel("score, dB")
+    low, high = axes.get_ylim()
+    missing = max(0.0, 1.0 - (high - low)) / 2
+    axes.set_ylim(low - missing, high + missing)
+    axes.ticklabel_format(useOffset=False)
+    axes.figure.legend(loc="outside lower left", ncols=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from stemwise.report.tables import TextTable, number
 
@@ -57,8 +58,11 @@ def table(
     caption: Child = None,
     cls: str = "",
     texts: int = 1,
+    titled: bool = True,
 ) -> Html:
     """Return a table in a box that scrolls sideways; the first column of each row is its header.
+
+    Equal headers of rows that follow each other are written once, for all of them.
 
     Args:
         columns: column headers.
@@ -66,11 +70,17 @@ def table(
         caption: what the table is.
         cls: further classes.
         texts: how many columns from the left hold text; the others hold numbers.
+        titled: whether the caption is seen; it is always read.
     """
     head = [el("th", c, scope="col", cls=_kind(i, texts)) for i, c in enumerate(columns)]
-    body = [el("tr", [_cell(i, cell, texts) for i, cell in enumerate(row)]) for row in rows]
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row[0])]
+    body = [
+        el("tr", _first(row[0], len(group)) if number == 0 else None, _rest(row, texts))
+        for group in groups
+        for number, row in enumerate(group)
+    ]
     parts = [
-        el("caption", caption) if caption else None,
+        el("caption", caption, cls=None if titled else "unseen") if caption else None,
         el("thead", el("tr", head)),
         el("tbody", body),
     ]
@@ -83,23 +93,30 @@ def _kind(index: int, texts: int) -> str | None:
     return None if index < texts else "n"
 
 
-def _cell(index: int, cell: Child, texts: int) -> Html:
-    if index == 0:
+def _first(cell: Child, rows: int) -> Html:
+    if rows == 1:
         return el("th", cell, scope="row")
-    return el("td", cell, cls=_kind(index, texts))
+    return el("th", cell, scope="rowgroup", rowspan=rows)
+
+
+def _rest(row: Sequence[Child], texts: int) -> list[Html]:
+    return [el("td", cell, cls=_kind(i, texts)) for i, cell in enumerate(row) if i]
 
 
 def _plain(caption: Child) -> str:
     return caption if isinstance(caption, str) and not isinstance(caption, Html) else "table"
 
 
-def of_text(made: TextTable, texts: int = 1) -> Html:
-    """Return a finished table of text with its title and note."""
+def of_text(made: TextTable, texts: int = 1, titled: bool = True) -> Html:
+    """Return a finished table of text with its title (unless a heading has it) and note."""
     rows = [
         [cell.replace("-", MINUS) if _is_number(cell) else cell for cell in r] for r in made.rows
     ]
     return join(
-        [table(made.columns, rows, made.title, texts=texts), el("p", made.note, cls="note")]
+        [
+            table(made.columns, rows, made.title, texts=texts, titled=titled),
+            el("p", made.note, cls="note"),
+        ]
     )
 
 

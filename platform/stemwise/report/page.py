@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from stemwise.report.section_troubles import troubles
 from stemwise.report.spectrogram import Gallery
 from stemwise.report.tables import TextTable, table_one, winners, winners_per_track, write_all
 from stemwise.report.troubles import failures, problems
+from stemwise.report.verdict import counted
 from stemwise.types import Track
 
 _NOTHING = "This run has no such table, or nothing in it."
@@ -82,44 +84,58 @@ def render(run: RunTables, sheet: Sheet) -> str:
     colours = Palette(run.models)
     gallery = Gallery(sheet.folder.parent / "spectrograms")
     data = explorer.explorer_data(run, colours, sheet.folder.parent, gallery)
+    scored = ("leaderboard", "comparisons")
+    oddities = ("anomalies", "scores", "tracks")
+    genre = ("tracks", "genre_scores", "genre_effects", "scores")
     sections = [
-        ("verdict", "Which model, and how sure", verdicts(run, colours),
-         ("leaderboard", "comparisons", "regret")),
-        ("leaderboard", "Leaderboard", leaderboards(run, colours), ("leaderboard", "comparisons")),
-        ("ledger", "Regret ledger", ledger(run, sheet), ("regret",)),
-        ("paper", "Beside the paper", beside_the_paper(run, sheet, colours), ("scores", "selections")),
-        ("cost", "Quality against cost", fronts(run, sheet, colours), ("front",)),
-        ("genre", "Genre", genre_section(run, sheet, colours),
-         ("tracks", "genre_scores", "genre_effects", "scores")),
-        ("troubles", "Bleed, oddities, failures", troubles(run), ("anomalies", "scores", "tracks")),
-        ("explore", "Every track", explorer.explorer(), ("scores", "estimates", "tracks")),
-        ("definitions", "What the numbers mean", definitions(), ()),
-    ]  # fmt: skip
-    body = [_section(number, *section) for number, section in enumerate(sections, start=1)]
-    links = [el("a", title, href=f"#{name}") for name, title, _, _ in sections]
+        Section("verdict", "Verdict", "Which model, and how sure", verdicts(run, colours), scored),
+        Section("leaderboard", "Leaderboard", "Leaderboard", leaderboards(run, colours), scored),
+        Section("ledger", "Regret", "Regret ledger", ledger(run, sheet), ("regret",)),
+        Section(
+            "paper",
+            "Paper",
+            "Beside the paper",
+            beside_the_paper(run, sheet, colours),
+            ("scores", "selections"),
+        ),
+        Section("cost", "Cost", "Quality against cost", fronts(run, sheet, colours), ("front",)),
+        Section("genre", "Genre", "Genre", genre_section(run, sheet, colours), genre),
+        Section("troubles", "Oddities", "Bleed, oddities, failures", troubles(run), oddities),
+        Section(
+            "explore", "Every track", "Every track", explorer.explorer(), ("scores", "estimates")
+        ),
+        Section("definitions", "Definitions", "What the numbers mean", definitions()),
+    ]
+    body = [section.html(number) for number, section in enumerate(sections, start=1)]
+    links = [el("a", section.short, href=f"#{section.name}") for section in sections]
     return _document(run, body, links, explorer.as_script(data))
 
 
-def _section(number: int, name: str, title: str, body: Html, sources: Sequence[str]) -> Html:
-    heading = el("h2", el("span", number, cls="number"), " ", title, id=f"{name}-title")
-    linked: list[Child] = []
-    for source in sources:
-        linked += [
-            ", " if linked else "",
-            el("a", source, href=f"../tables/{source}/{source}.parquet"),
-        ]
-    origin = el(
-        "p", "From ", linked, ". ", el("a", "Definitions", href="#definitions"), cls="source"
-    )
-    content = body or el("p", _NOTHING, cls="none")
-    return el(
-        "section",
-        heading,
-        origin if sources else None,
-        content,
-        id=name,
-        aria_labelledby=f"{name}-title",
-    )
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its anchor, name in the navigation, title, content, and source tables."""
+
+    name: str
+    short: str
+    title: str
+    body: Html
+    sources: tuple[str, ...] = ()
+
+    def html(self, number: int) -> Html:
+        """Return the element."""
+        heading = el(
+            "h2", el("span", number, cls="number"), " ", self.title, id=f"{self.name}-title"
+        )
+        linked: list[Child] = []
+        for source in self.sources:
+            file = f"../tables/{source}/{source}.parquet"
+            linked += [", " if linked else "", el("a", source, href=file)]
+        definition = el("a", "Definitions", href="#definitions")
+        origin = el("p", "From ", linked, ". ", definition, cls="source") if linked else None
+        content = self.body or el("p", _NOTHING, cls="none")
+        return el(
+            "section", heading, origin, content, id=self.name, aria_labelledby=f"{self.name}-title"
+        )
 
 
 def _document(run: RunTables, body: Sequence[Html], links: Sequence[Html], data: Html) -> str:
@@ -159,7 +175,8 @@ def _facts(run: RunTables) -> Html:
     tracks = run["tracks"]
     minutes = (tracks["duration_s"].sum() or 0) / 60
     datasets = ", ".join(tracks["dataset"].unique().sort().to_list()) or "no dataset"
-    artists = tracks["artist"].n_unique()
-    counts = f"{len(tracks)} tracks ({minutes:.0f} min) by {artists} artists"
-    facts = [datasets, counts, f"{len(run.models)} models", f"{len(run.stems)} stems"]
+    artists = counted(tracks["artist"].n_unique(), "artist")
+    counts = f"{counted(len(tracks), 'track')} ({minutes:.0f} min) by {artists}"
+    models, stems = counted(len(run.separators), "model"), counted(len(run.stems), "stem")
+    facts = [datasets, counts, models, stems]
     return join([el("span", fact) for fact in facts])

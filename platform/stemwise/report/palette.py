@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stemwise.report.run_tables import RECIPE
+
 LIGHT = ("#0072b2", "#d55e00", "#009470", "#b8568f", "#b47d00", "#3d97d3", "#7a2b4b", "#5b6675")
 DARK = ("#58aef0", "#ff8b4a", "#2fc79b", "#e796c3", "#efb73e", "#96d2ff", "#d4809f", "#a6b1c2")
 MARKS = "osD^vPX*"
@@ -20,6 +22,7 @@ NEUTRAL = {
     "surface": ("#fffffe", "#171b22"),
     "floor": ("#8b94a1", "#7c8695"),
     "oracle": ("#343d4b", "#cdd4de"),
+    "recipe": ("#6857c9", "#a99cff"),
 }
 _LINES = {"mixture": "floor", "oracle_irm": "floor", "oracle": "oracle"}
 
@@ -36,18 +39,22 @@ class Palette:
 
     def colour(self, model: str) -> str:
         """Return the colour on a light ground."""
-        if model in _LINES:
-            return NEUTRAL[_LINES[model]][0]
+        if (line := _line(model)) is not None:
+            return NEUTRAL[line][0]
         return LIGHT[self._index.get(model, 0) % len(LIGHT)]
 
     def variable(self, model: str) -> str:
         """Return the colour as the page's CSS variable."""
-        return f"var(--{_LINES.get(model) or f'm{self._index.get(model, 0) % len(LIGHT)}'})"
+        return f"var(--{_line(model) or f'm{self._index.get(model, 0) % len(LIGHT)}'})"
 
     def mark(self, model: str) -> str:
         """Return the shape of the model's dots."""
         index = self._index.get(model, 0)
         return MARKS[(index + index // len(LIGHT)) % len(MARKS)]
+
+
+def _line(model: str) -> str | None:
+    return "recipe" if model.startswith(RECIPE) else _LINES.get(model)
 
 
 def variables(dark: bool) -> str:

@@ -20,6 +20,8 @@ from stemwise.types import REFERENCE
 Row = dict[str, Any]
 StemKey = tuple[str, str, str]
 NEEDED = ("tracks", "scores")
+# Blends of the run's models are scored under this name.
+RECIPE = "recipe:"
 # No separators but lines to compare them with: the floor, the ceiling, and the choice by truth.
 REFERENCE_LINES = ("mixture", "oracle_irm", "oracle")
 
@@ -37,6 +39,11 @@ class RunTables:
     output: Path
     models: tuple[str, ...]
     frames: dict[str, pl.DataFrame]
+
+    @property
+    def separators(self) -> tuple[str, ...]:
+        """The models but for blends of them."""
+        return tuple(model for model in self.models if not model.startswith(RECIPE))
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         return self.frames[name]

@@ -7,8 +7,9 @@ from stemwise.report.drawing import Sheet
 from stemwise.report.markup import Child, Html, db, el, join, of_text, span_of, table
 from stemwise.report.palette import NEUTRAL, Palette
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label, slug_of
-from stemwise.report.verdict import Verdict, verdict
+from stemwise.report.verdict import Verdict, counted, verdict
 
+_WIDEST_DB = 15.0
 LEVEL_WORDS = {
     "best_single": "The model that is best on other tracks. What you get without any blending.",
     "recipe": "A blend fitted on other artists' tracks and scored on these. It can be deployed.",
@@ -25,7 +26,7 @@ def dot(palette: Palette, model: str) -> Html:
     swatch = el(
         "span", cls="dot", style=f"background:{palette.variable(model)}", aria_hidden="true"
     )
-    return join([swatch, " ", el("span", model, cls="model")])
+    return el("span", swatch, el("span", model, cls="model"), cls="who")
 
 
 def verdicts(run: RunTables, palette: Palette) -> Html:
@@ -47,7 +48,7 @@ def _card(found: Verdict, palette: Palette) -> Html:
         el("p", dot(palette, found.best), el("b", f"{db(found.score, 1)} dB"), cls="best")
         if found.best
         else None,
-        el("p", found.sentence),
+        el("p", found.sentence.removeprefix(f"{label(found.key)}: ")),
         el("p", found.blend, cls="blend"),
         [el("p", text, cls="caution") for text in found.cautions],
         cls="card",
@@ -67,7 +68,7 @@ def leaderboards(run: RunTables, palette: Palette) -> Html:
             el("details", el("summary", "Level 2"), el("div", below, cls="grid"))
             if below
             else None,
-            el("details", el("summary", "Every pair of models"), of_text(pairs, 3))
+            el("details", el("summary", "Every pair of models"), of_text(pairs, 3, titled=False))
             if pairs.rows
             else None,
         ]
@@ -85,13 +86,16 @@ def _board(run: RunTables, key: StemKey, palette: Palette) -> Html | None:
         for value in (row["mean_score"], row["low"], row["high"])
         if value is not None
     ]
-    limits = (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
+    top = max(bounds, default=1.0)
+    # one model that is far off must not press the others into a point
+    limits = (max(min(bounds, default=0.0), top - _WIDEST_DB), top)
     columns: list[Child] = ["rank", "model", "ties", "score, dB", "95 % interval", "s / min"]
     if flagged:
         columns[1:1] = ["clean"]
     lines = [_line(row, flagged, limits, palette) for row in rows]
     first = rows[0]
-    note = f"{first['tracks']} tracks, {first['artists']} artists, {first['dropped']} left out."
+    counts = [counted(first["tracks"], "track"), counted(first["artists"], "artist")]
+    note = ", ".join(counts) + (f"; {first['dropped']} left out." if first["dropped"] else ".")
     grid = table(columns, lines, label(key), "board", texts=3 if flagged else 2)
     return el("div", grid, el("p", note, cls="note"), cls="panel")
 
@@ -106,12 +110,17 @@ def _line(row: Row, flagged: bool, limits: tuple[float, float], palette: Palette
         join([dot(palette, row["model"]), " ", mark]),
         group,
         db(row["mean_score"]),
-        join([_bar(row, limits, palette), el("small", span_of(row["low"], row["high"], 1))]),
+        join([_bar(row, limits, palette), _interval(row)]),
         db(row["seconds_per_minute"], 1),
     ]
     if flagged:
         cells[1:1] = ["–" if row["rank_clean"] is None else str(row["rank_clean"])]
     return cells
+
+
+def _interval(row: Row) -> Html | None:
+    shown = span_of(row["low"], row["high"], 1)
+    return el("small", shown) if shown != "–" else None
 
 
 def _letter(group: int) -> str:
@@ -124,16 +133,18 @@ def _bar(row: Row, limits: tuple[float, float], palette: Palette) -> Html:
     width, colour = high - low or 1.0, palette.variable(row["model"])
 
     def x(value: float) -> str:
-        return f"{6 + 108 * (value - low) / width:.1f}"
+        return f"{6 + 108 * (max(value, low) - low) / width:.1f}"
 
     shapes: list[Child] = [el("line", x1="0", x2="120", y1="8", y2="8", style="stroke:var(--grid)")]
-    if low <= 0 <= high:
+    if low < 0 < high:
         zero = x(0)
         shapes.append(el("line", x1=zero, x2=zero, y1="1", y2="15", style="stroke:var(--floor)"))
     if row["low"] is not None and row["high"] is not None:
         style = f"stroke:{colour};stroke-width:3"
         shapes.append(el("line", x1=x(row["low"]), x2=x(row["high"]), y1="8", y2="8", style=style))
-    if finite([row]):
+    if finite([row]) and row["mean_score"] < low:
+        shapes.append(el("path", d="M12 3 L4 8 L12 13 Z", style=f"fill:{colour}"))
+    elif finite([row]):
         shapes.append(el("circle", cx=x(row["mean_score"]), cy="8", r="5", style=f"fill:{colour}"))
     return el("svg", shapes, viewBox="0 0 120 16", cls="spark", aria_hidden="true")
 
@@ -147,8 +158,8 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
         rows = [
             found[level] for level in ledgers.LEVELS if level in found and level != "equal_models"
         ]
-        if not rows:
-            continue
+        if len(run.rows("leaderboard", key)) == 1 or not rows:
+            continue  # without a choice all levels are the same
         names = [ledgers.LEVELS[row["level"]] for row in rows]
         alt = "; ".join(f"{n}: {db(r['mean_score'])} dB" for n, r in zip(names, rows, strict=True))
         chance = found.get("equal_models")
@@ -166,13 +177,14 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
                 ),
             )
         )
-    if not drawn:
+    made = ledgers.regret(run)
+    if not made.rows:
         return Html("")
     words = [
         el("div", el("dt", ledgers.LEVELS[name]), el("dd", text))
         for name, text in LEVEL_WORDS.items()
     ]
-    numbers = el("details", el("summary", "The ledger in numbers"), of_text(ledgers.regret(run), 2))
+    numbers = el("details", el("summary", "The ledger in numbers"), of_text(made, 2, titled=False))
     return join([el("dl", words, cls="words"), el("div", drawn, cls="figures"), numbers])
 
 
@@ -181,7 +193,7 @@ def fronts(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     drawn = []
     for key in run.stems:
         rows = finite(finite(run.rows("front", key)), "seconds_per_minute")
-        if not rows:
+        if len(rows) < 2:
             continue
         alt = "; ".join(
             f"step {r['step']} adds {r['model']}: {db(r['mean_score'])} dB at "
@@ -193,12 +205,12 @@ def fronts(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
                 f"front-{slug_of(key)}",
                 label(key),
                 alt,
-                2.6,
+                figures.height_of((len(rows) + 1) // 2, 0.2, 2.3),
                 lambda axes, rows=rows: figures.front(axes, rows, palette),  # type: ignore[misc]
             )
         )
     made = ledgers.front(run)
     if not made.rows:
         return Html("")
-    numbers = el("details", el("summary", "The front in numbers"), of_text(made, 4))
+    numbers = el("details", el("summary", "The front in numbers"), of_text(made, 4, titled=False))
     return join([el("div", drawn, cls="figures"), numbers])

@@ -57,26 +57,33 @@ def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
         lambda axes: figures.shares(axes, counts, LIGHT[0]),
     )
     shown = [key for key in run.level1 if run.rows("genre_scores", key)]
+    means = [made for key in shown if (made := _means(run, key, sheet, palette))]
     return join(
         [
             _said(run),
             el("div", first, el("div", of_text(distribution(run)), cls="figure"), cls="figures"),
             _winners(run, shown, palette),
-            el("div", [_means(run, key, sheet, palette) for key in shown], cls="figures"),
-            el("h3", "Figure 5: mean SNR and SDR by genre, of the choice by truth"),
-            el("div", _figure_5(run, sheet), cls="figures"),
+            _figures("Score by genre (and its number of tracks)", means),
+            _figures(
+                "Figure 5: mean SNR and SDR by genre, of the choice by truth", _figure_5(run, sheet)
+            ),
             _numbers(run),
         ]
     )
 
 
+def _figures(title: str, drawn: list[Html]) -> Html | None:
+    return join([el("h3", title), el("div", drawn, cls="figures")]) if drawn else None
+
+
 def _said(run: RunTables) -> Html | None:
-    lines = []
+    said: dict[str, list[str]] = {}
     for key in run.level1:
         for row in run.rows("genre_effects", key):
             p = row["p_value"]
             test = "genre × model cannot be tested" if p is None else f"genre × model p {_p(p)}"
-            lines.append(el("li", el("b", label(key)), f": {test}; {routing_sentence(row)}."))
+            said.setdefault(f"{test}; {routing_sentence(row)}.", []).append(label(key))
+    lines = [el("li", el("b", ", ".join(names)), f": {text}") for text, names in said.items()]
     return el("ul", lines, cls="plain said") if lines else None
 
 
@@ -113,16 +120,16 @@ def _winners(run: RunTables, keys: list[StemKey], palette: Palette) -> Html | No
 
 def _means(run: RunTables, key: StemKey, sheet: Sheet, palette: Palette) -> Html | None:
     rows = finite(run.rows("genre_scores", key))
-    if not rows:
+    models = len({row["model"] for row in rows})
+    if models < 2:
         return None
     alt = "; ".join(f"{r['genre']}, {r['model']}: {db(r['mean_score'])} dB" for r in rows)
-    models = len({row["model"] for row in rows})
     slot = max(0.3, 0.11 * models)
     extra = 0.7 + 0.2 * ((models + 1) // 2)
     height = figures.height_of(len({row["genre"] for row in rows}), slot, extra)
     return sheet.figure(
         f"genre-{slug_of(key)}",
-        f"Score by genre, {label(key)} (number of tracks)",
+        label(key),
         alt,
         height,
         lambda axes: figures.genre_models(axes, rows, palette),

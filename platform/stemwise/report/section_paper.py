@@ -137,7 +137,7 @@ def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
         for made in paper_tables(run)
     ]
     grid = el("div", _figure_3(run, sheet, palette), _figure_4(run, sheet, palette), cls="figures")
-    return join([tables, el("h3", "The paper's Figures 3 and 4 for this run"), grid])
+    return join([tables, el("h3", "The paper's Figures 3 (SNR and SDR) and 4 for this run"), grid])
 
 
 def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
@@ -148,7 +148,7 @@ def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
     for key in run.level1:
         models = model_order(run.models, [model for stem, model in by_key if stem == key[2]])
         rows = [(model, *by_key[key[2], model]) for model in models]
-        title = f"Figure 3: SNR and SDR by model, {stem_label(key[2])}"
+        title = f"Figure 3: {stem_label(key[2])}"
         colours = [palette.colour(model) for model in models]
         drawn += _bars(sheet, f"figure3-{slug_of(key)}", title, rows, colours)
     stems = in_order(s for s, m in by_key if m == paper.ENSEMBLE)

@@ -38,7 +38,7 @@ def _part(title: str, made: TextTable, nothing: str, texts: int) -> Html:
     more = len(made.rows) - len(cut.rows)
     rest = el("p", f"… and {more} more in {made.name}.csv", cls="note") if more else None
     count = f"{title} ({len(made.rows)})"
-    body = [of_text(cut, texts), rest]
+    body = [of_text(cut, texts, titled=False), rest]
     return (
         el("details", el("summary", count), body)
         if len(made.rows) > 12
@@ -52,5 +52,5 @@ def _without_scores(run: RunTables) -> Html | None:
         return None
     rows = [[r["status"], str(r["rows"]), str(r["tracks"])] for r in counts.to_dicts()]
     note = "These rows have no score and count in no mean; docs/scores.md has each status."
-    made = table(("status", "rows", "tracks"), rows, "Rows without a score")
+    made = table(("status", "rows", "tracks"), rows, "Rows without a score", titled=False)
     return join([el("h3", "Rows without a score"), made, el("p", note, cls="note")])

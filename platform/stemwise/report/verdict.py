@@ -21,7 +21,7 @@ class Verdict:
         key: the stem.
         best: the model that leads, or None where none can be named.
         score: its mean score in dB.
-        sentence: who is best, how surely, and who ties.
+        sentence: beginning with the stem, who is best, how surely, and who ties.
         blend: what a blend gains on unseen tracks.
         cautions: what to know before relying on it.
     """
@@ -98,11 +98,11 @@ def _cautions(run: RunTables, key: StemKey, board: list[Row]) -> tuple[str, ...]
         found.append(f"{best['model']} was trained on this dataset, which flatters it; {other}.")
     if best["tracks"] < 10:
         found.append(
-            f"Only {_count(best['tracks'], 'track')} by {_count(best['artists'], 'artist')}."
+            f"Only {counted(best['tracks'], 'track')} by {counted(best['artists'], 'artist')}."
         )
     if best["dropped"]:
         found.append(
-            f"{_count(best['dropped'], 'track')} left out: not every model has a finite score there."
+            f"{counted(best['dropped'], 'track')} left out: not every model has a finite score there."
         )
     floor = _floor(run, key, best["model"])
     if floor is not None and floor >= 0:
@@ -113,7 +113,8 @@ def _cautions(run: RunTables, key: StemKey, board: list[Row]) -> tuple[str, ...]
     return tuple(found)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return "1 track", "2 tracks"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

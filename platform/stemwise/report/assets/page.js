@@ -16,7 +16,7 @@
   const next = document.getElementById("next");
   const shown = document.getElementById("shown");
   const haystacks = data.tracks.map((t) => t.slice(0, 4).filter(Boolean).join(" ").toLowerCase());
-  const title = (number) => data.tracks[number][1] || data.tracks[number][0];
+  const titles = data.tracks.map((t) => t[1] || t[0]);
   let rows = data.rows;
   let sorted = { column: TRACK, down: false };
   let page = 0;
@@ -39,15 +39,24 @@
     return known.toFixed(digits).replace("-", "−");
   };
 
+  const inOrder = (a, b) =>
+    titles[a[TRACK]].localeCompare(titles[b[TRACK]]) || a[TRACK] - b[TRACK] ||
+    a[STEM] - b[STEM] || a[MODEL] - b[MODEL];
+
+  const along = (a, b, column) => {
+    if (column === TRACK) return titles[a[TRACK]].localeCompare(titles[b[TRACK]]);
+    return a[column] - b[column];
+  };
+
   const compare = (a, b) => {
     const { column, down } = sorted;
-    if (column === TRACK) {
-      return title(a[TRACK]).localeCompare(title(b[TRACK])) * (down ? -1 : 1) || a[TRACK] - b[TRACK];
-    }
-    if (column in NAMES) return (a[column] - b[column]) * (down ? -1 : 1);
+    const turn = down ? -1 : 1;
+    if (column === TRACK || column in NAMES) return along(a, b, column) * turn || inOrder(a, b);
     const [left, right] = [number(a[column]), number(b[column])];
-    if (left === null || right === null) return (left === null) - (right === null); // unknown: last
-    return left === right ? 0 : (left < right ? -1 : 1) * (down ? -1 : 1);
+    if (left === null || right === null) { // unknown numbers stand last, whatever the direction
+      return (left === null) - (right === null) || inOrder(a, b);
+    }
+    return left === right ? inOrder(a, b) : (left < right ? -1 : 1) * turn;
   };
 
   const choose = () => {
@@ -63,17 +72,17 @@
   };
 
   const named = (index) => {
-    const cell = make("span", null);
+    const cell = make("span", null, { class: "who" });
     const dot = make("span", null, { class: "dot", "aria-hidden": "true" });
     dot.style.background = data.colours[index];
-    cell.append(dot, " ", data.models[index]);
+    cell.append(dot, make("span", data.models[index], { class: "model" }));
     return cell;
   };
 
   const line = (row, index) => {
     const element = make("tr");
     const head = make("th", null, { scope: "row" });
-    const button = make("button", title(row[TRACK]), { type: "button", "aria-expanded": "false" });
+    const button = make("button", titles[row[TRACK]], { type: "button", "aria-expanded": "false" });
     button.addEventListener("click", () => toggle(element, row, button, index));
     head.append(button);
     const status = data.statuses[row[STATUS]];
@@ -137,7 +146,7 @@
     for (const other of same) {
       const link = `${data.folders[other[FOLDER]]}/${data.files[other[FILE]]}`;
       const caption = named(other[MODEL]);
-      caption.append(`: ${shownNumber(other[SCORE])} dB`);
+      caption.append(`${shownNumber(other[SCORE])} dB`);
       const what = `${label} by ${data.models[other[MODEL]]}`;
       players.append(player(caption, link, other[PICTURE], what, true));
     }
