@@ -66,7 +66,9 @@ def pull(wanted: Sequence[str], console: Console) -> int:
             failures.append(error)
             continue
         places = ", ".join(str(path) for path in ready.paths) or "nothing to fetch"
-        console.print(f"{name}: {places}", highlight=False, markup=False, soft_wrap=True)
+        licence = spec.licence or "unknown"
+        text = f"{name}: {places} (licence: {licence})"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
     if failures:
         raise type(failures[0])("\n".join(str(error) for error in failures))
     return 0
