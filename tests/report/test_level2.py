@@ -73,7 +73,9 @@ def test_bleed_is_shown_with_its_counts():
         score("backing_vocals", "m", "estimate", 1.0, "vocals", has_bleed=False, track_id="u"),
     ]
     expected = ("backing_vocals", "m", "vocals (estimate)", "3.00", "1.00", "2.00", "1", "1")
-    assert by_bleed(frame(rows)).rows == (expected,)
+    table = by_bleed(frame(rows))
+    assert table.rows == (expected,)
+    assert len(table.columns) == len(expected)
 
 
 def test_sub_stems_that_one_model_makes_have_no_winner():

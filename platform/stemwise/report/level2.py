@@ -79,7 +79,8 @@ def by_bleed(scores: pl.DataFrame) -> TextTable:
         for row in contrast.filter(pl.col("stem") == stem).iter_rows(named=True)
     ]
     columns = (
-        "stem and model",
+        "stem",
+        "model",
         "from",
         "with bleed",
         "without",
