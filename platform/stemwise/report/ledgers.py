@@ -9,8 +9,8 @@ from stemwise.report.tables import TextTable
 LEVELS = {
     "best_single": "best single model",
     "recipe": "recipe (deployable)",
-    "track_oracle": "track oracle",
-    "segment_oracle": "segment oracle",
+    "track_oracle": "oracle per track",
+    "segment_oracle": "oracle per segment",
     "equal_models": "equal models",
 }
 
@@ -34,6 +34,7 @@ def _per_stem(run: RunTables, name: str) -> list[tuple[str, Row]]:
 
 def leaderboard(run: RunTables) -> TextTable:
     """Return every model's rank, tie group, score and cost."""
+    order = [label(key) for key in run.stems]
     rows = [
         (
             stem,
@@ -48,7 +49,8 @@ def leaderboard(run: RunTables) -> TextTable:
             str(row["tracks"]),
         )
         for stem, row in sorted(
-            _per_stem(run, "leaderboard"), key=lambda found: (found[0], found[1]["rank"])
+            _per_stem(run, "leaderboard"),
+            key=lambda found: (order.index(found[0]), found[1]["rank"]),
         )
     ]
     numbers = ("rank", "rank clean", "tie group", "score dB", "95 %", "s per minute")
@@ -113,6 +115,7 @@ def regret(run: RunTables) -> TextTable:
 
 def front(run: RunTables) -> TextTable:
     """Return the quality–cost front."""
+    order = [label(key) for key in run.stems]
     rows = [
         (
             stem,
@@ -125,7 +128,9 @@ def front(run: RunTables) -> TextTable:
             db(row["mean_score"]),
             db(row["seconds_per_minute"], 1),
         )
-        for stem, row in _per_stem(run, "front")
+        for stem, row in sorted(
+            _per_stem(run, "front"), key=lambda found: (order.index(found[0]), found[1]["step"])
+        )
     ]
     columns = ("stem", "step", "adds", "blend", "score dB", "s per minute")
     note = "Each step adds the model that helps most, on the run's own tracks (not held out)."

@@ -72,10 +72,11 @@ def table(
         texts: how many columns from the left hold text; the others hold numbers.
         titled: whether the caption is seen; it is always read.
     """
-    head = [el("th", c, scope="col", cls=_kind(i, texts)) for i, c in enumerate(columns)]
+    kinds = [_kind(i, texts, column) for i, column in enumerate(columns)]
+    head = [el("th", c, scope="col", cls=k) for c, k in zip(columns, kinds, strict=True)]
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row[0])]
     body = [
-        el("tr", _first(row[0], len(group)) if number == 0 else None, _rest(row, texts))
+        el("tr", _first(row[0], len(group)) if number == 0 else None, _rest(row, kinds))
         for group in groups
         for number, row in enumerate(group)
     ]
@@ -84,13 +85,16 @@ def table(
         el("thead", el("tr", head)),
         el("tbody", body),
     ]
-    grid = el("table", parts, cls=cls or None)
+    merged = any(len(group) > 1 for group in groups)
+    grid = el("table", parts, cls=f"{cls} {'merged' if merged else ''}".strip() or None)
     # a box that scrolls must be reachable by keyboard
     return el("div", grid, cls="scroll", tabindex=0, role="group", aria_label=_plain(caption))
 
 
-def _kind(index: int, texts: int) -> str | None:
-    return None if index < texts else "n"
+def _kind(index: int, texts: int, column: Child) -> str | None:
+    """Return the class of a column: numbers, and those of the paper, which are not this run's."""
+    number = "" if index < texts else "n"
+    return f"{number}{' theirs' if 'paper' in str(column) else ''}".strip() or None
 
 
 def _first(cell: Child, rows: int) -> Html:
@@ -99,8 +103,8 @@ def _first(cell: Child, rows: int) -> Html:
     return el("th", cell, scope="rowgroup", rowspan=rows)
 
 
-def _rest(row: Sequence[Child], texts: int) -> list[Html]:
-    return [el("td", cell, cls=_kind(i, texts)) for i, cell in enumerate(row) if i]
+def _rest(row: Sequence[Child], kinds: Sequence[str | None]) -> list[Html]:
+    return [el("td", cell, cls=kinds[i]) for i, cell in enumerate(row) if i]
 
 
 def _plain(caption: Child) -> str:

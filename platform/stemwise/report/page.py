@@ -16,6 +16,7 @@ from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.markup import Child, Html, el, join
 from stemwise.report.palette import Palette
 from stemwise.report.previews import write_previews
+from stemwise.report.recipes import recipes_table
 from stemwise.report.run_tables import RunTables, read_run
 from stemwise.report.section_best import fronts, leaderboards, ledger, verdicts
 from stemwise.report.section_genre import distribution, genre_section
@@ -72,6 +73,7 @@ def text_tables(run: RunTables) -> list[TextTable]:
         *(sub_stems(scores, parent, run.models) for parent in TITLES),
         by_bleed(scores),
         *ledgers.all_ledgers(run),
+        recipes_table(run.output),
         distribution(run),
         *paper_tables(run),
     ]
@@ -84,11 +86,12 @@ def render(run: RunTables, sheet: Sheet) -> str:
     colours = Palette(run.models)
     gallery = Gallery(sheet.folder.parent / "spectrograms")
     data = explorer.explorer_data(run, colours, sheet.folder.parent, gallery)
+    decided = ("leaderboard", "comparisons", "regret")
     scored = ("leaderboard", "comparisons")
     oddities = ("anomalies", "scores", "tracks")
     genre = ("tracks", "genre_scores", "genre_effects", "scores")
     sections = [
-        Section("verdict", "Verdict", "Which model, and how sure", verdicts(run, colours), scored),
+        Section("verdict", "Verdict", "Which model, and how sure", verdicts(run, colours), decided),
         Section("leaderboard", "Leaderboard", "Leaderboard", leaderboards(run, colours), scored),
         Section("ledger", "Regret", "Regret ledger", ledger(run, sheet), ("regret",)),
         Section(

@@ -6,6 +6,7 @@ from stemwise.report import figures, ledgers
 from stemwise.report.drawing import Sheet
 from stemwise.report.markup import Child, Html, db, el, join, of_text, span_of, table
 from stemwise.report.palette import NEUTRAL, Palette
+from stemwise.report.recipes import recipes_section
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label, slug_of
 from stemwise.report.verdict import Verdict, counted, verdict
 
@@ -21,12 +22,13 @@ LEVEL_WORDS = {
 }
 
 
-def dot(palette: Palette, model: str) -> Html:
-    """Return a model's name with its colour beside it."""
+def dot(palette: Palette, model: str, flagged: bool = False) -> Html:
+    """Return a model's name with its colour beside it, and a † where it was trained here."""
     swatch = el(
         "span", cls="dot", style=f"background:{palette.variable(model)}", aria_hidden="true"
     )
-    return el("span", swatch, el("span", model, cls="model"), cls="who")
+    flag = el("abbr", "†", title="trained on this dataset", cls="flag") if flagged else None
+    return el("span", swatch, el("span", model, cls="model"), flag, cls="who")
 
 
 def verdicts(run: RunTables, palette: Palette) -> Html:
@@ -89,25 +91,24 @@ def _board(run: RunTables, key: StemKey, palette: Palette) -> Html | None:
     top = max(bounds, default=1.0)
     # one model that is far off must not press the others into a point
     limits = (max(min(bounds, default=0.0), top - _WIDEST_DB), top)
-    columns: list[Child] = ["rank", "model", "ties", "score, dB", "95 % interval", "s / min"]
+    columns: list[Child] = ["rank", "model", "ties", "score", "95 % interval", "s/min"]
     if flagged:
         columns[1:1] = ["clean"]
     lines = [_line(row, flagged, limits, palette) for row in rows]
     first = rows[0]
     counts = [counted(first["tracks"], "track"), counted(first["artists"], "artist")]
     note = ", ".join(counts) + (f"; {first['dropped']} left out." if first["dropped"] else ".")
+    if flagged:
+        note += " † was trained on this dataset; clean is the rank without such models."
     grid = table(columns, lines, label(key), "board", texts=3 if flagged else 2)
     return el("div", grid, el("p", note, cls="note"), cls="panel")
 
 
 def _line(row: Row, flagged: bool, limits: tuple[float, float], palette: Palette) -> list[Child]:
-    mark = (
-        el("abbr", "†", title="trained on this dataset", cls="flag") if row["trained_here"] else ""
-    )
     group = el("span", _letter(row["tie_group"]), cls=f"tie tie{row['tie_group'] % 2}")
     cells: list[Child] = [
         str(row["rank"]),
-        join([dot(palette, row["model"]), " ", mark]),
+        dot(palette, row["model"], row["trained_here"]),
         group,
         db(row["mean_score"]),
         join([_bar(row, limits, palette), _interval(row)]),
@@ -185,7 +186,8 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
         for name, text in LEVEL_WORDS.items()
     ]
     numbers = el("details", el("summary", "The ledger in numbers"), of_text(made, 2, titled=False))
-    return join([el("dl", words, cls="words"), el("div", drawn, cls="figures"), numbers])
+    recipes = recipes_section(run.output)
+    return join([el("dl", words, cls="words"), el("div", drawn, cls="figures"), numbers, recipes])
 
 
 def fronts(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
@@ -193,6 +195,7 @@ def fronts(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     drawn = []
     for key in run.stems:
         rows = finite(finite(run.rows("front", key)), "seconds_per_minute")
+        rows.sort(key=lambda row: row["step"])
         if len(rows) < 2:
             continue
         alt = "; ".join(

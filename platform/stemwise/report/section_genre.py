@@ -30,9 +30,9 @@ def distribution(run: RunTables) -> TextTable:
         )
         for genre in [*counts, *(name for name in paper.FIGURE_1 if name not in counts)]
     ]
-    note = f"Paper: Figure 1 as its section 4.1 tells it, of {paper.SONGS} songs."
-    columns = ("genre", "tracks here", "% here", "% in the paper")
-    return TextTable("genres", "Genres, here and in the paper", columns, tuple(rows), note)
+    note = f"Paper: as its section 4.1 tells Figure 1, of {paper.SONGS} songs."
+    columns = ("genre", "tracks", "%", "% in paper")
+    return TextTable("genres", "Figure 1 in numbers", columns, tuple(rows), note)
 
 
 def _counts(run: RunTables) -> dict[str, int]:
