@@ -249,7 +249,7 @@ def test_museval_is_added_to_sub_stems_too(drum_song, splitter, run, monkeypatch
         heard.append(mixture)
         return {stem: {"museval_sdr": 3.0} for stem in references}
 
-    monkeypatch.setattr(level, "museval_scores", scores)
+    monkeypatch.setattr(level, "load_engine", lambda *_: scores)
     result = run(
         drum_song(),
         splitter(),

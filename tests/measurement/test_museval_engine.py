@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stemwise.errors import MissingDependencyError
-from stemwise.measurement.museval_engine import METRICS, load_metrics, museval_scores
+from stemwise.measurement.engines import METRICS
+from stemwise.measurement.museval_engine import load_metrics, museval_scores
 
 RATE = 44_100
 

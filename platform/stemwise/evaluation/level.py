@@ -17,8 +17,8 @@ from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import LoadedModel, describe
+from stemwise.measurement.engines import Engine, load_engine
 from stemwise.measurement.matching import Match, match_stems
-from stemwise.measurement.museval_engine import museval_scores
 from stemwise.measurement.track_stem import measure_stem
 from stemwise.stems import MIXTURE
 from stemwise.store import EstimateStore
@@ -98,14 +98,25 @@ class Level:
         """
         for stem, matches in self._wanted(outputs, floors).items():
             self._measure_stem(stem, matches, outputs, heard)
-        for output in outputs.values() if self.metric.museval else ():
+        if self.metric.museval:
+            self._museval_all(outputs.values(), heard)
+
+    def _museval_all(self, outputs: Iterable[Output], heard: Audio) -> None:
+        """Add museval's scores to the rows of all models, those of equal stems in a row."""
+        engine = load_engine(self.metric.engine, self._uncertain)
+        for output in sorted(outputs, key=lambda output: sorted(output.stems)):
             try:
-                self._museval(output, heard)
+                self._museval(engine, output, heard)
             except MissingDependencyError:
                 raise  # true for every track and model: the run cannot give what was asked for
             except Exception as error:  # noqa: BLE001 - the other scores stand
                 self.failures += 1
                 self.decoded.problems.append(f"museval on {output.origin.model}: {describe(error)}")
+
+    def _uncertain(self, problem: str) -> None:
+        """Record a sentence about scores that the references make uncertain, once per track."""
+        if problem not in self.decoded.problems:
+            self.decoded.problems.append(problem)
 
     def _references(self) -> dict[str, Audio]:
         """Return the true stems that this song has (AudioError where one cannot be used)."""
@@ -170,7 +181,7 @@ class Level:
             if row["model"] == origin.model and row["stem"] in match.parts:
                 row.update(status="failed", error=error)
 
-    def _museval(self, output: Output, heard: Audio) -> None:
+    def _museval(self, engine: Engine, output: Output, heard: Audio) -> None:
         """Add museval's medians to the rows of one model."""
         scored = {
             row["stem"]: row
@@ -183,6 +194,6 @@ class Level:
             return
         references = {stem: self.decoded.reference(stem) for stem in found}
         estimates = {stem: output.read_sum(match) for stem, match in found.items()}
-        values = museval_scores(references, estimates, heard)
+        values = engine(references, estimates, heard)
         for stem, row in scored.items():
             row.update(values[stem])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stemwise.errors import ConfigError
+from stemwise.measurement.engines import ENGINES
 from stemwise.tables import METRICS
 
 # all: separate and measure; separate: fill the store only; measure: load and run no model
@@ -17,7 +18,8 @@ class MetricSettings:
     """What is measured, and which pair of scores the selection uses.
 
     `paper_snr` and `paper_sdr` name columns of the table `scores`. Times are in seconds; a reference
-    whose RMS level is below `silence_dbfs` is silent.
+    whose RMS level is below `silence_dbfs` is silent. `engine` computes the scores that `museval` asks
+    for (see `stemwise.measurement.engines`).
     """
 
     protocol: str = "paper"
@@ -27,6 +29,7 @@ class MetricSettings:
     max_lag_s: float = 0.1
     silence_dbfs: float = -60.0
     museval: bool = False
+    engine: str = "torch"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -41,5 +44,9 @@ class MetricSettings:
                 )
             if name.startswith("museval") and not self.museval:
                 raise ConfigError(f"metric: the protocol uses {name}, so set metric.museval=true.")
+        if self.engine not in ENGINES:
+            raise ConfigError(
+                f"metric.engine={self.engine} is unknown: use one of {', '.join(ENGINES)}."
+            )
         if self.block_s <= 0 or self.max_lag_s < 0:
             raise ConfigError("metric: block_s must be positive and max_lag_s not negative.")

@@ -56,7 +56,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     output = output_folder(config)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])
-    if metric.museval:
+    if metric.museval and metric.engine == "museval":
         load_metrics()
     store = Path(config["store"] or output / "store").expanduser().resolve()
     with exclusive(output):
