@@ -105,7 +105,7 @@ class BssEval:
             estimates: the references' stems, in any order, `(channels, samples)` each.
 
         Raises:
-            AudioError: a stem is missing or of another shape than its reference.
+            AudioError: a stem is missing, of another shape than its reference, or holds NaN or infinity.
         """
         ratios = np.full((4, self._signals.frames, len(self.stems)), math.nan)
         if not all(self._silent):
@@ -147,6 +147,11 @@ class BssEval:
             return y - s
 
         cross, total = self._correlate(residuals)
+        if not torch.isfinite(total).all():
+            raise AudioError(
+                f"An estimate of {', '.join(self.stems)} holds samples that are no finite numbers: "
+                f"separate the track again."
+            )
         filters = self._fit(total)
         energies, lost = by_correlation(filters, self._inside, cross, residual.to(cross.device))
         exact = ByFiltering(filters, self._signals.window)
