@@ -17,6 +17,7 @@ _HYDRA_JOBS = {
     "measure": "only measure, score, select and report what is in the store (overrides of evaluate)",
     "fit": "fit a recipe to a finished run, without audio (Hydra overrides)",
     "report": "score, select and report again from a finished run (Hydra overrides)",
+    "import-scores": "compare scores that others published (Hydra overrides)",
 }
 _EPILOG = """\
 examples:
@@ -49,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hydra_job(name: str, overrides: list[str]) -> int:
+    if name != "import-scores":
+        from stemwise.importing.folder import refuse_imported
+
+        refuse_imported(name, overrides)
     job = importlib.import_module(f"stemwise.jobs.{name.replace('-', '_')}")
     return int(job.main(overrides))
 

@@ -1,0 +1,86 @@
+"""Who can be compared with whom: published scores seldom cover the same tracks for every model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from stemwise.analysis.matched import STEM_KEY, by_stem
+from stemwise.importing.published import named
+from stemwise.report.tables import stem_label
+
+
+def comparable(
+    scores: pl.DataFrame, fewest: int | None, models: Sequence[str]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Leave out models with few tracks of a stem, for the sake of whom all others would lose theirs.
+
+    Args:
+        scores: rows of `scores` with `score`.
+        fewest: tracks that a model must have; None: half as many as the model that has most.
+        models: the candidates.
+
+    Returns:
+        Rows of those who stay (and of all who are no candidates), and sentences on who does not.
+    """
+    counts = (
+        scores.filter(pl.col("status") == "ok", pl.col("model").is_in(list(models)))
+        .drop_nulls("score")
+        .group_by(*STEM_KEY, "model")
+        .agg(pl.col("score").is_finite().sum().cast(pl.Int64).alias("_tracks"))
+        .with_columns(pl.col("_tracks").max().over(STEM_KEY).alias("_most"))
+        .with_columns(
+            # a model of infinite scores only has nothing to rank, whatever is asked for
+            pl.lit(fewest, pl.Float64)
+            .fill_null(pl.col("_most") / 2)
+            .ceil()
+            .clip(1)
+            .alias("_needed")
+        )
+    )
+    few = counts.filter(pl.col("_tracks") < pl.col("_needed")).sort(*STEM_KEY, "model")
+    kept = scores.join(few.select(*STEM_KEY, "model"), on=[*STEM_KEY, "model"], how="anti")
+    return kept, list(_told(few))
+
+
+def _told(few: pl.DataFrame) -> Iterator[str]:
+    for key, group in few.group_by(STEM_KEY, maintain_order=True):
+        names, counts = group["model"].to_list(), group["_tracks"].to_list()
+        whole = "1 model has" if len(names) == 1 else f"{len(names)} models have"
+        fewest = min((count for count in counts if count), default=None)
+        way_out = f"; min_tracks={fewest} ranks more, on fewer matched tracks" if fewest else ""
+        yield (
+            f"{stem_label(str(key[2]))}: {whole} a finite score on fewer than "
+            f"{math.ceil(group['_needed'][0])} tracks (the best covered one on "
+            f"{group['_most'][0]}) and no rank: {named(names)}{way_out}."
+        )
+
+
+def limits(scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str]) -> list[str]:
+    """Return sentences on what the statistics cannot say, and which tracks dropped out."""
+    found = []
+    for matched in by_stem(scores, tracks, models):
+        stem = stem_label(matched.stem[2])
+        number, lost = len(matched.tracks), len(matched.dropped)
+        if number == 0:
+            found.append(
+                f"{stem}: no track has a finite score of all {len(matched.models)} models, so they "
+                "are not ranked: leave some out with models= or raise min_tracks=."
+            )
+        elif lost:
+            found.append(
+                f"{stem}: {lost} of {number + lost} tracks lack a finite score of some model and "
+                "count for none."
+            )
+        if len(matched.models) == 1:
+            found.append(f"{stem}: {matched.models[0]} is the only model, nothing to compare.")
+        elif number and len(set(matched.artists)) == 1:
+            found.append(
+                f"{stem}: {number} matched track{'s' if number > 1 else ''} of one artist say "
+                "nothing about others: no intervals, no tests."
+            )
+    if not found and not any(True for _ in by_stem(scores, tracks, models)):
+        found.append("No model has a defined score of any stem: there is nothing to rank.")
+    return found

@@ -1,0 +1,151 @@
+"""The folder of imported scores: what it holds, and who may write into it.
+
+A folder holds scores of one protocol. `config.json` says which, and where each model's came from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stemwise import tables
+from stemwise.errors import ConfigError, OutputError
+from stemwise.importing.published import COLUMNS, Frames, Source
+
+KEY = "imported"
+_RUN_FOLDERS = ("tables", "parts", "parts-separated", "store")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What `config.json` says of imported scores.
+
+    Attributes:
+        frames: what the medians were taken over.
+        sources: one entry per model and input.
+        trained_on: datasets of each model.
+        score: the column that models are compared by.
+    """
+
+    frames: Frames
+    sources: list[Source] = field(default_factory=list)
+    trained_on: dict[str, list[str]] = field(default_factory=dict)
+    score: str = "museval_sdr"
+
+    def as_config(self) -> dict[str, Any]:
+        """Return the content of `config.json`."""
+        protocol = {
+            "measure": "museval (BSS Eval v4)",
+            "columns": list(COLUMNS.values()),
+            "frames": asdict(self.frames),
+            "over_frames": "median",
+        }
+        return {
+            KEY: {
+                "protocol": protocol,
+                "score": self.score,
+                "models": {name: {"trained_on": on} for name, on in self.trained_on.items()},
+                "sources": [asdict(source) for source in self.sources],
+            }
+        }
+
+
+def _config(folder: Path) -> Mapping[str, Any] | None:
+    """Return a folder's `config.json`, or None where it has none that can be read."""
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def is_imported(folder: Path) -> bool:
+    """Tell whether a folder holds imported scores."""
+    return KEY in (_config(folder) or {})
+
+
+def open_folder(folder: Path) -> Imported | None:
+    """Return what a folder holds, or None where it holds nothing yet.
+
+    Raises:
+        ConfigError: it holds a run of stemwise, whose scores are of another protocol.
+        OutputError: its `config.json` is not what this version writes.
+    """
+    config = _config(folder)
+    if config is None or KEY not in config:
+        if config is not None or any((folder / name).exists() for name in _RUN_FOLDERS):
+            raise ConfigError(
+                f"{folder} holds {_run_of(config)}, and imported medians of museval are another "
+                "measure that must not be mixed with it: choose another output=."
+            )
+        return None
+    try:
+        own = config[KEY]
+        return Imported(
+            Frames(**own["protocol"]["frames"]),
+            [Source(**source) for source in own["sources"]],
+            {name: list(model["trained_on"]) for name, model in own["models"].items()},
+            own["score"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise OutputError(
+            f"{folder / 'config.json'} was written by another version: import into a new output=."
+        ) from error
+
+
+def _run_of(config: Mapping[str, Any] | None) -> str:
+    metric = (config or {}).get("metric")
+    if not isinstance(metric, dict):
+        return "a run of stemwise"
+    pair = f"{metric.get('paper_snr')} and {metric.get('paper_sdr')}"
+    return f"a run of stemwise with protocol {metric.get('protocol')!r} ({pair})"
+
+
+def check_same(folder: Path, held: Imported, frames: Frames) -> None:
+    """Raise `ConfigError` unless medians over `frames` may stand beside those that are held."""
+    if not held.frames.fits(frames):
+        raise ConfigError(
+            f"{folder} holds medians over {held.frames}, the input has {frames}, and these are "
+            "different measures: choose another output=."
+        )
+
+
+def add_sources(held: Iterable[Source], new: Iterable[Source]) -> list[Source]:
+    """Return all sources, those of the same model and input replaced, sorted."""
+    found = {(source.model, source.input): source for source in (*held, *new)}
+    return [found[key] for key in sorted(found)]
+
+
+def write_config(folder: Path, imported: Imported) -> None:
+    """Write `config.json` whole or not at all (OutputError where that is impossible)."""
+    path = folder / "config.json"
+    temporary = path.with_name(f".config.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(imported.as_config(), indent=2), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
+
+
+def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a table (OutputError where there is none)."""
+    return tables.read(folder / "tables", name).to_dicts()
+
+
+def refuse_imported(job: str, overrides: Iterable[str]) -> None:
+    """Raise `ConfigError` where another job than the import is to work in a folder of imported scores.
+
+    It would replace what was imported, or look for measurements that there are none of.
+    """
+    for override in overrides:
+        key, _, value = override.partition("=")
+        folder = Path(value.strip("'\"")).expanduser() if value else None
+        if key.lstrip("+") == "output" and folder is not None and is_imported(folder):
+            raise ConfigError(
+                f"{folder} holds imported scores and no measurements, so `stemwise {job}` cannot "
+                "work in it: `stemwise import-scores output=DIR` scores and reports them again."
+            )

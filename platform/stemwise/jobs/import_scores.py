@@ -1,0 +1,222 @@
+"""`stemwise import-scores`: other people's numbers as tables, so that our statistics work on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+
+from stemwise import tables
+from stemwise.analysis.statistics import statistics
+from stemwise.errors import PARTLY_FAILED, ConfigError
+from stemwise.importing import folder, models_scores, museval_json, rows
+from stemwise.importing.coverage import comparable, limits
+from stemwise.importing.folder import Imported
+from stemwise.importing.published import COLUMNS, Frames, Published
+from stemwise.jobs import configuration
+from stemwise.jobs.launch import launch
+from stemwise.jobs.work import exclusive, output_folder
+from stemwise.report.decision import leaders
+from stemwise.report.imported import (
+    imported_failures,
+    imported_problems,
+    imported_winners,
+    published,
+)
+from stemwise.report.ledgers import comparisons
+from stemwise.report.run_tables import read_run
+from stemwise.report.tables import write_all
+from stemwise.report.terminal import show_list, show_table
+from stemwise.selection.oracle import SelectionSettings, add_scores, select
+from stemwise.stems import MIXTURE
+
+FORMATS = ("museval", "audio_separator")
+_NO_LEDGER = (
+    "No regret ledger and no recipe: blends need the inner products of measured audio, and medians "
+    "of frames do not have them."
+)
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """What is imported, and how it is compared (conf/import_scores.yaml)."""
+
+    format: str = "museval"
+    input: str | None = None
+    dataset_name: str = "musdb18hq"
+    split: str | None = None
+    score: str = "museval_sdr"
+    min_tracks: int | None = None
+    seed: int = 0
+    models: list[str] | None = None
+    trained_on: list[str] | None = None
+    reference_lines: list[str] = field(default_factory=list)
+    stems: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ConfigError(f"format={self.format} is unknown: use one of {', '.join(FORMATS)}.")
+        if self.score not in COLUMNS.values():
+            raise ConfigError(
+                f"score={self.score} is not imported: use one of {', '.join(COLUMNS.values())}."
+            )
+        if not self.dataset_name.strip():
+            raise ConfigError("dataset_name= is empty: name the songs, for example musdb18hq.")
+        if (self.min_tracks is not None and self.min_tracks < 1) or self.seed < 0:
+            raise ConfigError("min_tracks starts at 1, seed is not negative.")
+
+
+def import_scores(config: dict[str, Any], console: Console) -> int:
+    """Import, compare and report; return 0, or 3 where a file, stem or method could not be read."""
+    settings = _settings(config)
+    output = output_folder(config)
+    held = folder.open_folder(output)
+    found = _read(settings)
+    if found is None and held is None:
+        raise ConfigError("input= is not set: name the folder or file with the published scores.")
+    if found is not None and held is not None:
+        folder.check_same(output, held, found.frames)
+    with exclusive(output):
+        imported, tracks, scores = _merged(settings, output, held, found)
+        notes = [
+            *(found.notes if found else ()),
+            *_write(settings, output, imported, tracks, scores),
+        ]
+        _report(output, console, [*notes, _NO_LEDGER])
+    failed = any(row["status"] == "failed" for row in scores)
+    return PARTLY_FAILED if failed or (found is not None and found.incomplete) else 0
+
+
+def _settings(config: Mapping[str, Any]) -> ImportSettings:
+    """Return the settings; a single name may stand for a list (ConfigError for another type)."""
+    values = {key: value for key, value in config.items() if key != "output"}
+    for key in ("models", "trained_on", "reference_lines"):
+        if isinstance(values.get(key), str | int):
+            values[key] = [values[key]]
+        given = values.get(key)
+        if given is not None and not isinstance(given, list):
+            raise ConfigError(f"{key}={given} is not usable: give a name or a list of names.")
+        values[key] = None if given is None else [str(name) for name in given]
+    values["reference_lines"] = values["reference_lines"] or []
+    if not isinstance(values.get("stems") or {}, dict):
+        raise ConfigError(f"stems={values['stems']} is not usable: give 'stems={{theirs: ours}}'.")
+    values["stems"] = {str(k): str(v) for k, v in (values.get("stems") or {}).items()}
+    lists = {key: values.pop(key) for key in ("models", "trained_on", "reference_lines", "stems")}
+    checked = configuration.settings(_Plain, values, "import_scores")
+    return ImportSettings(**vars(checked), **lists)
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """The settings whose type can be checked one by one."""
+
+    format: str = "museval"
+    input: str | None = None
+    dataset_name: str = "musdb18hq"
+    split: str | None = None
+    score: str = "museval_sdr"
+    min_tracks: int | None = None
+    seed: int = 0
+
+
+def _read(settings: ImportSettings) -> Published | None:
+    if settings.input is None:
+        return None
+    path = Path(settings.input).expanduser()
+    if settings.format == "museval":
+        return museval_json.read_folder(path, settings.models, settings.split, settings.stems)
+    if settings.split not in (None, models_scores.SPLIT):
+        raise ConfigError(
+            f"split={settings.split} is not in models-scores.json, whose songs are of MUSDB's "
+            "training split: leave split= out."
+        )
+    return models_scores.read_file(path, settings.models, settings.stems)
+
+
+def _merged(
+    settings: ImportSettings, output: Path, held: Imported | None, found: Published | None
+) -> tuple[Imported, list[rows.Row], list[rows.Row]]:
+    """Return what the folder will hold: its description, and the rows of tracks and scores."""
+    tracks = folder.read_rows(output, "tracks") if held else []
+    scores = folder.read_rows(output, "scores") if held else []
+    new_tracks = rows.track_rows(found, settings.dataset_name) if found else []
+    new_scores = rows.score_rows(found, settings.dataset_name) if found else []
+    tracks, scores = rows.merge(tracks, scores, new_tracks, new_scores)
+    pair = (settings.score, settings.score)
+    scores = add_scores(scores, pair, SelectionSettings().rule)
+    imported = held or Imported(found.frames if found else Frames(1.0))
+    if found is None:
+        return replace(imported, score=settings.score), tracks, scores
+    return (
+        Imported(
+            # a folder of very short tracks does not know the distance of its frames
+            imported.frames if imported.frames.hop_s is not None else found.frames,
+            folder.add_sources(imported.sources, found.sources),
+            dict(sorted((imported.trained_on | _trained_on(settings, found)).items())),
+            settings.score,
+        ),
+        tracks,
+        scores,
+    )
+
+
+def _trained_on(settings: ImportSettings, found: Published) -> dict[str, list[str]]:
+    """Return what each model was trained on: as given, else the songs if they are training songs."""
+    if settings.trained_on is not None:
+        return dict.fromkeys(found.models, settings.trained_on)
+    on_training = {track.model for track in found.tracks if track.split == "train"}
+    return {m: [settings.dataset_name] if m in on_training else [] for m in found.models}
+
+
+def _write(
+    settings: ImportSettings,
+    output: Path,
+    imported: Imported,
+    tracks: Sequence[rows.Row],
+    scores: Sequence[rows.Row],
+) -> list[str]:
+    """Write all tables and `config.json`; return sentences on what could not be compared."""
+    models = sorted({str(row["model"]) for row in scores})
+    candidates = [m for m in models if m not in (MIXTURE, *settings.reference_lines)]
+    frame = pl.DataFrame(pl.from_arrow(tables.to_table("scores", scores)))
+    songs = pl.DataFrame(pl.from_arrow(tables.to_table("tracks", tracks)))
+    ranked, notes = comparable(frame, settings.min_tracks, candidates)
+    pair = (settings.score, settings.score)
+    selections, oracle = select(ranked.to_dicts(), {}, candidates, pair, SelectionSettings())
+    content = {"tracks": tracks, "scores": [*scores, *oracle], "selections": selections}
+    content |= statistics(ranked, songs, candidates, imported.trained_on, settings.seed)
+    for name, group in content.items():
+        tables.write(output / "tables", name, [tables.to_table(name, group)])
+    folder.write_config(output, imported)
+    return [*notes, *limits(ranked, songs, candidates)]
+
+
+def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
+    """Print and write the tables of text."""
+    run = read_run(output, ())
+    scores = run["scores"]
+    shown = [
+        leaders(run["leaderboard"]),
+        comparisons(run),
+        imported_winners(run["selections"], scores),
+        published(scores),
+    ]
+    shown = [table for table in shown if table.rows]
+    for table in shown:
+        show_table(console, table)
+    for note in notes:
+        console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
+    odd, failed = imported_problems(run["tracks"]), imported_failures(scores)
+    show_list(console, odd, "yellow")
+    show_list(console, failed, "bold red")
+    written = write_all(output / "report", [*shown, odd, failed], f"stemwise: {output.name}")
+    console.print(f"Tables: {output / 'tables'}\nReport: {written[-1]}", soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `stemwise import-scores` with Hydra overrides."""
+    return launch("import_scores", import_scores, arguments)

@@ -1,0 +1,70 @@
+"""Imported scores as tables of text: the numbers as published, and who won."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from stemwise.report.tables import TextTable, number, stem_label, winners
+from stemwise.report.troubles import failures, problems
+from stemwise.selection.oracle import ORACLE
+from stemwise.stems import MIXTURE, in_order
+
+_METRICS = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
+
+
+def published(scores: pl.DataFrame) -> TextTable:
+    """Return medians over each model's own tracks, as museval aggregates them."""
+    good = scores.filter(pl.col("status") == "ok", pl.col("model") != ORACLE)
+    medians = good.group_by("stem", "model").agg(
+        *(pl.col(metric).drop_nulls().median() for metric in _METRICS),
+        pl.col("museval_sdr").count().alias("tracks"),
+    )
+    order = {stem: place for place, stem in enumerate(in_order(good["stem"].unique()))}
+    rows = [
+        (
+            stem_label(row["stem"]),
+            row["model"],
+            *(number(row[metric]) for metric in _METRICS),
+            str(row["tracks"]),
+        )
+        for row in sorted(
+            medians.iter_rows(named=True), key=lambda row: (order[row["stem"]], row["model"])
+        )
+    ]
+    note = (
+        "Median over tracks of medians over frames in dB, on each model's own tracks: compare with "
+        "what was published, and do not rank by it where the numbers of tracks differ."
+    )
+    columns = ("stem", "model", "SDR", "ISR", "SIR", "SAR", "tracks")
+    return TextTable("published", "As published", columns, tuple(rows), note)
+
+
+def imported_winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
+    """Return how often each model was the best, without what published scores cannot tell."""
+    table = winners(selections, scores)
+    unknown = {"mean P(win)"}
+    note = "Tracks won, tracks in all, and the median lead over the second in dB."
+    if MIXTURE in scores["model"]:
+        note += " Above mixture: wins that beat the unprocessed mixture."
+    else:
+        unknown.add("above mixture")
+    kept = [place for place, name in enumerate(table.columns) if name not in unknown]
+    return replace(
+        table,
+        columns=tuple(table.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in table.rows),
+        note=note,
+    )
+
+
+def imported_failures(scores: pl.DataFrame) -> TextTable:
+    """Return what could not be read, a row per track and reason."""
+    return replace(failures(scores), note="Mend the file and import its method again.")
+
+
+def imported_problems(tracks: pl.DataFrame) -> TextTable:
+    """Return what is wrong with the files, a row each."""
+    note = "These files were left out; docs/import-scores.md says what is read."
+    return replace(problems(tracks), title="Problems in the imported files", note=note)
