@@ -29,6 +29,7 @@ _ESCAPED = {
     "↓": r"$\downarrow$",
     "\n": " ",
 }
+_SIGN = re.compile(r"(?<![^\s(])-(?=\d)")  # a hyphen that is a minus
 _NUMBER = re.compile(r"[-−+]?\d+(\.\d+)?")
 
 
@@ -89,8 +90,7 @@ def _heading(table: TextTable) -> list[str]:
 
 
 def _cell(cell: str) -> str:
-    negative = _NUMBER.fullmatch(cell) and cell.startswith("-")
-    return escape(cell.replace("-", "−") if negative else cell)
+    return escape(_SIGN.sub("−", cell))
 
 
 def write_latex(folder: Path, tables: Sequence[TextTable]) -> list[Path]:

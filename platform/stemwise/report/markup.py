@@ -93,6 +93,8 @@ def table(
 
 def _kind(index: int, texts: int, column: Child) -> str | None:
     """Return the class of a column: numbers, and those of the paper, which are not this run's."""
+    if column == "in the paper":
+        return "theirs wide"
     number = "" if index < texts else "n"
     return f"{number}{' theirs' if 'paper' in str(column) else ''}".strip() or None
 
@@ -113,9 +115,7 @@ def _plain(caption: Child) -> str:
 
 def of_text(made: TextTable, texts: int = 1, titled: bool = True) -> Html:
     """Return a finished table of text with its title (unless a heading has it) and note."""
-    rows = [
-        [cell.replace("-", MINUS) if _is_number(cell) else cell for cell in r] for r in made.rows
-    ]
+    rows = [[_signed(cell) for cell in row] for row in made.rows]
     return join(
         [
             table(made.columns, rows, made.title, texts=texts, titled=titled),
@@ -124,8 +124,11 @@ def of_text(made: TextTable, texts: int = 1, titled: bool = True) -> Html:
     )
 
 
-def _is_number(cell: str) -> bool:
-    return cell.startswith("-") and cell[1:2].isdigit()
+def _signed(cell: str) -> str:
+    """Return a cell with a true minus if it is a number, and none if that is zero."""
+    if not cell.startswith("-") or not cell[1:2].isdigit():
+        return cell
+    return cell[1:] if not cell.strip("-0.") else cell.replace("-", MINUS, 1)
 
 
 def db(value: float | None, digits: int = 2, sign: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from stemwise.report.definitions import definitions
 from stemwise.report.drawing import Sheet
 from stemwise.report.latex import write_latex
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
-from stemwise.report.markup import Child, Html, el, join
+from stemwise.report.markup import MINUS, Child, Html, el, join
 from stemwise.report.palette import Palette
 from stemwise.report.previews import write_previews
 from stemwise.report.recipes import recipes_table
@@ -77,8 +77,14 @@ def text_tables(run: RunTables) -> list[TextTable]:
         distribution(run),
         *paper_tables(run),
     ]
-    shown = [table for table in made if table.rows]
+    shown = [_for_files(table) for table in made if table.rows]
     return [*shown, failures(scores), problems(run["tracks"])]
+
+
+def _for_files(table: TextTable) -> TextTable:
+    """Return a table whose numbers programs can read: with the minus of a keyboard."""
+    rows = tuple(tuple(cell.replace(MINUS, "-") for cell in row) for row in table.rows)
+    return replace(table, rows=rows)
 
 
 def render(run: RunTables, sheet: Sheet) -> str:

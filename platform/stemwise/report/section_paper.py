@@ -32,7 +32,7 @@ def beside_table_1(run: RunTables) -> TextTable:
         for model in model_order(run.models, [*here, *theirs]):
             row = ours.get((stem, model))
             own = (row["paper_snr"], row["paper_sdr"]) if row else (None, None)
-            name = model if row else f"{model} (not in this run)"
+            name = model if row else f"{model} (not run)"
             tracks = str(row["tracks"]) if row else "–"
             texts = _sides(own, theirs.get(model))
             rows.append((stem_label(stem), name, paper.NAMES.get(model, "–"), *texts, tracks))

@@ -24,7 +24,7 @@ def troubles(run: RunTables) -> Html:
         _part("Failures", failed, "Nothing failed.", 4),
         _part("The dataset's files", problems(run["tracks"]), "Nothing is odd in them.", 2),
         _without_scores(run),
-        _part("Bleed", bleed, "No stem has both tracks with bleed and tracks without.", 2),
+        _part("Bleed", bleed, "No stem has both tracks with bleed and tracks without.", 3),
     ]
     theirs = ", ".join(f"{stem} {db(value)} dB" for stem, value in paper.BLEED.items())
     note = f"The paper's section 6.4 has these differences: {theirs}."
