@@ -86,7 +86,7 @@ def read_file(
     if not any(track.error is None for track in tracks):
         raise DatasetError(f"{path} holds no track that can be read: set input= to {_EXPECTED}.")
     notes = (
-        [f"{len(empty)} models have no score of any track: {', '.join(empty)}."] if empty else []
+        [f"Without a score of any track: {named(empty)} ({len(empty)} models)."] if empty else []
     )
     return Published(tracks, sources, Frames(1.0, 1.0), DEVICE, notes)
 

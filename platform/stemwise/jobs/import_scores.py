@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from stemwise.errors import PARTLY_FAILED, ConfigError
 from stemwise.importing import folder, models_scores, museval_json, rows
 from stemwise.importing.coverage import comparable, limits
 from stemwise.importing.folder import Imported
-from stemwise.importing.published import COLUMNS, Frames, Published
-from stemwise.jobs import configuration
+from stemwise.importing.published import Frames, Published
+from stemwise.jobs.import_settings import ImportSettings, import_settings
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import exclusive, output_folder
 from stemwise.report.decision import leaders
@@ -34,50 +34,24 @@ from stemwise.report.terminal import show_list, show_table
 from stemwise.selection.oracle import SelectionSettings, add_scores, select
 from stemwise.stems import MIXTURE
 
-FORMATS = ("museval", "audio_separator")
 _NO_LEDGER = (
     "No regret ledger and no recipe: blends need the inner products of measured audio, and medians "
     "of frames do not have them."
 )
 
 
-@dataclass(frozen=True)
-class ImportSettings:
-    """What is imported, and how it is compared (conf/import_scores.yaml)."""
-
-    format: str = "museval"
-    input: str | None = None
-    dataset_name: str = "musdb18hq"
-    split: str | None = None
-    score: str = "museval_sdr"
-    min_tracks: int | None = None
-    seed: int = 0
-    models: list[str] | None = None
-    trained_on: list[str] | None = None
-    reference_lines: list[str] = field(default_factory=list)
-    stems: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ConfigError(f"format={self.format} is unknown: use one of {', '.join(FORMATS)}.")
-        if self.score not in COLUMNS.values():
-            raise ConfigError(
-                f"score={self.score} is not imported: use one of {', '.join(COLUMNS.values())}."
-            )
-        if not self.dataset_name.strip():
-            raise ConfigError("dataset_name= is empty: name the songs, for example musdb18hq.")
-        if (self.min_tracks is not None and self.min_tracks < 1) or self.seed < 0:
-            raise ConfigError("min_tracks starts at 1, seed is not negative.")
-
-
 def import_scores(config: dict[str, Any], console: Console) -> int:
     """Import, compare and report; return 0, or 3 where a file, stem or method could not be read."""
-    settings = _settings(config)
+    settings = import_settings(config)
     output = output_folder(config)
     held = folder.open_folder(output)
     found = _read(settings)
     if found is None and held is None:
         raise ConfigError("input= is not set: name the folder or file with the published scores.")
+    if found is None and settings.models is not None:
+        raise ConfigError(
+            f"models={settings.models[0]} has no effect without input=: leave it out."
+        )
     if found is not None and held is not None:
         folder.check_same(output, held, found.frames)
     with exclusive(output):
@@ -89,38 +63,6 @@ def import_scores(config: dict[str, Any], console: Console) -> int:
         _report(output, console, [*notes, _NO_LEDGER])
     failed = any(row["status"] == "failed" for row in scores)
     return PARTLY_FAILED if failed or (found is not None and found.incomplete) else 0
-
-
-def _settings(config: Mapping[str, Any]) -> ImportSettings:
-    """Return the settings; a single name may stand for a list (ConfigError for another type)."""
-    values = {key: value for key, value in config.items() if key != "output"}
-    for key in ("models", "trained_on", "reference_lines"):
-        if isinstance(values.get(key), str | int):
-            values[key] = [values[key]]
-        given = values.get(key)
-        if given is not None and not isinstance(given, list):
-            raise ConfigError(f"{key}={given} is not usable: give a name or a list of names.")
-        values[key] = None if given is None else [str(name) for name in given]
-    values["reference_lines"] = values["reference_lines"] or []
-    if not isinstance(values.get("stems") or {}, dict):
-        raise ConfigError(f"stems={values['stems']} is not usable: give 'stems={{theirs: ours}}'.")
-    values["stems"] = {str(k): str(v) for k, v in (values.get("stems") or {}).items()}
-    lists = {key: values.pop(key) for key in ("models", "trained_on", "reference_lines", "stems")}
-    checked = configuration.settings(_Plain, values, "import_scores")
-    return ImportSettings(**vars(checked), **lists)
-
-
-@dataclass(frozen=True)
-class _Plain:
-    """The settings whose type can be checked one by one."""
-
-    format: str = "museval"
-    input: str | None = None
-    dataset_name: str = "musdb18hq"
-    split: str | None = None
-    score: str = "museval_sdr"
-    min_tracks: int | None = None
-    seed: int = 0
 
 
 def _read(settings: ImportSettings) -> Published | None:
@@ -200,7 +142,7 @@ def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
     run = read_run(output, ())
     scores = run["scores"]
     shown = [
-        leaders(run["leaderboard"]),
+        leaders(run["leaderboard"].sort("rank")),
         comparisons(run),
         imported_winners(run["selections"], scores),
         published(scores),
