@@ -19,7 +19,7 @@ COLUMNS = {
     "scores": "dataset track_id genre model parent parent_source stem voice has_bleed:b snr:f "
     "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f paper_snr:f "
     "paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f realtime_factor:f "
-    "device status error parent_model",
+    "device status error parent_model bleedless:f fullness:f l1_freq:f log_wmse:f",
     "selections": "dataset track_id parent parent_source stem model score:f runner_up margin:f "
     "margin_low:f margin_high:f win_probability:f rule",
 }

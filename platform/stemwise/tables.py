@@ -35,6 +35,8 @@ METRICS = (
     "museval_sir",
     "museval_sar",
 )
+# Computed only where metric.extra names them.
+EXTRA_METRICS = ("bleedless", "fullness", "l1_freq", "log_wmse")
 
 SCHEMAS: dict[str, pa.Schema] = {
     "tracks": pa.schema(
@@ -117,6 +119,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("status", _STRING),
             ("error", _STRING),
             _PARENT_MODEL,
+            *((metric, _FLOAT) for metric in EXTRA_METRICS),
         ]
     ),
     "selections": pa.schema(

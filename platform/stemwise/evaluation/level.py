@@ -18,12 +18,15 @@ from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.engines import Engine, load_engine
+from stemwise.measurement.extra_metrics import extra_scores
 from stemwise.measurement.matching import Match, match_stems
 from stemwise.measurement.track_stem import measure_stem
 from stemwise.stems import MIXTURE
 from stemwise.store import EstimateStore
 from stemwise.types import Audio, Parent, Track
 
+# What has a reference with sound, and so a score.
+SCORED = ("ok", "silent_estimate")
 # (stage or model, when it began)
 Tell = Callable[[str, float], None]
 
@@ -168,10 +171,11 @@ class Level:
         measured = measure_stem(reference, signals, self.metric.block_s, self.metric.max_lag_s)
         self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
         self.correlations += rows.correlation_rows(self.track, self.parent, stem, measured)
-        for name in signals:
-            self.scores.append(
-                rows.score_row(self.track, origins[name], stem, self.metric, measured, name)
-            )
+        for name, estimate in signals.items():
+            row = rows.score_row(self.track, origins[name], stem, self.metric, measured, name)
+            if row["status"] in SCORED:
+                row |= extra_scores(self.metric.extra, reference, estimate, heard)
+            self.scores.append(row)
 
     def _fail_stem(self, origin: Origin, stem: str, match: Match, error: str) -> None:
         """Record estimates that turn out to be unreadable."""
@@ -186,7 +190,7 @@ class Level:
         scored = {
             row["stem"]: row
             for row in self.scores
-            if row["model"] == output.origin.model and row["status"] in ("ok", "silent_estimate")
+            if row["model"] == output.origin.model and row["status"] in SCORED
         }
         matches = match_stems(output.stems, self.track.partition, self.track.references)
         found = {match.stem: match for match in matches if match.stem in scored}

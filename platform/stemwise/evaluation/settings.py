@@ -7,7 +7,7 @@ from typing import Literal
 
 from stemwise.errors import ConfigError
 from stemwise.measurement.engines import ENGINES
-from stemwise.tables import METRICS
+from stemwise.tables import EXTRA_METRICS, METRICS
 
 # all: separate and measure; separate: fill the store only; measure: load and run no model
 Stage = Literal["all", "separate", "measure"]
@@ -19,7 +19,7 @@ class MetricSettings:
 
     `paper_snr` and `paper_sdr` name columns of the table `scores`. Times are in seconds; a reference
     whose RMS level is below `silence_dbfs` is silent. `engine` computes the scores that `museval` asks
-    for (see `stemwise.measurement.engines`).
+    for (see `stemwise.measurement.engines`). `extra` names further columns of `scores`.
     """
 
     protocol: str = "paper"
@@ -30,6 +30,7 @@ class MetricSettings:
     silence_dbfs: float = -60.0
     museval: bool = False
     engine: str = "torch"
+    extra: tuple[str, ...] = ()
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -48,5 +49,10 @@ class MetricSettings:
             raise ConfigError(
                 f"metric.engine={self.engine} is unknown: use one of {', '.join(ENGINES)}."
             )
+        for name in self.extra:
+            if name not in EXTRA_METRICS:
+                raise ConfigError(
+                    f"metric.extra: {name!r} is unknown; use any of {', '.join(EXTRA_METRICS)}."
+                )
         if self.block_s <= 0 or self.max_lag_s < 0:
             raise ConfigError("metric: block_s must be positive and max_lag_s not negative.")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -67,12 +67,15 @@ _NAMES = {
     "int | None": "a whole number or null",
     "float | None": "a number or null",
     "str | None": "a name or null",
+    "tuple[str, ...]": "a list of names",
 }
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Tell whether a configured value has the type of its field; a whole number is a number too."""
     kinds = get_args(hint) or (hint,)
+    if get_origin(hint) is tuple:
+        return isinstance(value, list | tuple) and all(_fits(item, kinds[0]) for item in value)
     if isinstance(value, bool) or value is None:
         return (bool if value is not None else type(None)) in kinds
     if isinstance(value, float | int) and float in kinds:

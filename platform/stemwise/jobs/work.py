@@ -17,6 +17,7 @@ from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputEr
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.jobs import configuration
+from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare
 from stemwise.pipeline import Work
@@ -58,6 +59,8 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
         pick_device(config["device"])
     if metric.museval and metric.engine == "museval":
         load_metrics()
+    if "log_wmse" in metric.extra:
+        load_log_wmse()
     store = Path(config["store"] or output / "store").expanduser().resolve()
     with exclusive(output):
         if not writable(store):

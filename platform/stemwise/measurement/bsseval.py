@@ -17,7 +17,7 @@ model. Frames where rounding would show in that are filtered after all.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ class BssEval:
         self.stems, self._shape = signals.names, next(iter(references.values())).shape
         self._rows, self._places = signals.distinct()
         self._correlator = FrameCorrelator(signals.window, TAPS)
-        self._silent = [signals.is_silent(signals.read(step)) for step in range(signals.frames)]
+        self._silent = [signals.is_silent(step) for step in range(signals.frames)]
         self.condition = math.nan
         if not all(self._silent):
             self._build()
@@ -125,7 +125,13 @@ class BssEval:
 
     def _build(self) -> None:
         """Correlate the references; factorise the equations of all of them, and of each stem."""
-        self._inside, total = self._correlate(lambda _, x: x)
+        self._source: list[Tensor] = []
+
+        def references(_: int, x: Tensor) -> Tensor:
+            self._source.append(self._signals.energies(self._sources(x)))
+            return x
+
+        self._inside, total = self._correlate(references)
         self._all = FilterSystem(total)
         self.condition = self._all.condition
         width = self._signals.channels
@@ -136,15 +142,14 @@ class BssEval:
 
     def _score(self, found: Signals, ratios: npt.NDArray[np.float64]) -> None:
         """Fill in the ratios of frames in which no stem is silent, `(4, frames, stems)`."""
-        source, residual = (torch.zeros(found.frames, len(self.stems)).double() for _ in range(2))
-        silent = list(self._silent)
+        frames = range(found.frames)
+        silent = [self._silent[step] or found.is_silent(step) for step in frames]
+        energies_of_residuals: list[Tensor] = []
 
         def residuals(step: int, x: Tensor) -> Tensor:
-            y, s = found.read(step), self._sources(x)
-            if step < found.frames:
-                silent[step] |= found.is_silent(y)
-                source[step], residual[step] = found.energies(s), found.energies(y - s)
-            return y - s
+            e = found.read(step) - self._sources(x)
+            energies_of_residuals.append(found.energies(e))
+            return e
 
         cross, total = self._correlate(residuals)
         if not torch.isfinite(total).all():
@@ -153,18 +158,30 @@ class BssEval:
                 f"separate the track again."
             )
         filters = self._fit(total)
-        energies, lost = by_correlation(filters, self._inside, cross, residual.to(cross.device))
-        exact = ByFiltering(filters, self._signals.window)
-        for step in range(found.frames):
-            if lost[step] and not silent[step]:
-                x = self._signals.read(step, self._rows)
-                s = self._sources(x)
-                energies[:, step] = exact(x, s, found.read(step) - s)
-        ratios[:] = _ratios(source, residual, energies.cpu())
+        residual = torch.stack(energies_of_residuals[: found.frames])
+        energies, lost = by_correlation(filters, self._inside, cross, residual)
+        self._filter(
+            found, filters, energies, [step for step in frames if lost[step] and not silent[step]]
+        )
+        ratios[:] = _ratios(torch.stack(self._source[: found.frames]), residual, energies)
         ratios[:, silent] = math.nan
+
+    def _filter(
+        self, found: Signals, filters: Filters, energies: Tensor, steps: Sequence[int]
+    ) -> None:
+        """Replace the energies of the frames `steps` by those of filtering them."""
+        if not steps:
+            return
+        exact = ByFiltering(filters, self._signals.window)
+        for step in steps:
+            x = self._signals.read(step, self._rows)
+            s = self._sources(x)
+            energies[:, step] = exact(x, s, found.read(step) - s)
 
     def _sources(self, x: Tensor) -> Tensor:
         """Return each stem's reference channels from the distinct ones; silent ones have place −1."""
+        if self._places == list(range(len(x))):
+            return x
         return torch.cat((x, torch.zeros_like(x[:1])))[self._places]
 
     def _correlate(self, left: Callable[[int, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
@@ -205,4 +222,4 @@ def _ratios(source: Tensor, residual: Tensor, energies: Tensor) -> npt.NDArray[n
     above = torch.stack((source, source, energies[IMAGE], energies[MIXED]))
     below = torch.stack((residual, *energies[[SPATIAL, INTERFERENCE, ARTIFACTS]].clamp(min=0)))
     values = 10 * (above.clamp(min=0).log10() - below.log10())
-    return values.masked_fill(below == 0, math.inf).numpy()
+    return values.masked_fill(below == 0, math.inf).cpu().numpy()
