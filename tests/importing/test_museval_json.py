@@ -190,7 +190,7 @@ def test_frames_of_another_length_are_refused(tmp_path: Path):
     with pytest.raises(DatasetError, match=r"c/A - B.json has frames of 2 s .* a/A - B.json"):
         read_folder(tmp_path)
     write(tmp_path / "c" / "A - B.json", track({"vocals": [1.0, 2.0]}, hop=0.5))
-    with pytest.raises(DatasetError, match="every 0.5 s"):
+    with pytest.raises(DatasetError, match=r"every 0\.5 s"):
         read_folder(tmp_path)
 
 

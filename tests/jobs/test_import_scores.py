@@ -1,0 +1,236 @@
+"""`stemwise import-scores` from files to tables, report and exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from filelock import FileLock
+
+from stemwise import tables
+from stemwise.cli import main
+
+from ..importing.museval_files import track, write
+
+SONGS = 12
+
+
+def methods(root: Path, gains: dict[str, float], songs: int = SONGS, seed: int = 0) -> Path:
+    """Write methods whose songs differ by a planted gain and a little noise."""
+    random = np.random.default_rng(seed)
+    songs_of = random.normal(5, 3, songs)
+    for method, gain in gains.items():
+        for number in range(songs):
+            frames = songs_of[number] + gain + random.normal(0, 0.05, 7)
+            content = track({"vocals": frames.tolist(), "accompaniment": (frames + 6).tolist()})
+            write(root / method / "test" / f"Artist {number} - Song {number}.json", content)
+    return root
+
+
+def run(output: Path, *overrides: str) -> int:
+    return main(["import-scores", f"output={output}", *overrides])
+
+
+def read(output: Path, name: str) -> pl.DataFrame:
+    return tables.read(output / "tables", name)
+
+
+def test_planted_winners_and_ties_are_found(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "twin": 1.0, "bad": 0.0, "IRM1": 9.0})
+    output = tmp_path / "run"
+    assert run(output, f"input={root}") == 0
+    board = read(output, "leaderboard").filter(pl.col("stem") == "vocals").sort("rank")
+    assert board["model"].to_list()[-1] == "bad" and set(board["model"]) == {"good", "twin", "bad"}
+    assert board["tie_group"].to_list() == [1, 1, 2]
+    assert not board["trained_here"].any() and set(board["tracks"]) == {SONGS}
+    pair = read(output, "comparisons").filter(
+        pl.col("stem") == "instrumental", pl.col("model_b") == "bad", pl.col("model_a") == "good"
+    )
+    assert pair["told_apart"][0] and abs(pair["difference"][0] - 1) < 0.1
+    assert 0.9 < pair["low"][0] < pair["difference"][0] < pair["high"][0] < 1.1
+    scores = read(output, "scores")
+    assert {"good", "IRM1", "oracle"} <= set(scores["model"])  # the truth is shown, never chosen
+    assert "IRM1" not in set(read(output, "selections")["model"])
+    assert scores["score"].equals(scores["museval_sdr"])
+    assert scores["paper_snr"].equals(scores["paper_sdr"])
+    song = read(output, "tracks").filter(pl.col("track_id") == "artist-3-song-3").to_dicts()[0]
+    assert (song["artist"], song["title"], song["split"]) == ("Artist 3", "Song 3", "test")
+    for name in ("tracks", "scores", "selections", *tables.ANALYSIS):
+        if name not in ("regret", "front"):
+            assert read(output, name).columns == tables.schema_of(name).names
+    printed = capsys.readouterr().out
+    assert "Who leads" in printed and "Every pair of models" in printed
+    assert printed.count("No regret ledger") == 1 and "above mixture" not in printed
+    assert (output / "report" / "comparisons.csv").is_file()
+    imported = json.loads((output / "config.json").read_text())["imported"]
+    assert imported["protocol"]["frames"] == {"window_s": 1.0, "hop_s": 1.0}
+    assert [len(source["sha256"]) for source in imported["sources"]] == [64] * 4
+
+
+def test_methods_are_added_to_a_folder_and_replaced_by_track(tmp_path: Path):
+    output = tmp_path / "run"
+    assert run(output, f"input={methods(tmp_path / 'one', {'a': 0.0, 'b': 1.0})}") == 0
+    assert run(output, f"input={methods(tmp_path / 'two', {'c': 2.0}) / 'c'}", "models=mine") == 0
+    assert read(output, "leaderboard")["model"].unique().sort().to_list() == ["a", "b", "mine"]
+    before = len(read(output, "scores"))
+    again = methods(tmp_path / "three", {"a": 5.0}, songs=2)
+    assert run(output, f"input={again}") == 0
+    scores = read(output, "scores").filter(pl.col("stem") == "vocals", pl.col("model") == "a")
+    assert len(read(output, "scores")) == before and len(scores) == SONGS
+    won = read(output, "selections").filter(pl.col("stem") == "vocals", pl.col("model") == "a")
+    assert won["track_id"].sort().to_list() == ["artist-0-song-0", "artist-1-song-1"]
+    sources = json.loads((output / "config.json").read_text())["imported"]["sources"]
+    assert [source["model"] for source in sources] == ["a", "a", "b", "mine"]
+
+
+def test_another_order_of_imports_gives_the_same_tables(tmp_path: Path):
+    roots = [methods(tmp_path / name, {name: gain}) for name, gain in (("a", 0.0), ("b", 0.5))]
+    for output, order in (("ab", roots), ("ba", roots[::-1])):
+        for root in order:
+            assert run(tmp_path / output, f"input={root}") == 0
+    for name in ("scores", "leaderboard", "comparisons", "selections"):
+        assert read(tmp_path / "ab", name).equals(read(tmp_path / "ba", name))
+
+
+def test_what_is_held_can_be_scored_again_by_another_column(tmp_path: Path):
+    output = tmp_path / "run"
+    run(output, f"input={methods(tmp_path / 'one', {'a': 0.0, 'b': 1.0})}")
+    assert run(output, "score=museval_sir") == 0
+    scores = read(output, "scores")
+    assert scores["score"].equals(scores["museval_sir"])
+    assert not scores["score"].equals(scores["museval_sdr"])
+
+
+def test_models_of_audio_separator_count_as_trained_on_their_songs(tmp_path: Path, capsys):
+    def model(gain: float) -> dict[str, object]:
+        metrics = {"SDR": gain, "SIR": 1.0, "SAR": 1.0, "ISR": 1.0}
+        songs = [
+            {"track_name": f"A{n} - B", "scores": {"vocals": metrics, "seconds_per_minute_m3": 30}}
+            for n in range(4)
+        ]
+        return {"model_name": "x", "track_scores": songs, "median_scores": {}}
+
+    path = write(tmp_path / "models-scores.json", {"a.pth": model(1.0), "b.pth": model(2.0)})
+    output = tmp_path / "run"
+    assert run(output, "format=audio_separator", f"input={path}") == 0
+    board = read(output, "leaderboard").sort("rank")
+    assert board["model"].to_list() == ["b.pth", "a.pth"]
+    assert board["trained_here"].all() and board["rank_clean"].is_null().all()
+    assert board["seconds_per_minute"].to_list() == pytest.approx([30, 30])
+    assert set(read(output, "tracks")["split"]) == {"train"}
+    assert set(read(output, "tracks")["dataset"]) == {"musdb18hq"}
+    assert "was trained on this dataset" in capsys.readouterr().out
+
+
+def test_a_broken_file_is_listed_and_mended_by_importing_again(tmp_path: Path, capsys):
+    root, output = methods(tmp_path / "one", {"a": 0.0, "b": 1.0}), tmp_path / "run"
+    bad = root / "a" / "test" / "Artist 0 - Song 0.json"
+    good = bad.read_text()
+    bad.write_text(good[:100])
+    assert run(output, f"input={root}") == 3
+    printed = capsys.readouterr().out
+    assert "a/test/Artist 0 - Song 0.json is not valid JSON" in printed
+    assert "2 of 12" not in printed and "1 of 12 tracks lack" in printed
+    failed = read(output, "scores").filter(pl.col("status") == "failed")
+    assert set(failed["stem"]) == {"vocals", "instrumental"} and set(failed["model"]) == {"a"}
+    bad.write_text(good)
+    assert run(output, f"input={root}") == 0
+    assert read(output, "tracks")["problems"].list.len().sum() == 0
+
+
+def test_unknown_stems_fail_until_they_are_translated(tmp_path: Path, capsys):
+    root, output = tmp_path / "one", tmp_path / "run"
+    write(root / "a" / "A - B.json", track({"vocals": [1.0], "lead voice": [2.0]}))
+    assert run(output, f"input={root}") == 3
+    assert "'lead voice' is no known stem" in capsys.readouterr().out
+    assert run(output, f"input={root}", "stems={lead voice: lead_vocals}") == 0
+    assert set(read(output, "scores")["stem"]) == {"vocals", "lead_vocals"}
+
+
+def test_an_empty_folder_of_a_method_is_told_by_the_exit_code(tmp_path: Path, capsys):
+    root = methods(tmp_path / "one", {"a": 0.0})
+    (root / "nothing").mkdir()
+    assert run(tmp_path / "run", f"input={root}") == 3
+    printed = capsys.readouterr().out
+    assert "nothing: the folder holds no track" in printed and "a is the only model" in printed
+
+
+@pytest.mark.parametrize("songs", [1, 2])
+def test_one_track_or_one_model_is_no_error(tmp_path: Path, songs: int, capsys):
+    root = methods(tmp_path / "one", {"a": 0.0, "b": 1.0}, songs)
+    assert run(tmp_path / "run", f"input={root}") == 0
+    board = read(tmp_path / "run", "leaderboard")
+    assert board["low"].is_null().all() == (songs == 1)
+    assert ("say nothing about others" in capsys.readouterr().out) == (songs == 1)
+    assert run(tmp_path / "alone", f"input={root}", "models=[a]") == 0
+    assert read(tmp_path / "alone", "comparisons").is_empty()
+
+
+def test_another_protocol_is_refused_and_nothing_is_changed(tmp_path: Path, capsys):
+    root, output = methods(tmp_path / "one", {"a": 0.0}), tmp_path / "run"
+    run(output, f"input={root}")
+    before = read(output, "scores")
+    write(tmp_path / "long" / "b" / "A - B.json", track({"vocals": [1.0, 2.0]}, window=2.0))
+    assert run(output, f"input={tmp_path / 'long'}") == 2
+    error = capsys.readouterr().err
+    assert "frames of 1 s every 1 s" in error and "frames of 2 s" in error
+    assert read(output, "scores").equals(before)
+    finished = tmp_path / "finished"
+    metric = {"protocol": "paper", "paper_snr": "snr", "paper_sdr": "bss_sdr"}
+    write(finished / "config.json", {"metric": metric, "models": ["x"]})
+    assert run(finished, f"input={root}") == 2
+    assert "protocol 'paper' (snr and bss_sdr)" in capsys.readouterr().err
+    (tmp_path / "unfinished" / "parts").mkdir(parents=True)
+    assert run(tmp_path / "unfinished", f"input={root}") == 2
+    assert "holds a run of stemwise" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("job", ["report", "fit", "evaluate", "measure", "run-separate"])
+def test_other_jobs_leave_imported_scores_alone(tmp_path: Path, job: str, capsys):
+    output = tmp_path / "run"
+    run(output, f"input={methods(tmp_path / 'one', {'a': 0.0})}")
+    before = (output / "config.json").read_text()
+    capsys.readouterr()
+    assert main([job, f"output={output}"]) == 2
+    error = capsys.readouterr().err
+    assert "imported scores and no measurements" in error and job in error
+    assert (output / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ((), "input= is not set"),
+        (("input=absent",), "does not exist"),
+        (("input=absent", "format=csv"), "format=csv is unknown"),
+        (("input=absent", "score=snr"), "score=snr is not imported"),
+        (("input=absent", "min_tracks=0"), "min_tracks starts at 1"),
+        (("input=absent", "min_tracks=many"), "import_scores.min_tracks=many is not usable"),
+        (("input=absent", "stems=[a]"), "stems=['a'] is not usable"),
+        (("input=absent", "stems=vocals"), "stems=vocals"),
+        (("input=absent", "models=[]"), "models=[] is empty"),
+        (("input=absent", "models={a: b}"), "is not usable"),
+        (("input=absent", "format=audio_separator", "split=test"), "split=test is not in"),
+        (("input=absent", "nonsense=1"), "nonsense"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(tmp_path: Path, overrides, says: str, capsys):
+    assert run(tmp_path / "run", *overrides) == 2
+    error = capsys.readouterr().err
+    assert says in error and "Traceback" not in error
+    assert not (tmp_path / "run" / "tables").exists()
+
+
+def test_models_without_input_and_a_folder_in_use_are_refused(tmp_path: Path, capsys):
+    root, output = methods(tmp_path / "one", {"a": 0.0}), tmp_path / "run"
+    run(output, f"input={root}")
+    assert run(output, "models=a") == 2
+    with FileLock(output / ".lock"):
+        assert run(output, f"input={root}") == 1
+    assert "Another run is writing" in capsys.readouterr().err
+    (output / "config.json").write_text('{"imported": {}}')
+    assert run(output) == 1
+    assert "another version" in capsys.readouterr().err
