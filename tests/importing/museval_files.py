@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")
@@ -72,3 +74,21 @@ def write(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
+
+
+def write_with_museval(root: Path) -> None:
+    """Let museval itself write two methods of three tracks with undefined and infinite frames."""
+    random = np.random.default_rng(3)
+    with museval_aggregate() as aggregate:
+        for method in ("UMX", "TAU"):
+            for number in range(3):
+                store = aggregate.TrackStore(f"Artist {number} - Song", win=1.0, hop=1.0)
+                for target in ("vocals", "accompaniment"):
+                    values = random.normal(5, 4, (4, 8 + number))
+                    values[:, 2], values[0, 3], values[1, 4] = math.nan, math.inf, -math.inf
+                    if (method, number, target) == ("TAU", 1, "vocals"):
+                        values[:] = math.nan
+                    store.add_target(target, dict(zip(METRICS, values, strict=True)))
+                path = root / method / "test" / f"{store.track_name}.json"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                store.save(path)

@@ -6,7 +6,6 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stemwise.errors import ConfigError, DatasetError
@@ -14,7 +13,7 @@ from stemwise.importing.museval_json import read_folder
 from stemwise.importing.museval_track import median
 from stemwise.importing.published import COLUMNS, Published
 
-from .museval_files import METRICS, museval_aggregate, track, write
+from .museval_files import museval_aggregate, track, write, write_with_museval
 
 NAN, INF = math.nan, math.inf
 
@@ -25,24 +24,6 @@ def scores(found: Published) -> dict[tuple[str, str, str], float | None]:
         for track in found.tracks
         for stem, values in track.stems.items()
     }
-
-
-def write_with_museval(root: Path) -> None:
-    """Let museval itself write two methods of three tracks with undefined and infinite frames."""
-    random = np.random.default_rng(3)
-    with museval_aggregate() as aggregate:
-        for method in ("UMX", "TAU"):
-            for number in range(3):
-                store = aggregate.TrackStore(f"Artist {number} - Song", win=1.0, hop=1.0)
-                for target in ("vocals", "accompaniment"):
-                    values = random.normal(5, 4, (4, 8 + number))
-                    values[:, 2], values[0, 3], values[1, 4] = NAN, INF, -INF
-                    if (method, number, target) == ("TAU", 1, "vocals"):
-                        values[:] = NAN
-                    store.add_target(target, dict(zip(METRICS, values, strict=True)))
-                path = root / method / "test" / f"{store.track_name}.json"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                store.save(path)
 
 
 def test_medians_are_those_that_museval_takes_of_its_own_files(tmp_path: Path):

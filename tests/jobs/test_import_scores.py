@@ -13,7 +13,7 @@ from filelock import FileLock
 from stemwise import tables
 from stemwise.cli import main
 
-from ..importing.museval_files import track, write
+from ..importing.museval_files import museval_aggregate, track, write, write_with_museval
 
 SONGS = 12
 
@@ -68,6 +68,25 @@ def test_planted_winners_and_ties_are_found(tmp_path: Path, capsys):
     imported = json.loads((output / "config.json").read_text())["imported"]
     assert imported["protocol"]["frames"] == {"window_s": 1.0, "hop_s": 1.0}
     assert [len(source["sha256"]) for source in imported["sources"]] == [64] * 4
+
+
+def test_the_report_repeats_the_numbers_that_museval_publishes(tmp_path: Path):
+    write_with_museval(tmp_path / "sisec")
+    assert run(tmp_path / "run", f"input={tmp_path / 'sisec'}") == 0
+    with museval_aggregate() as aggregate:
+        store = aggregate.MethodStore()
+        for method in ("UMX", "TAU"):
+            store.add_eval_dir(tmp_path / "sisec" / method)
+        theirs = store.agg_frames_tracks_scores()
+    ours = pl.read_csv(tmp_path / "run" / "report" / "published.csv")
+    assert len(ours) == 4
+    for row in ours.iter_rows(named=True):
+        target = {"instrumental": "accompaniment"}.get(row["stem"], row["stem"])
+        for metric in ("SDR", "ISR", "SIR", "SAR"):
+            assert row[metric] == pytest.approx(theirs[row["model"], target, metric], abs=0.0051)
+    # vocals of one song are undefined for one method: it counts for none
+    board = read(tmp_path / "run", "leaderboard").filter(pl.col("stem") == "vocals")
+    assert board["tracks"].to_list() == [2, 2] and board["dropped"].to_list() == [1, 1]
 
 
 def test_methods_are_added_to_a_folder_and_replaced_by_track(tmp_path: Path):
