@@ -18,13 +18,12 @@ from stemwise.selection.combinations import greedy
 from stemwise.selection.segments import segment_oracle
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms, collect, stack
 from stemwise.selection.weights import get_strategy, most_selected
-from stemwise.types import ESTIMATE, RECIPE_PREFIX, REFERENCE
+from stemwise.types import ESTIMATE, HELD_OUT, RECIPE_PREFIX, REFERENCE
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 Float = npt.NDArray[np.float64]
 Stem = tuple[str, str, str]
-_HELD_OUT = "deployable"
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
     if fitted:
         facts = _facts(content, fitting, fitted, run)
         weights = {stem: found.weights for stem, found in fitted.items()}
-        decision.recipes[_HELD_OUT] = _recipe(_HELD_OUT, weights, facts)
+        decision.recipes[HELD_OUT] = _recipe(HELD_OUT, weights, facts)
         chosen = {**facts, "fitted_by": "the model that wins most tracks, per stem (the paper)"}
         chosen = {k: v for k, v in chosen.items() if k not in ("held_out_snr", "established")}
         decision.recipes["paper"] = _recipe("paper", papers, chosen)
@@ -200,7 +199,7 @@ def _held_out_rows(stem: Stem, forms: StemForms, found: Ledger, fitting: Fitting
     return [
         dict(zip(_KEY, (*track, *stem), strict=True))
         | {
-            "model": RECIPE_PREFIX + _HELD_OUT,
+            "model": RECIPE_PREFIX + HELD_OUT,
             "status": "ok",
             **{name: float(values[t]) for name, values in columns.items()},
             "paper_snr": float(columns[fitting.pair[0]][t]),

@@ -25,6 +25,7 @@ from stemwise.cluster import ClusterSettings, check_address, pool
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.models.registry import ReadyModel
+from stemwise.separation.recipe import Recipe
 from stemwise.types import Track
 
 _POLL_S = 0.3
@@ -44,6 +45,7 @@ class Work:
     device: str = "auto"
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
+    recipes: Sequence[Recipe] = ()
 
 
 @dataclass
@@ -98,6 +100,7 @@ class _Worker:
             notify=progress.add.remote,
             measures=work.stage != "separate",
             hierarchy=work.hierarchy,
+            recipes=work.recipes,
         )
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

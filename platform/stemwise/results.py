@@ -11,7 +11,7 @@ import pyarrow as pa
 from stemwise import parts, tables
 from stemwise.errors import OutputError
 from stemwise.selection.oracle import ORACLE, Key, SelectionSettings, add_scores, key_of, select
-from stemwise.types import RECIPE_PREFIX
+from stemwise.types import HELD_OUT, RECIPE_PREFIX
 
 TRACK_TABLES = ("tracks", "estimates", "measurements", "correlations")
 
@@ -45,12 +45,12 @@ def score_and_select(
     """Return all tables of the run: scores with the rule applied and `oracle` rows, and selections.
 
     Args:
-        collected: tables as measured; rows of ensembles in it are left out, `oracle` is made anew.
+        collected: tables as measured; derived rows in it are left out, `oracle` is made anew.
         pair: columns of `scores` that make up the score.
         settings: rule and bootstrap.
         candidates: models that may be chosen, in the order that breaks ties.
     """
-    measured = [row for row in collected["scores"].to_pylist() if not _is_ensemble(row["model"])]
+    measured = [row for row in collected["scores"].to_pylist() if not _is_derived(row["model"])]
     scores = add_scores(measured, pair, settings.rule)
     blocks: dict[Key, list[dict[str, Any]]] = {}
     for row in collected["measurements"].to_pylist():
@@ -63,8 +63,8 @@ def score_and_select(
     }
 
 
-def _is_ensemble(model: str) -> bool:
-    return model == ORACLE or model.startswith(RECIPE_PREFIX)
+def _is_derived(model: str) -> bool:
+    return model in (ORACLE, RECIPE_PREFIX + HELD_OUT)
 
 
 def write(folder: Path, content: dict[str, pa.Table]) -> None:

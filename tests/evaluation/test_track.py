@@ -484,3 +484,40 @@ def test_a_source_of_a_container_is_refused_with_a_sentence(song, evaluate):
     track = replace(track, mixture=Source(track.mixture.path, stream=7))
     result = evaluate(track)
     assert "stream 7" in " ".join(result.tables["tracks"][0]["problems"])
+
+
+def test_further_scores_are_columns_of_every_row_that_has_scores(song, model, evaluate):
+    metric = MetricSettings(extra=("l1_freq", "fullness"))
+    rows = scores(evaluate(song(), model("fake")[0], metric=metric))
+    for row in rows.values():
+        asked = [row.get(name) for name in metric.extra]
+        if row["status"] in ("ok", "silent_estimate"):
+            assert all(0 < value <= 100 for value in asked)
+        else:
+            assert asked == [None, None]
+        assert row.get("bleedless") is None
+    # quieter than the truth by the same gain everywhere: nothing bleeds, something is missing
+    assert rows["fake", "vocals"]["fullness"] < 100
+
+
+def test_references_that_make_museval_uncertain_are_a_problem_of_the_track(
+    song, model, evaluate, monkeypatch
+):
+    def engine(name, tell):
+        assert name == "torch"
+        tell("The references depend on each other.")
+        return lambda references, estimates, mixture: {
+            stem: {"museval_sdr": 1.0} for stem in references
+        }
+
+    monkeypatch.setattr(module, "load_engine", engine)
+    result = evaluate(song(), model("fake")[0], metric=MetricSettings(museval=True))
+    assert result.tables["tracks"][0]["problems"].count("The references depend on each other.") == 1
+    assert result.failures == 0
+
+
+def test_the_default_engine_scores_whole_seconds(song, model, evaluate):
+    """A song below a second is one frame."""
+    result = evaluate(song(), model("fake")[0], metric=MetricSettings(museval=True))
+    row = scores(result)["fake", "vocals"]
+    assert row["museval_sdr"] == pytest.approx(row["snr"], abs=1e-6)

@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from stemwise import pipeline, tables
 from stemwise.cli import main
+from stemwise.selection import stem_forms
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
 Songs = Callable[..., Path]
@@ -210,6 +211,9 @@ def test_report_applies_another_rule_to_a_finished_run(songs: Songs, tmp_path: P
         (["models=[htdemucs_6s]"], 1, "htdemucs_6s"),
         (["metric.paper_sdr=loudness"], 2, "loudness"),
         (["metric.paper_sdr=museval_sdr"], 2, "metric.museval=true"),
+        (["metric.engine=matlab"], 2, "torch, museval"),
+        (["metric.extra=[loudness]"], 2, "'loudness'"),
+        (["metric.extra=l1_freq"], 2, "a list of names"),
         (["selection.rule=best"], 2, "best"),
         (["selection.draws=0"], 2, "draws"),
         (["cluster.actors=99"], 2, "actors=99"),
@@ -347,6 +351,37 @@ def test_a_recipe_is_fitted_to_a_finished_run(songs: Songs, tmp_path: Path, caps
     for override, says in (("models=[x]", "not among"), ("decision.folds=1", "folds")):
         assert main([*fit, override]) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_recipe_is_evaluated_as_just_another_model(songs: Songs, tmp_path: Path, capsys):
+    """Its models are added to the run, and its scores are those that the tables predict."""
+    root, output, recipe = songs(2), tmp_path / "run", tmp_path / "mine.yaml"
+    recipe.write_text(
+        "{name: mine, stems: {drums: {band_split: 0.7, hpss: 0.4}}, remainder: other}"
+    )
+    assert evaluate(root, output, "models=[band_split]", f"recipes=[{recipe}]") == 0
+    table = scores(output)
+    assert {"recipe:mine", "hpss", "band_split"} <= set(table["model"])
+    keys = {
+        ("folder", row["track_id"], "mixture", "mixture", "drums")
+        for row in table.iter_rows(named=True)
+    }
+    rows = (tables.read(output / "tables", n).to_dicts() for n in ("measurements", "correlations"))
+    found = stem_forms.collect(*rows, keys)["mixture", "mixture", "drums"]
+    drums = table.filter(pl.col("stem") == "drums", pl.col("model") == "recipe:mine")
+    for row in drums.iter_rows(named=True):
+        forms = found["folder", row["track_id"]].only(("band_split", "hpss"))
+        assert row["bss_sdr"] == pytest.approx(float(forms.bss_sdr((0.7, 0.4))), abs=1e-5)
+        assert row["snr"] == pytest.approx(float(forms.snr((0.7, 0.4))), abs=1e-5)
+    leaders = tables.read(output / "tables", "leaderboard")
+    assert "recipe:mine" in set(leaders["model"])
+    assert main(["report", f"output={output}"]) == 0
+    assert "recipe:mine" in set(scores(output)["model"])
+    capsys.readouterr()
+    for files in ("[band_split]", f"[{recipe},{recipe}]", "[gone.yaml]"):
+        assert evaluate(root, tmp_path / "other", "models=[band_split]", f"recipes={files}") == 2
+    told = capsys.readouterr().err
+    assert "models=" in told and "mine" in told and "gone.yaml" in told
 
 
 def test_tables_of_an_older_version_are_refused(songs: Songs, tmp_path: Path, capsys):

@@ -7,21 +7,23 @@ others go on. Only a mixture that cannot be read fails the track as a whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stemwise import stems
 from stemwise.datasets.decode import TrackAudio
 from stemwise.errors import MissingReferenceError
 from stemwise.evaluation import rows
+from stemwise.evaluation.ensemble import blended
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.evaluation.level import Level
 from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
+from stemwise.separation.recipe import Recipe
 from stemwise.store import EstimateStore
-from stemwise.types import ESTIMATE, SAMPLE_RATE, WHOLE, Audio, Parent, Track
+from stemwise.types import ESTIMATE, RECIPE_PREFIX, SAMPLE_RATE, WHOLE, Audio, Parent, Track
 
 # (track id, stage or model, seconds of audio, seconds of work)
 Notify = Callable[[str, str, float, float], None]
@@ -47,6 +49,7 @@ class TrackEvaluator:
         notify: called after each stage.
         measures: False stops after separation.
         hierarchy: what level-2 models take apart.
+        recipes: blends of the zoo's models that are measured beside them.
     """
 
     def __init__(
@@ -58,10 +61,12 @@ class TrackEvaluator:
         notify: Notify = lambda *_: None,
         measures: bool = True,
         hierarchy: HierarchySettings | None = None,
+        recipes: Sequence[Recipe] = (),
     ) -> None:
         self.zoo, self.store, self.metric = zoo, store, metric
         self.files, self.notify, self.measures = files, notify, measures
         self.hierarchy = hierarchy or HierarchySettings()
+        self.recipes = recipes
 
     def __call__(self, track: Track) -> TrackResult:
         """Return the rows of `track`; never raises for what is wrong with it."""
@@ -105,6 +110,9 @@ class _Evaluation:
         own = self._separate(level, self.evaluator.zoo.of(stems.MIXTURE), mixture)
         files = finished(self.track, self.evaluator.files, mixture.shape[1], self.decoded.problems)
         outputs = level.record([*own, *files])
+        outputs |= level.record(
+            blended(recipe, outputs, mixture) for recipe in self.evaluator.recipes
+        )
         # the mixture is scored on all its stems, also on those that no model makes
         self._measure(level, outputs, mixture, self.track.partition)
         self._add(level)
@@ -196,6 +204,8 @@ class _Evaluation:
         for stem in self.track.partition:
             level.without_scores([Origin(stems.MIXTURE)], stem, "failed", error)
         self._fail_all(level, zoo.of(stems.MIXTURE), error)
+        for recipe in self.evaluator.recipes:
+            level.fail(Origin(RECIPE_PREFIX + recipe.name), recipe.stems, error)
         for output in finished(self.track, self.evaluator.files, 0, self.decoded.problems):
             level.fail(output.origin, output.stems, error)
         self._add(level)

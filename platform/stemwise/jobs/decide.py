@@ -16,7 +16,7 @@ from stemwise.decision import DecisionSettings, Fitting, decide
 from stemwise.errors import OutputError
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import key_of
-from stemwise.types import FILE_PREFIX
+from stemwise.types import FILE_PREFIX, RECIPE_PREFIX
 
 
 def write_decision(
@@ -39,12 +39,13 @@ def write_decision(
     fitting = Fitting(able, pair, rule, settings, seconds_per_minute(frame))
     rows = {name: table.to_pylist() for name, table in content.items()}
     decision = decide(rows, fitting, output.name)
+    measured = {row["model"] for row in rows["scores"] if row["model"].startswith(RECIPE_PREFIX)}
     scores = [*rows["scores"], *_described(decision.scores, rows["scores"])]
     results.write(output / "tables", content | {"scores": tables.to_table("scores", scores)})
     found = statistics(
         frame,
         pl.DataFrame(pl.from_arrow(content["tracks"])),
-        candidates,
+        [*candidates, *sorted(measured)],
         {spec.name: spec.trained_on for spec in specs},
         settings.seed,
     )

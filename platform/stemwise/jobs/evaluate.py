@@ -72,7 +72,7 @@ def report(output: Path, models: list[str], console: Console, notes: Sequence[st
 
 
 def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
-    """Return the models that may be chosen: no reference lines, and finished estimates too."""
+    """Return the models that may be chosen: no reference lines or recipes, finished estimates too."""
     finished = sorted({name for name in present if name.startswith(FILE_PREFIX)})
     return [spec.name for spec in specs if spec.selectable] + finished
 

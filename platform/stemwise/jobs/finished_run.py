@@ -15,6 +15,7 @@ from stemwise.errors import ConfigError, OutputError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import configuration
 from stemwise.jobs.evaluate import candidates
+from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.work import output_folder
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
@@ -63,6 +64,7 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
                 f"changed afterwards: run `stemwise evaluate` with it."
             )
     specs, _ = configuration.models(earlier["models"])
+    specs = with_their_models(specs, load_recipes(earlier.get("recipes")))
     content = {name: _read(output, name) for name in (*results.TRACK_TABLES, "scores")}
     chosen = candidates(specs, content["scores"].column("model").to_pylist())
     selected = results.score_and_select(content, metric.pair, selection, chosen)

@@ -17,12 +17,14 @@ from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputEr
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.jobs import configuration
+from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare
 from stemwise.pipeline import Work
 from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay
+from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
 from stemwise.store import EstimateStore, writable
 from stemwise.types import Track
@@ -53,6 +55,8 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
     specs, files = configuration.models(config["models"])
+    recipes = load_recipes(config["recipes"])
+    specs = with_their_models(specs, recipes)
     hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
     output = output_folder(config)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
@@ -73,7 +77,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
         models = fetch(specs, console)
         work = Work(
             tracks=tracks,
-            fingerprints=fingerprints(tracks, models, files, metric, hierarchy),
+            fingerprints=fingerprints(tracks, models, files, metric, hierarchy, recipes),
             models=models,
             files=files,
             metric=metric,
@@ -83,6 +87,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
             device=config["device"],
             stage=stage,
             hierarchy=hierarchy,
+            recipes=recipes,
         )
         yield Job(output, specs, work, cluster)
 
@@ -138,6 +143,7 @@ def fingerprints(
     files: tuple[str, ...] | None,
     metric: MetricSettings,
     hierarchy: HierarchySettings,
+    recipes: list[Recipe],
 ) -> dict[str, str]:
     """Return for each track a digest of all that decides what is measured on it."""
     # the names of score columns are applied afterwards and change nothing that was measured
@@ -149,6 +155,7 @@ def fingerprints(
         "files": files,
         "metric": measured,
         "hierarchy": asdict(hierarchy),
+        "recipes": [asdict(recipe) for recipe in recipes],
         "format": 3,
     }
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}

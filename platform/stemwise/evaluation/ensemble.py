@@ -1,0 +1,41 @@
+"""An ensemble is just another model: a recipe's output on a track, blended of its models' estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from stemwise.errors import ModelError
+from stemwise.evaluation.hierarchy import Provider
+from stemwise.evaluation.outputs import Output
+from stemwise.evaluation.rows import Origin
+from stemwise.separation.recipe import Recipe
+from stemwise.types import RECIPE_PREFIX, Audio
+
+
+def blended(recipe: Recipe, outputs: Mapping[str, Output], mixture: Audio) -> Output:
+    """Return what a recipe makes of a track at level 1; a model that failed makes it fail too.
+
+    Args:
+        recipe: weights per stem, perhaps with a remainder.
+        outputs: of the models that have estimates of this track, by name.
+        mixture: `(2, samples)`, for the remainder.
+    """
+    origin = Origin(RECIPE_PREFIX + recipe.name)
+    stems = (*recipe.stems, *([recipe.remainder] if recipe.remainder else []))
+    for stem, weights in recipe.stems.items():
+        for model in weights:
+            output = outputs.get(model)
+            if output is None or stem not in output.stems:
+                error = f"The recipe needs {stem} of {model!r}, which this track does not have."
+                return Output(stems, origin, error=error)
+
+    def read(stem: str) -> Audio:
+        if stem in recipe.stems:
+            return Provider(recipe.name, recipe.stems[stem]).blend(stem, outputs)
+        if stem != recipe.remainder:
+            raise ModelError(f"The recipe {recipe.name!r} has no stem {stem!r}.")
+        return mixture - np.sum([read(other) for other in recipe.stems], axis=0, dtype=np.float32)
+
+    return Output(stems, origin, read)
