@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import polars as pl
 import pytest
+import soundfile
 
 from stemwise import tables
 from stemwise.errors import OutputError
@@ -17,7 +18,7 @@ from stemwise.report.page import write_report
 from stemwise.report.palette import Palette, themed
 from stemwise.report.run_tables import read_run
 from stemwise.report.verdict import routing_sentence, verdict
-from stemwise.types import Source, Track
+from stemwise.types import Reference, Source, Track
 
 VOID = {"meta", "link", "br", "img", "input", "path", "line", "circle", "use", "rect", "col"}
 SECTIONS = ("verdict", "leaderboard", "ledger", "paper", "cost", "genre", "troubles", "explore")
@@ -170,6 +171,13 @@ def test_no_tables_and_older_tables(make_run, tmp_path):
         write_report(run.output, run.models)
 
 
+def test_a_score_that_is_younger_than_the_run(make_run):
+    run = make_run(tracks=2)
+    path = run.output / "tables" / "scores" / "scores.parquet"
+    pl.read_parquet(path).drop("museval_sir").write_parquet(path)
+    assert opened(run)[1].is_file()
+
+
 def test_a_file_in_the_place_of_the_folder(make_run):
     run = make_run(tracks=1)
     (run.output / "report").write_text("x")
@@ -306,8 +314,6 @@ def test_clips_of_the_songs(make_run, songs):
     run = make_run(tracks=2)
     root = songs(1)
     parts = {path.stem: Source(path) for path in (root / "song-0").iterdir()}
-    from stemwise.types import Reference
-
     references = {stem: Reference(stem, (source,)) for stem, source in parts.items()}
     track = Track("made", "song-01", "Song", tuple(parts), references)
     page = write_report(run.output, run.models, [track])
@@ -315,6 +321,9 @@ def test_clips_of_the_songs(make_run, songs):
     assert set(heard["1"]) == {"mixture", "vocals", "drums", "other"}
     for link in heard["1"].values():
         assert (page.parent / unquote(link)).stat().st_size > 1000
+        samples, _ = soundfile.read(page.parent / unquote(link))
+        assert samples.shape == (int(1.5 * 44_100), 2)
+    assert not list((page.parent / "audio").glob(".*"))
     # without the songs, earlier clips are still used
     assert data_of(write_report(run.output, run.models))["heard"] == heard
 

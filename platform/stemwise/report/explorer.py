@@ -31,6 +31,10 @@ COLUMNS = (
 )
 
 
+# What is left of the table on a phone; a row says the rest below the track's name.
+_NARROW = ("track", "snr", "sdr", "score")
+
+
 class _Names:
     """Values that are written once and then told by their number."""
 
@@ -150,7 +154,8 @@ def explorer() -> Html:
             el("button", title, type="button", data_key=key),
             scope="col",
             aria_sort="none",
-            cls=("n wide" if key in ("lag", "gain") else "n" if number else None),
+            cls=" ".join([*(["n"] if number else []), *([] if key in _NARROW else ["wide"])])
+            or None,
         )
         for key, title, number in COLUMNS
     ]
@@ -178,10 +183,11 @@ def explorer() -> Html:
         cls="pager",
     )
     hint = (
-        "Column headers sort; a track's name opens its row: listen to the estimates there, in turn "
-        "from the same place in the song. Audio stays in the run's store and is linked, so it plays "
-        f"as long as the report stays beside it. The first {PICTURED} tracks have spectrograms "
-        f"({SECONDS:.0f} s from the middle; pitch upwards, lighter is louder)."
+        "Column headers sort; a track's name opens its row: listen there, each clip going on where "
+        "the last one stopped. Estimates stay in the run's store and are linked, so they play as "
+        f"long as the report stays beside it. The first {PICTURED} tracks have clips of mixture and "
+        f"true stem ({SECONDS:.0f} s from the middle) and spectrograms of the same seconds: pitch "
+        "upwards, lighter is louder."
     )
     return join(
         [

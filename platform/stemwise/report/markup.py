@@ -93,8 +93,8 @@ def table(
 
 def _kind(index: int, texts: int, column: Child) -> str | None:
     """Return the class of a column: numbers, and those of the paper, which are not this run's."""
-    if column == "in the paper":
-        return "theirs wide"
+    if column in ("in the paper", "tracks here"):
+        return "theirs wide" if index < texts else "n wide"
     number = "" if index < texts else "n"
     return f"{number}{' theirs' if 'paper' in str(column) else ''}".strip() or None
 

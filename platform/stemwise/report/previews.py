@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from stemwise.stems import MIXTURE
 from stemwise.types import SAMPLE_RATE, Audio, Track
 
 FOLDER = "audio"
-_SUFFIX = ".mp3"  # the one lossy format that every browser plays from a file
+_SUFFIX = ".flac"  # as in the store; and encoding it takes a tenth of the time that MP3 takes
 
 
 def write_previews(page: Path, tracks: Sequence[Track], stems: Iterable[str]) -> int:
@@ -32,26 +33,33 @@ def write_previews(page: Path, tracks: Sequence[Track], stems: Iterable[str]) ->
         folder = page / FOLDER / track.track_id
         if folder.is_dir():
             continue
-        audio = TrackAudio(track)
-        for stem in wanted:
-            try:
-                samples = audio.mixture if stem == MIXTURE else audio.reference(stem)
-            except StemwiseError:
-                continue  # the run's tables say why
-            written += _write(folder / f"{stem}{_SUFFIX}", samples)
+        making = folder.with_name(f".{folder.name}.making")
+        try:
+            making.mkdir(parents=True, exist_ok=True)
+            written += _clips(track, wanted, making)
+            making.replace(folder)  # whole or not at all
+        except (OSError, soundfile.SoundFileError) as error:
+            shutil.rmtree(making, ignore_errors=True)
+            raise OutputError(f"{folder} cannot be written ({error}): make room.") from error
     return written
 
 
-def _write(path: Path, samples: Audio) -> int:
+def _clips(track: Track, stems: Sequence[str], folder: Path) -> int:
+    audio, written = TrackAudio(track), 0
+    for stem in stems:
+        try:
+            samples = audio.mixture if stem == MIXTURE else audio.reference(stem)
+        except StemwiseError:
+            continue  # the run's tables say why
+        soundfile.write(folder / f"{stem}{_SUFFIX}", _middle(samples).T, SAMPLE_RATE, "PCM_16")
+        written += 1
+    return written
+
+
+def _middle(samples: Audio) -> Audio:
     length = min(samples.shape[1], int(SECONDS * SAMPLE_RATE))
     start = (samples.shape[1] - length) // 2
-    clip = samples[:, start : start + length].clip(-1, 1)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, clip.T, SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
-    except (OSError, soundfile.SoundFileError) as error:
-        raise OutputError(f"{path} cannot be written ({error}): make room.") from error
-    return 1
+    return samples[:, start : start + length].clip(-1, 1)
 
 
 def existing(page: Path, track_ids: Sequence[str]) -> dict[int, dict[str, str]]:

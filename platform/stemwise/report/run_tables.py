@@ -90,6 +90,10 @@ def _read(output: Path, name: str) -> pl.DataFrame:
     if name not in NEEDED and not any((folder / name).glob("**/*.parquet")):
         return empty
     frame = tables.read(folder, name)
+    # a score that an older version did not compute is a score that was not computed
+    if name == "scores":
+        later = [c for c in empty.columns if c not in frame.columns and _is_metric(c, empty)]
+        frame = frame.with_columns(pl.lit(None, pl.Float64).alias(column) for column in later)
     missing = [column for column in empty.columns if column not in frame.columns]
     if missing:
         raise OutputError(
@@ -97,6 +101,10 @@ def _read(output: Path, name: str) -> pl.DataFrame:
             "run `stemwise evaluate` with the same output= again."
         )
     return frame
+
+
+def _is_metric(column: str, scores: pl.DataFrame) -> bool:
+    return scores.schema[column] == pl.Float64 and column not in ("paper_snr", "paper_sdr", "score")
 
 
 def _stem_order(key: StemKey) -> tuple[bool, str, tuple[int, str], str]:

@@ -7,6 +7,7 @@
     lag: LAG, gain: GAIN, status: STATUS };
   const NAMES = { [STEM]: data.stems, [MODEL]: data.models, [STATUS]: data.statuses };
   const PAGE = 100;
+  const CLIP = 30; // seconds of the clips of mixtures and true stems, from the middle
   const table = document.getElementById("scores");
   const body = table.tBodies[0];
   const find = document.getElementById("find");
@@ -84,18 +85,21 @@
     const head = make("th", null, { scope: "row" });
     const button = make("button", titles[row[TRACK]], { type: "button", "aria-expanded": "false" });
     button.addEventListener("click", () => toggle(element, row, button, index));
-    head.append(button);
     const status = data.statuses[row[STATUS]];
-    const modelCell = make("td");
+    // on a phone, what the columns that have no room there say
+    const under = make("div", `${data.stems[row[STEM]]} `, { class: "under" });
+    under.append(named(row[MODEL]), status === "ok" ? "" : ` ${status}`);
+    head.append(button, under);
+    const modelCell = make("td", null, { class: "wide" });
     modelCell.append(named(row[MODEL]));
-    element.append(head, make("td", data.stems[row[STEM]]), modelCell);
+    element.append(head, make("td", data.stems[row[STEM]], { class: "wide" }), modelCell);
     for (const column of [SNR, SDR, SCORE]) {
       element.append(make("td", shownNumber(row[column]), { class: "n" }));
     }
     element.append(
       make("td", shownNumber(row[LAG], 0), { class: "n wide" }),
       make("td", shownNumber(row[GAIN]), { class: "n wide" }),
-      make("td", status, status === "ok" ? {} : { class: "bad" }));
+      make("td", status, { class: status === "ok" ? "wide" : "wide bad" }));
     return element;
   };
 
@@ -109,14 +113,17 @@
     next.disabled = end >= rows.length;
   };
 
-  const player = (name, link, picture, what, inStep) => {
+  const player = (name, link, picture, what, start) => { // start: second of the song at its 0
     const box = make("div", null, { class: "player" });
     box.append(name);
     const audio = make("audio", null, { controls: "", preload: "none", src: link, "aria-label": what });
     audio.addEventListener("play", () => {
       for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
-      if (inStep && last && last !== audio && last.isConnected) audio.currentTime = last.currentTime;
-      last = inStep ? audio : null;
+      if (last && last.audio !== audio && last.audio.isConnected) {
+        const place = last.audio.currentTime + last.start - start;
+        if (place > 0 && (start === 0 || place < CLIP)) audio.currentTime = place;
+      }
+      last = { audio, start };
     });
     box.append(audio);
     if (picture) {
@@ -136,9 +143,10 @@
     const players = make("div", null, { class: "players" });
     const label = data.stems[row[STEM]];
     const heard = data.heard[row[TRACK]] || {};
+    const offset = Math.max(0, (seconds - CLIP) / 2);
     const truth = label.split(" from ")[0];
     for (const [key, text] of [["mixture", "mixture (clip)"], [truth, `true ${truth} (clip)`]]) {
-      if (heard[key]) players.append(player(make("div", text), heard[key], null, text, false));
+      if (heard[key]) players.append(player(make("div", text), heard[key], null, text, offset));
     }
     const same = data.rows.filter((other) =>
       other[TRACK] === row[TRACK] && other[STEM] === row[STEM] && other[FOLDER] >= 0);
@@ -148,7 +156,7 @@
       const caption = named(other[MODEL]);
       caption.append(`${shownNumber(other[SCORE])} dB`);
       const what = `${label} by ${data.models[other[MODEL]]}`;
-      players.append(player(caption, link, other[PICTURE], what, true));
+      players.append(player(caption, link, other[PICTURE], what, 0));
     }
     if (!players.children.length) {
       players.append(make("div", "No audio of this stem is on disk beside the report."));
