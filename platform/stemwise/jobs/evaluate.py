@@ -20,11 +20,12 @@ from stemwise.jobs.work import job
 from stemwise.models.registry import ModelSpec
 from stemwise.report.decision import leaders, ledger
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
-from stemwise.report.tables import table_one, winners, winners_per_track, write_all
+from stemwise.report.page import write_report
+from stemwise.report.tables import table_one, winners, winners_per_track
 from stemwise.report.terminal import show_list, show_table
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
-from stemwise.types import FILE_PREFIX
+from stemwise.types import FILE_PREFIX, Track
 
 
 def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> int:
@@ -42,11 +43,21 @@ def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> 
         notes = write_decision(
             run.output, content, run.specs, chosen, pair, selection.rule, decision
         )
-        return report(run.output, [spec.name for spec in run.specs], console, notes)
+        names = [spec.name for spec in run.specs]
+        return report(run.output, names, console, notes, run.work.tracks)
 
 
-def report(output: Path, models: list[str], console: Console, notes: Sequence[str] = ()) -> int:
-    """Print and write the tables of text of a finished run; return its exit code."""
+def report(
+    output: Path,
+    models: list[str],
+    console: Console,
+    notes: Sequence[str] = (),
+    songs: Sequence[Track] = (),
+) -> int:
+    """Print a finished run's tables of text and write its report; return its exit code.
+
+    `songs` are the run's tracks, whose mixtures and true stems the page lets one hear.
+    """
     folder = output / "tables"
     scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
     tables_of_text = [
@@ -66,8 +77,8 @@ def report(output: Path, models: list[str], console: Console, notes: Sequence[st
     failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
     show_list(console, odd, "yellow")
     show_list(console, failed, "bold red")
-    written = write_all(output / "report", [*shown, failed, odd], f"stemwise: {output.name}")
-    console.print(f"Tables: {folder}\nReport: {written[-1]}", soft_wrap=True, highlight=False)
+    page = write_report(output, models, songs)
+    console.print(f"Tables: {folder}\nReport: {page}", soft_wrap=True, highlight=False)
     return PARTLY_FAILED if failed.rows else 0
 
 

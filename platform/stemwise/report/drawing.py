@@ -90,6 +90,7 @@ class Sheet:
             made = io.StringIO()
             try:
                 figure.savefig(made, format="svg", metadata={"Date": None})
+                figure.set_layout_engine("none")  # keep it: laying out takes most of the time
                 (self.folder / f"{name}.svg").write_text(made.getvalue(), encoding="utf-8")
                 figure.savefig(self.folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
             except OSError as error:

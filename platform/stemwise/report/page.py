@@ -52,7 +52,8 @@ def write_report(output: Path, models: Sequence[str], songs: Sequence[Track] = (
     write_all(folder, made, f"stemwise: {output.name}")
     write_latex(folder, made)
     stems = run["scores"]["stem"].unique().to_list()
-    write_previews(folder, list(songs)[: explorer.PICTURED], stems)
+    first = sorted(songs, key=lambda song: (song.dataset, song.track_id))[: explorer.PICTURED]
+    write_previews(folder, first, stems)
     sheet = Sheet(folder / "figures")
     page = folder / "index.html"
     try:
