@@ -50,10 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hydra_job(name: str, overrides: list[str]) -> int:
-    if name != "import-scores":
-        from stemwise.importing.folder import refuse_imported
-
-        refuse_imported(name, overrides)
     job = importlib.import_module(f"stemwise.jobs.{name.replace('-', '_')}")
     return int(job.main(overrides))
 

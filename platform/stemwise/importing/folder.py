@@ -136,16 +136,13 @@ def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
     return tables.read(folder / "tables", name).to_dicts()
 
 
-def refuse_imported(job: str, overrides: Iterable[str]) -> None:
+def refuse_imported(folder: Path) -> None:
     """Raise `ConfigError` where another job than the import is to work in a folder of imported scores.
 
     It would replace what was imported, or look for measurements that there are none of.
     """
-    for override in overrides:
-        key, _, value = override.partition("=")
-        folder = Path(value.strip("'\"")).expanduser() if value else None
-        if key.lstrip("+") == "output" and folder is not None and is_imported(folder):
-            raise ConfigError(
-                f"{folder} holds imported scores and no measurements, so `stemwise {job}` cannot "
-                "work in it: `stemwise import-scores output=DIR` scores and reports them again."
-            )
+    if is_imported(folder):
+        raise ConfigError(
+            f"{folder} holds imported scores and no measurements: choose another output=, or score "
+            "and report them again with `stemwise import-scores output=DIR`."
+        )

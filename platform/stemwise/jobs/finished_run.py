@@ -13,6 +13,7 @@ from stemwise import results, tables
 from stemwise.decision import DecisionSettings
 from stemwise.errors import ConfigError, OutputError
 from stemwise.evaluation.settings import MetricSettings
+from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration
 from stemwise.jobs.evaluate import candidates
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
@@ -48,6 +49,7 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
         ConfigError: a setting that would need the audio again.
     """
     output = output_folder(config)
+    refuse_imported(output)
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
     decision = configuration.settings(DecisionSettings, config["decision"], "decision")

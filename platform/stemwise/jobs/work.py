@@ -16,6 +16,7 @@ from stemwise.cluster import ClusterSettings
 from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.measurement.extra_metrics import load_log_wmse
@@ -59,6 +60,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     specs = with_their_models(specs, recipes)
     hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
     output = output_folder(config)
+    refuse_imported(output)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])
     if metric.museval and metric.engine == "museval":

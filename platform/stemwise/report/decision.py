@@ -30,7 +30,7 @@ def leaders(leaderboard: pl.DataFrame) -> TextTable:
             number(row["seconds_per_minute"], 1),
             str(row["tracks"]),
         )
-        for row in _served(leaderboard)
+        for row in _served(leaderboard, "rank")
     ]
     note = (
         "Mean score in dB over matched tracks, 95 % interval (artists are drawn), seconds of work "
@@ -56,7 +56,7 @@ def ledger(regret: pl.DataFrame) -> TextTable:
             _range(row["gain_low"], row["gain_high"]),
             str(row["tracks"]),
         )
-        for row in _served(regret)
+        for row in _served(regret, "level")
     ]
     note = (
         "Score in dB; gain over the best single model with its 95 % interval (equal models: over "
@@ -78,7 +78,7 @@ def front(steps: pl.DataFrame) -> TextTable:
             number(row["mean_score"]),
             number(row["seconds_per_minute"], 1),
         )
-        for row in sorted(_served(steps), key=lambda row: (row["stem"], row["step"]))
+        for row in _served(steps, "step")
     ]
     note = (
         "Models in the order in which they help most, with fitted weights; score in dB on the "
@@ -88,11 +88,16 @@ def front(steps: pl.DataFrame) -> TextTable:
     return TextTable("front", "Quality against cost", columns, tuple(rows), note)
 
 
-def _served(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return rows in the order of the stem tree, without those of true parents."""
+def _served(frame: pl.DataFrame, within: str) -> list[dict[str, Any]]:
+    """Return rows in the order of the stem tree, and of a column within; true parents are left out."""
     served = frame.filter(pl.col("parent_source") != "reference")
     order = {stem: i for i, stem in enumerate(in_order(served["stem"].unique()))}
-    return sorted(served.iter_rows(named=True), key=lambda row: order[row["stem"]])
+
+    def place(row: dict[str, Any]) -> tuple[int, int]:
+        value = row[within]
+        return order[row["stem"]], list(_LEVELS).index(value) if within == "level" else value
+
+    return sorted(served.iter_rows(named=True), key=place)
 
 
 def _label(row: dict[str, Any]) -> str:
