@@ -22,7 +22,7 @@ from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
 
 # Decided while measuring: another value would need the audio again.
-_MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval")
+_MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval", "engine", "extra")
 
 
 @dataclass(frozen=True)
