@@ -60,9 +60,9 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
             f"{output} holds no finished run: run `stemwise evaluate` first."
         ) from error
     for key in _MEASURED:
-        if config["metric"][key] != earlier["metric"].get(key):
+        if key in earlier["metric"] and config["metric"][key] != earlier["metric"][key]:
             raise ConfigError(
-                f"metric.{key} was {earlier['metric'].get(key)} when this run measured and cannot be "
+                f"metric.{key} was {earlier['metric'][key]} when this run measured and cannot be "
                 f"changed afterwards: run `stemwise evaluate` with it."
             )
     specs, _ = configuration.models(earlier["models"])
