@@ -233,6 +233,17 @@ def test_the_verdict_is_cautious(make_run):
     single = make_run(tracks=1)
     found = verdict(read_run(single.output, single.models), VOCALS)
     assert "no interval" in found.sentence and "Nothing could be held out" in found.blend
+    alone = make_run(models=("alpha",))
+    found = verdict(read_run(alone.output, alone.models), VOCALS)
+    assert found.sentence.endswith("it is the only model with this stem.")
+    assert found.blend == ""
+
+
+def test_a_stem_that_no_model_makes_has_no_card(make_run):
+    run = make_run(models=(), level2=False, analysis=False)
+    reader, _ = opened(run)
+    assert not reader.all("article")
+    assert "No model of this run makes vocals, drums, other." in reader.text["verdict"]
 
 
 def test_a_model_that_is_worse_than_nothing_is_called_that(make_run):
@@ -319,7 +330,8 @@ def test_clips_of_the_songs(make_run, songs):
     page = write_report(run.output, run.models, [track])
     heard = data_of(page)["heard"]
     assert set(heard["1"]) == {"mixture", "vocals", "drums", "other"}
-    for link in heard["1"].values():
+    for link, picture in heard["1"].values():
+        assert (page.parent / "spectrograms" / f"{picture}.png").is_file()
         assert (page.parent / unquote(link)).stat().st_size > 1000
         samples, _ = soundfile.read(page.parent / unquote(link))
         assert samples.shape == (int(1.5 * 44_100), 2)

@@ -90,6 +90,14 @@ def explorer_data(run: RunTables, palette: Palette, page: Path, gallery: Gallery
                 seen[:-4] if seen else 0,
             ]
         )
+    clips = existing(page, [row["track_id"] for row in tracks.values()])
+    heard = {
+        track: {
+            stem: [link_to(clip, page), (gallery.add(clip) or "")[:-4]]
+            for stem, clip in own.items()
+        }
+        for track, own in clips.items()
+    }
     gallery.sweep()
     facts = ("track_id", "title", "artist", "genre", "duration_s")
     return {
@@ -101,7 +109,7 @@ def explorer_data(run: RunTables, palette: Palette, page: Path, gallery: Gallery
         "folders": folders.values,
         "files": files.values,
         "errors": errors.values,
-        "heard": existing(page, [row["track_id"] for row in tracks.values()]),
+        "heard": heard,
         "rows": rows,
     }
 

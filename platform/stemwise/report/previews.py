@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import soundfile
 
@@ -62,11 +61,11 @@ def _middle(samples: Audio) -> Audio:
     return samples[:, start : start + length].clip(-1, 1)
 
 
-def existing(page: Path, track_ids: Sequence[str]) -> dict[int, dict[str, str]]:
-    """Return the clips that there are: number of the track → stem → link."""
+def existing(page: Path, track_ids: Sequence[str]) -> dict[int, dict[str, Path]]:
+    """Return the clips that there are: number of the track → stem → file."""
     found = {}
     for number, track_id in enumerate(track_ids):
         clips = sorted((page / FOLDER / track_id).glob(f"*{_SUFFIX}"))
         if clips:
-            found[number] = {c.stem: quote(f"{FOLDER}/{track_id}/{c.name}") for c in clips}
+            found[number] = {clip.stem: clip for clip in clips}
     return found

@@ -8,7 +8,7 @@ from stemwise.report.markup import Child, Html, db, el, join, of_text, span_of, 
 from stemwise.report.palette import NEUTRAL, Palette
 from stemwise.report.recipes import recipes_section
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label, slug_of
-from stemwise.report.verdict import Verdict, counted, verdict
+from stemwise.report.verdict import Verdict, counted, made_by, verdict
 
 _WIDEST_DB = 15.0
 LEVEL_WORDS = {
@@ -33,16 +33,20 @@ def dot(palette: Palette, model: str, flagged: bool = False) -> Html:
 
 def verdicts(run: RunTables, palette: Palette) -> Html:
     """Return a card per level-1 stem, and a line per sub-stem."""
-    cards = [_card(verdict(run, key), palette) for key in run.level1]
+    made = [key for key in run.level1 if made_by(run, key)]
+    cards = [_card(verdict(run, key), palette) for key in made]
+    absent = ", ".join(label(key) for key in run.level1 if key not in made)
+    gap = el("p", f"No model of this run makes {absent}.", cls="note") if absent else None
     below = [verdict(run, key) for key in run.stems if key not in run.level1]
     lines = [el("li", found.sentence, [" " + text for text in found.cautions]) for found in below]
     level2 = el(
         "details", el("summary", f"Level 2 ({len(lines)} stems)"), el("ul", lines, cls="plain")
     )
-    return join([el("div", cards, cls="cards"), level2 if lines else None])
+    return join([el("div", cards, cls="cards"), gap, level2 if lines else None])
 
 
 def _card(found: Verdict, palette: Palette) -> Html:
+    sentence = found.sentence.removeprefix(f"{label(found.key)}: ")
     edge = f"--edge:{palette.variable(found.best)}" if found.best else None
     return el(
         "article",
@@ -50,8 +54,8 @@ def _card(found: Verdict, palette: Palette) -> Html:
         el("p", dot(palette, found.best), el("b", f"{db(found.score, 1)} dB"), cls="best")
         if found.best
         else None,
-        el("p", found.sentence.removeprefix(f"{label(found.key)}: ")),
-        el("p", found.blend, cls="blend"),
+        el("p", sentence if found.best else sentence.capitalize()),
+        el("p", found.blend, cls="blend") if found.blend else None,
         [el("p", text, cls="caution") for text in found.cautions],
         cls="card",
         style=edge,

@@ -31,7 +31,7 @@ def distribution(run: RunTables) -> TextTable:
         for genre in [*counts, *(name for name in paper.FIGURE_1 if name not in counts)]
     ]
     note = f"Paper: as its section 4.1 tells Figure 1, of {paper.SONGS} songs."
-    columns = ("genre", "tracks", "%", "% in paper")
+    columns = ("genre", "tracks", "%", "paper %")
     return TextTable("genres", "Figure 1 in numbers", columns, tuple(rows), note)
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from stemwise.analysis.aggregate import matched_means
 from stemwise.analysis.matched import STEM_KEY
 from stemwise.report.markup import db, span_of
-from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
+from stemwise.report.run_tables import REFERENCE_LINES, Row, RunTables, StemKey, finite, label
 from stemwise.stems import MIXTURE
 
 
@@ -22,7 +22,7 @@ class Verdict:
         best: the model that leads, or None where none can be named.
         score: its mean score in dB.
         sentence: beginning with the stem, who is best, how surely, and who ties.
-        blend: what a blend gains on unseen tracks.
+        blend: what a blend gains on unseen tracks; empty where there is nothing to blend.
         cautions: what to know before relying on it.
     """
 
@@ -39,13 +39,14 @@ def verdict(run: RunTables, key: StemKey) -> Verdict:
     board = sorted(finite(run.rows("leaderboard", key)), key=lambda row: row["rank"])
     blend = blend_sentence(run.rows("regret", key))
     if not board:
-        return Verdict(key, None, None, f"{label(key)}: {_nothing(run, key)}", blend, ())
+        return Verdict(key, None, None, f"{label(key)}: {_nothing(run, key)}", "", ())
     best = board[0]
     score = f"{db(best['mean_score'], 1)} dB"
     known = best["low"] is not None and best["high"] is not None
     sure = f", 95 % {span_of(best['low'], best['high'], 1)}" if known else ", no interval"
     sentence = f"{label(key)}: {best['model']} ({score}{sure})"
     if len(board) == 1:
+        blend = ""  # of what?
         sentence += "; it is the only model with this stem"
     else:
         sentence += _ties(board, run.rows("comparisons", key))
@@ -54,11 +55,22 @@ def verdict(run: RunTables, key: StemKey) -> Verdict:
     )
 
 
+def made_by(run: RunTables, key: StemKey) -> list[str]:
+    """Return the models that have rows of a stem, reference lines apart."""
+    frame = run["scores"].filter(
+        [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)],
+        ~pl.col("model").is_in(REFERENCE_LINES),
+    )
+    return frame["model"].unique().sort().to_list()
+
+
 def _nothing(run: RunTables, key: StemKey) -> str:
     frame = run["scores"].filter(
         [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)]
     )
-    if frame.is_empty() or (frame["status"] == "silent_reference").all():
+    if not made_by(run, key):
+        return "no model of this run makes this stem."
+    if (frame["status"] == "silent_reference").all():
         return "silent in every track, so nothing can be said."
     if not (frame["status"] == "ok").any():
         return "no model has a score here, so nothing can be said."

@@ -146,7 +146,8 @@
     const offset = Math.max(0, (seconds - CLIP) / 2);
     const truth = label.split(" from ")[0];
     for (const [key, text] of [["mixture", "mixture (clip)"], [truth, `true ${truth} (clip)`]]) {
-      if (heard[key]) players.append(player(make("div", text), heard[key], null, text, offset));
+      if (!heard[key]) continue;
+      players.append(player(make("div", text), heard[key][0], heard[key][1], text, offset));
     }
     const same = data.rows.filter((other) =>
       other[TRACK] === row[TRACK] && other[STEM] === row[STEM] && other[FOLDER] >= 0);
