@@ -60,3 +60,8 @@ def test_the_command_works_outside_the_checkout(wheel: Path, tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert "htdemucs_6s" in done.stdout
+
+
+def test_the_wheel_carries_what_the_report_is_made_of(wheel: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"stemwise/report/assets/page.{kind}" for kind in ("css", "js")} <= names
