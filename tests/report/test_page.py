@@ -346,6 +346,28 @@ def test_many_tracks_stay_small(make_run):
     assert page.stat().st_size < 3_000_000
 
 
+def test_recipes_are_shown_and_none_is_taken_for_the_papers(make_run):
+    run = make_run(tracks=2)
+    folder = run.output / "recipes"
+    folder.mkdir()
+    (folder / "paper.yaml").write_text(
+        "{name: paper, stems: {vocals: {alpha: 0.25, beta: 0.75}, drums: {beta: 1}},"
+        " children: {drums: {kick: {drumsep: 1.0}, rest: remainder}}}"
+    )
+    for name, text in (("broken", "{"), ("odd", "[1]"), ("odder", "{stems: 3, children: 4}")):
+        (folder / f"{name}.yaml").write_text(text)
+    reader, page = opened(run)
+    rows = pl.read_csv(page.parent / "recipes.csv").rows()
+    assert rows == [
+        ("vocals", "0.25 alpha + 0.75 beta"),
+        ("drums", "beta"),
+        ("kick", "drumsep"),
+        ("rest", "remainder"),
+    ]
+    assert "../recipes/paper.yaml" in {a["href"] for a in reader.all("a")}
+    assert '<th scope="col">paper</th>' in page.read_text(encoding="utf-8")
+
+
 def test_one_colour_per_model():
     palette = Palette([f"m{i}" for i in range(20)])
     looks = {(palette.colour(f"m{i}"), palette.mark(f"m{i}")) for i in range(20)}

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from stemwise.report.tables import TextTable, number
 
+_PUBLISHED = ("SNR paper", "SDR paper", "paper SNR", "paper SDR", "paper %", "chosen in paper")
 _VOID = {"meta", "br", "img", "input", "link"}
 MINUS = "−"
 
@@ -96,7 +97,9 @@ def _kind(index: int, texts: int, column: Child) -> str | None:
     if column in ("in the paper", "tracks here"):
         return "theirs wide" if index < texts else "n wide"
     number = "" if index < texts else "n"
-    return f"{number}{' theirs' if 'paper' in str(column) else ''}".strip() or None
+    # a recipe may be called "paper", and is this run's
+    published = column in _PUBLISHED
+    return f"{number}{' theirs' if published else ''}".strip() or None
 
 
 def _first(cell: Child, rows: int) -> Html:
@@ -119,9 +122,14 @@ def of_text(made: TextTable, texts: int = 1, titled: bool = True) -> Html:
     return join(
         [
             table(made.columns, rows, made.title, texts=texts, titled=titled),
-            el("p", made.note, cls="note"),
+            el("p", _coded(made.note), cls="note"),
         ]
     )
+
+
+def _coded(note: str) -> Html:
+    """Return a note whose `names` are shown as such."""
+    return join([el("code", part) if i % 2 else part for i, part in enumerate(note.split("`"))])
 
 
 def _signed(cell: str) -> str:

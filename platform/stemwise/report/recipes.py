@@ -29,9 +29,8 @@ def recipes_section(output: Path) -> Html | None:
     links: list[Child] = []
     for name in made.columns[1:]:
         links += [", " if links else "", el("a", f"{name}.yaml", href=f"../recipes/{name}.yaml")]
-    lead = el(
-        "p", "Files that `stemwise separate --recipe` and `stemwise serve` read: ", links, "."
-    )
+    command = el("code", "stemwise separate --recipe")
+    lead = el("p", "For ", command, ": ", links, ".")
     return join([el("h3", made.title), lead, of_text(made, len(made.columns), titled=False)])
 
 
