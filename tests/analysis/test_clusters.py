@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from stemwise.analysis.clusters import draw_clusters, holm, interval, sign_flip_p, tracks_needed
+from stemwise.analysis.clusters import (
+    cluster_t_p,
+    draw_clusters,
+    holm,
+    interval,
+    paired_p,
+    sign_flip_p,
+    tracks_needed,
+)
 
 
 def test_songs_of_an_artist_are_drawn_together():
@@ -69,6 +78,30 @@ def test_false_alarms_come_as_often_as_promised():
         values = np.repeat(random.normal(0, 1, 15), 4) + random.normal(0, 0.2, 60)
         alarms += sign_flip_p(values, naive, draws=400, seed=number) < 0.05
     assert alarms > 20
+
+
+def test_with_one_song_per_artist_it_is_the_paired_t_test():
+    values = np.random.default_rng(5).normal(0.4, 1, size=9)
+    labels = [str(i) for i in range(9)]
+    assert cluster_t_p(values, labels) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert paired_p(values, labels) == cluster_t_p(values, labels)
+    many = [str(i) for i in range(13)]
+    wide = np.random.default_rng(5).normal(0.4, 1, size=13)
+    assert paired_p(wide, many) == sign_flip_p(wide, many)
+
+
+def test_few_artists_can_show_a_large_difference_and_raise_few_false_alarms():
+    random = np.random.default_rng(6)
+    labels = [str(i) for i, songs in enumerate((2, 2, 2, 2, 2, 2, 1)) for _ in range(songs)]
+    assert cluster_t_p(random.normal(30, 1, len(labels)), labels) < 1e-6
+    alarms = 0
+    for _ in range(600):
+        artist = np.array([random.normal(0, 1) for _ in range(7)])[[int(x) for x in labels]]
+        alarms += cluster_t_p(artist + random.normal(0, 0.5, len(labels)), labels) < 0.05
+    assert alarms / 600 < 0.085
+    assert cluster_t_p(np.ones(2), ["a", "a"]) is None
+    assert cluster_t_p(np.ones(2), ["a", "b"]) == 0.0
+    assert cluster_t_p(np.zeros(2), ["a", "b"]) == 1.0
 
 
 def test_a_real_difference_is_found():

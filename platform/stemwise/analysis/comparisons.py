@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stemwise.analysis.clusters import holm, interval, sign_flip_p, tracks_needed
+from stemwise.analysis.clusters import holm, interval, paired_p, tracks_needed
 from stemwise.analysis.matched import STEM_KEY, Matched
 
 Row = dict[str, Any]
@@ -49,7 +49,7 @@ def _pair(matched: Matched, a: str, b: str, seed: int) -> Row:
         "low": low,
         "high": high,
         "win_rate": float(np.mean(differences > 0) + np.mean(differences == 0) / 2),
-        "p_value": sign_flip_p(differences, matched.artists, seed=seed),
+        "p_value": paired_p(differences, matched.artists, seed),
         "tracks_needed": tracks_needed(differences),
     }
 

@@ -81,7 +81,7 @@ def comparisons(run: RunTables) -> TextTable:
     columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p (Holm)", "told apart", "needed")
     note = (
         "Paired differences over the same tracks. Artists are drawn for the interval; p is from "
-        "sign flips by artist, adjusted for all pairs of the stem. Needed: about how many tracks "
+        "a paired test by artist, adjusted for all pairs of the stem. Needed: about how many tracks "
         "would show such a difference in 4 of 5 studies."
     )
     return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)
