@@ -21,8 +21,8 @@ DEFINITIONS = (
      "leaderboard, comparisons, regret, genre_scores · docs/report.md"),
     ("tie group", "a leader and the models that cannot be told apart from it (adjusted p ≥ 0.05); "
      "group A has the best mean.", "leaderboard, comparisons · docs/report.md"),
-    ("p (Holm)", "paired test of the difference by artist (sign flips; t-test up to 12 artists), adjusted for all pairs.",
-     "comparisons · docs/report.md"),
+    ("p (Holm)", "paired test of the difference by artist (sign flips; a t-test up to 12 artists), "
+     "adjusted for all pairs.", "comparisons · docs/report.md"),
     ("tracks needed", "about how many such tracks would show a difference of this size in 4 of 5 "
      "studies: ((1.96 + 0.84)·σ/δ)².", "comparisons · docs/report.md"),
     ("s / min", "mean seconds of work per minute of audio, on the device of this run.",
