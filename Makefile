@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test test-fast lint clean
 
 help:
-	@echo "make demo   evaluate five separators on the embedded songs, offline (results in runs/demo)"
+	@echo "make demo   evaluate eight models on the embedded songs, offline (results in runs/demo)"
 	@echo "make test   linters, types, import rules and the whole test suite"
 	@echo "make lint   the first three of these"
 
