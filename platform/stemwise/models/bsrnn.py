@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from stemwise.errors import ConfigError
-from stemwise.models.msst import MsstModel
-from stemwise.models.reflect_tiling import ReflectTiling
+from stemwise.models.msst import ReflectedModel
 from stemwise.types import CHANNELS
 
 _RATE = 44_100
@@ -137,7 +135,7 @@ class Bsrnn(nn.Module):
         return torch.view_as_complex(torch.cat(masks, dim=2).permute(0, 3, 2, 1, 4).contiguous())
 
 
-class BsrnnModel(MsstModel):
+class BsrnnModel(ReflectedModel):
     """One stem by a BSRNN of your own.
 
     Args:
@@ -151,18 +149,6 @@ class BsrnnModel(MsstModel):
     Raises:
         ConfigError: more than one stem.
     """
-
-    def __init__(
-        self,
-        checkpoint: Path,
-        stems: Sequence[str],
-        network: dict[str, Any],
-        chunk: int = 132_300,
-        num_overlap: int = 2,
-        zscore: bool = False,
-    ) -> None:
-        tiling = ReflectTiling(chunk, num_overlap)
-        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
 
     @staticmethod
     def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:

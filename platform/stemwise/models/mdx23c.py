@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from stemwise.errors import ConfigError, require
-from stemwise.models.msst import MsstModel
-from stemwise.models.reflect_tiling import ReflectTiling
+from stemwise.models.msst import ReflectedModel
 from stemwise.types import CHANNELS
 
 _STFT = ("n_fft", "hop_length", "dim_f")
 
 
-class Mdx23cModel(MsstModel):
+class Mdx23cModel(ReflectedModel):
     """Stems as complex spectra, computed from the mixture's spectrum cut into sub-bands.
 
     Args:
@@ -32,15 +30,9 @@ class Mdx23cModel(MsstModel):
         ConfigError: a chunk that the U-Net cannot take.
     """
 
-    def __init__(
-        self,
-        checkpoint: Path,
-        stems: Sequence[str],
-        network: dict[str, Any],
-        chunk: int = 261_120,
-        num_overlap: int = 4,
-        zscore: bool = False,
-    ) -> None:
+    @staticmethod
+    def check(network: Mapping[str, Any], chunk: int) -> None:
+        """Refuse a chunk that the network cannot take (ConfigError)."""
         hop = int(network["hop_length"])
         multiple = int(network["scale"][0]) ** int(network["num_scales"])
         frames = chunk // hop + 1
@@ -50,8 +42,6 @@ class Mdx23cModel(MsstModel):
                 f"A chunk of {chunk} samples does not fit MDX23C with hops of {hop} and "
                 f"{network['num_scales']} scales: the next that does is {hop * (fitting - 1)}."
             )
-        tiling = ReflectTiling(chunk, num_overlap)
-        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
 
     @staticmethod
     def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from stemwise.models.base import Normalisation
+from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.models.state_dict import load_state
 from stemwise.models.tiling import Tiling
 
@@ -50,3 +53,44 @@ class MsstModel:
     def to(self, device: torch.device) -> None:
         """Move the network."""
         self.network.to(device)
+
+
+class ReflectedModel(MsstModel, ABC):
+    """A network that is built from its arguments and cut by MSST's reflecting tiling.
+
+    A family says how its network is built (`untrained`) and what chunks it takes (`check`).
+
+    Args:
+        checkpoint: a state dict, flat or nested.
+        stems: in the order of the network's output.
+        network: arguments of the network.
+        chunk: samples per chunk.
+        num_overlap: how many chunks cover a sample.
+        zscore: whether the track is standardised.
+
+    Raises:
+        ConfigError: arguments that the network does not take.
+        MissingDependencyError: the package with the network is not installed.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        stems: Sequence[str],
+        network: dict[str, Any],
+        chunk: int,
+        num_overlap: int = 2,
+        zscore: bool = False,
+    ) -> None:
+        self.check(network, chunk)
+        tiling = ReflectTiling(chunk, num_overlap)
+        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
+
+    @staticmethod
+    @abstractmethod
+    def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:
+        """Return the network without weights."""
+
+    @staticmethod
+    def check(network: Mapping[str, Any], chunk: int) -> None:
+        """Raise ConfigError for a chunk that the network cannot take; most take any."""

@@ -9,39 +9,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from stemwise.errors import require
-from stemwise.models.msst import MsstModel
-from stemwise.models.reflect_tiling import ReflectTiling
+from stemwise.models.msst import ReflectedModel
 
 
-class ScnetModel(MsstModel):
-    """SCNet or SCNet Large, by its hyper-parameters.
-
-    Args:
-        checkpoint: a state dict, flat or nested.
-        stems: in the order of the network's output.
-        network: arguments of the network (dims, band_SR, …).
-        chunk: samples per chunk.
-        num_overlap: how many chunks cover a sample.
-        zscore: whether the track is standardised.
-    """
-
-    def __init__(
-        self,
-        checkpoint: Path,
-        stems: Sequence[str],
-        network: dict[str, Any],
-        chunk: int = 485_100,
-        num_overlap: int = 4,
-        zscore: bool = True,
-    ) -> None:
-        tiling = ReflectTiling(chunk, num_overlap)
-        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
+class ScnetModel(ReflectedModel):
+    """SCNet or SCNet Large, by its hyper-parameters."""
 
     @staticmethod
     def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:
