@@ -15,6 +15,7 @@ from stemwise.datasets import demo
 from stemwise.datasets.demo import DemoDataset
 from stemwise.datasets.synthesis import song
 from stemwise.errors import ConfigError, OutputError
+from stemwise.training.songs import TRAINING_SEED
 from stemwise.types import SAMPLE_RATE, Audio
 
 DURATION_S = 12.0
@@ -275,3 +276,10 @@ def test_a_root_that_is_a_file_is_an_output_error(below, tmp_path):
 def test_the_default_root_follows_the_home_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("STEMWISE_HOME", str(tmp_path))
     assert DemoDataset().root == tmp_path / "datasets" / "demo-v1"
+
+
+def test_songs_that_the_demo_zoo_was_trained_on_are_never_evaluated():
+    highest = DemoDataset(seed=9_999, songs_per_genre=999)
+    assert max(song.seed for song in highest._songs()) < TRAINING_SEED
+    with pytest.raises(ConfigError, match="trained"):
+        DemoDataset(seed=10_000)

@@ -27,6 +27,8 @@ from stemwise.types import SAMPLE_RATE, Audio, Reference, Source, Track
 log = logging.getLogger(__name__)
 
 _MOST_SONGS = 999
+# Training songs have seeds from 10,000,000 on (stemwise.training.songs), which evaluation never meets.
+_SEEDS = 10_000_000 // (_MOST_SONGS + 1)
 _REAL_FILE = "The Easton Ellises - Falcon 69.stem.mp4"
 _REAL_STREAMS = {"drums": 1, "bass": 2, "other": 3, "vocals": 4}
 _REAL_PROBLEM = (
@@ -101,8 +103,11 @@ class DemoDataset:
             )
         if not 0 < duration_s < float("inf"):
             raise ConfigError(f"duration_s={duration_s} is not usable: give seconds above 0.")
-        if seed < 0:
-            raise ConfigError(f"seed={seed} is not usable: give a whole number from 0 on.")
+        if not 0 <= seed < _SEEDS:
+            raise ConfigError(
+                f"seed={seed} is not usable: give a whole number from 0 to {_SEEDS - 1}; the songs of "
+                "higher ones are what the demo zoo was trained on."
+            )
         self.genres = tuple(dict.fromkeys(song.GENRES if genres is None else genres))
         for genre in self.genres:
             style_of(genre)
