@@ -300,4 +300,10 @@ def read(folder: Path, name: str) -> pl.DataFrame:
     files = sorted((folder / name).glob("**/*.parquet"))
     if not files:
         raise OutputError(f"{folder / name} holds no Parquet files: run `stemwise evaluate` first.")
-    return polars.read_parquet(files, glob=False)
+    try:
+        return polars.read_parquet(files, glob=False)
+    except (polars.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise OutputError(
+            f"{folder / name} is damaged ({reason}): run `stemwise evaluate` again."
+        ) from error

@@ -391,3 +391,47 @@ def test_tables_of_an_older_version_are_refused(songs: Songs, tmp_path: Path, ca
     pl.read_parquet(path).drop("parent_model").write_parquet(path)
     assert main(["report", f"output={output}"]) == 1
     assert "older version" in capsys.readouterr().err
+
+
+def test_a_model_that_takes_another_parent_apart_is_evaluated_anew(
+    songs: Songs, tmp_path: Path, capsys
+):
+    root, output = songs(1), tmp_path / "run"
+    model = "models=[band_split,{{name: a, base: hpss{}}}]"
+    assert evaluate(root, output, model.format("")) == 0
+    assert evaluate(root, output, model.format(", parent: drums")) == 0
+    found = scores(output).filter(pl.col("model") == "a")
+    assert set(found["parent"]) == {"drums"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", b'{"a": 1}'),
+        ("config.json", b"[1]"),
+        ("tables/scores/scores.parquet", b"PAR1"),
+    ],
+)
+def test_a_damaged_run_is_named(songs: Songs, tmp_path: Path, capsys, file, content):
+    output = tmp_path / "run"
+    evaluate(songs(1), output, "models=[band_split]")
+    (output / file).write_bytes(content)
+    assert main(["report", f"output={output}"]) == 1
+    error = capsys.readouterr().err
+    assert "damaged" in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{stems: {vocals: {hpss: 1}}}",
+        "{stems: {kick: {demo_drumsep: 1}}}",
+    ],
+)
+def test_a_recipe_whose_model_does_not_make_the_stem_is_refused(
+    songs: Songs, tmp_path: Path, capsys, text
+):
+    recipe = tmp_path / "wrong.yaml"
+    recipe.write_text(text)
+    assert evaluate(songs(1), tmp_path / "run", "models=[band_split]", f"recipes=[{recipe}]") == 2
+    assert "does not make it" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 
 from stemwise.errors import ConfigError
 from stemwise.evaluation.hierarchy import Provider
-from stemwise.jobs.configuration import hierarchy
+from stemwise.jobs.configuration import hierarchy, without_estimate
 from stemwise.models.registry import ModelSpec, get, named_sets, set_parents
 
 
@@ -88,3 +88,21 @@ def test_unknown_keys_and_sources_are_refused():
     with pytest.raises(ConfigError, match="truth"):
         settings(sources=("truth",))
     assert hierarchy({"parents": {}, "sources": "reference"}, "", []).sources == ("reference",)
+
+
+def test_parents_that_no_model_estimates_are_said_or_refused():
+    specs = [spec("a", ("vocals",)), spec("c", ("kick",), "drums")]
+    (note,) = without_estimate(settings(specs=specs), specs)
+    assert "makes drums" in note
+    with pytest.raises(ConfigError, match="makes drums"):
+        without_estimate(settings(sources=("estimate",), specs=specs), specs)
+    assert without_estimate(settings(sources=("reference",), specs=specs), specs) == []
+    assert without_estimate(settings(), [spec("a"), spec("c", ("kick",), "drums")]) == []
+
+
+@pytest.mark.parametrize(
+    "values", [5, {"parents": 5, "sources": []}, {"parents": {}, "sources": 5}]
+)
+def test_values_of_another_shape_are_refused(values):
+    with pytest.raises(ConfigError, match="hierarchy"):
+        hierarchy(values, "", [])

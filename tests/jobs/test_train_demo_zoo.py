@@ -32,8 +32,10 @@ def test_a_model_is_trained_resumed_and_loaded(tmp_path: Path, capsys):
 
 
 def test_wrong_settings_are_refused(tmp_path: Path, capsys):
-    for override in ("training.steps=0", "songs=0", "device=cuda:99", "training.clip=x"):
-        assert train(tmp_path, override) == 2
+    wrong = ("training.steps=0", "songs=0", "device=cuda:99", "training.clip=x", "seed=x")
+    wrong += ("threads=-2", "training.seconds=abc", "training.seconds=100", "training.network=5")
+    for override in (*wrong, "training.model=hpss"):
+        assert train(tmp_path, override) == 2, override
         assert "Traceback" not in capsys.readouterr().err
     assert main([f"output={tmp_path}"]) == 2
     assert "training" in capsys.readouterr().err

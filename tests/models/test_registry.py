@@ -271,3 +271,27 @@ def test_settings_reach_the_model():
 def test_the_zoo_lies_where_the_configuration_is():
     for path in Path(conf_dir() / "model").glob("*.yaml"):
         assert load_yaml(path)["name"] == path.stem
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"residual": "../../Bad Name!"}, "Bad Name"),
+        ({"residual": 7}, "residual"),
+        ({"residual": "vocals"}, "stem of its own"),
+        ({"parent": "nonsense"}, "parent must be one of mixture, vocals, drums"),
+        ({"parent": 5}, "parent"),
+        ({"selectable": "maybe"}, "selectable"),
+        ({"sample_rate": "hello"}, "sample_rate"),
+        ({"trained_on": 5}, "trained_on"),
+    ],
+)
+def test_values_that_would_only_show_later_are_refused(change, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        registry.resolve({"name": "mine", "base": "band_split", **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_one_dataset_may_be_named_without_a_list():
+    spec = registry.resolve({"name": "mine", "base": "band_split", "trained_on": "demo"})
+    assert spec.trained_on == ("demo",)

@@ -175,6 +175,7 @@ def test_a_stem_that_the_model_does_not_make_is_named(separate, written):
         ("{stems: {vocals: {band_split: null}}}", "not a recipe"),
         ("{stems: {vocals: {band_split: .nan}}}", "not a recipe"),
         ("{stems: {vocals: {band_split: .inf}}}", "not a recipe"),
+        ("{stems: {vocals: {band_split: 1.0e+30}}}", "at most"),
         ("{stems: {1: {band_split: 1}}}", "not a recipe"),
         ("{stems: {../up: {band_split: 1}}}", r"\.\./up"),
         ("{stems: {vocals: {band_split: 1}}, children: [kick]}", "not a recipe"),

@@ -17,7 +17,7 @@ from stemwise.errors import ConfigError
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.models.registry import ModelSpec, named_sets, resolve_all, set_parents
 from stemwise.separation.recipe import load_recipe
-from stemwise.types import FILE_PREFIX
+from stemwise.types import ESTIMATE, FILE_PREFIX
 
 FILES = "files"
 _DATASETS = "stemwise.datasets."
@@ -136,6 +136,8 @@ def hierarchy(values: Mapping[str, Any], chosen: Any, specs: list[ModelSpec]) ->
     Raises:
         ConfigError: an unknown stem or source, or an estimate that no model of the run makes.
     """
+    if not isinstance(values, Mapping) or not isinstance(values.get("parents") or {}, Mapping):
+        raise ConfigError("hierarchy must have parents (stem: model) and sources (a list).")
     unknown = [key for key in values if key not in ("parents", "sources")]
     if unknown:
         raise ConfigError(f"hierarchy.{unknown[0]} is unknown: hierarchy has parents, sources.")
@@ -154,7 +156,31 @@ def hierarchy(values: Mapping[str, Any], chosen: Any, specs: list[ModelSpec]) ->
     providers = {stem: _provider(stem, str(who), named) for stem, who in (usual | given).items()}
     sources = values["sources"]
     sources = [sources] if isinstance(sources, str) else sources or ()
+    if not isinstance(sources, list | tuple):
+        raise ConfigError(f"hierarchy.sources={sources} is not usable: give a list.")
     return HierarchySettings(providers, tuple(str(source) for source in sources))
+
+
+def without_estimate(hierarchy: HierarchySettings, specs: list[ModelSpec]) -> list[str]:
+    """Say which parents no model of the run estimates, so that only the true ones are taken apart.
+
+    Raises:
+        ConfigError: only estimated parents were asked for.
+    """
+    wanted = {spec.parent for spec in specs} - {stems.MIXTURE, *hierarchy.providers}
+    makers = [spec for spec in specs if spec.parent == stems.MIXTURE and spec.selectable]
+    # the stems of some checkpoints are known only once they are loaded
+    absent = sorted(s for s in wanted if not any(s in (m.stems or (s,)) for m in makers))
+    notes = [
+        f"No model of the run makes {stem}: only the true {stem} are taken apart."
+        for stem in absent
+    ]
+    if notes and hierarchy.sources == (ESTIMATE,):
+        raise ConfigError(
+            f"No model of the run makes {absent[0]}: add one to models=, or use "
+            "hierarchy.sources=[reference]."
+        )
+    return notes if ESTIMATE in hierarchy.sources else []
 
 
 def _provider(stem: str, who: str, named: Mapping[str, ModelSpec]) -> Provider:

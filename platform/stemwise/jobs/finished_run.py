@@ -59,6 +59,9 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
         raise OutputError(
             f"{output} holds no finished run: run `stemwise evaluate` first."
         ) from error
+    measured = earlier.get("metric") if isinstance(earlier, dict) else None
+    if not isinstance(measured, dict) or "models" not in earlier:
+        raise OutputError(f"{output / 'config.json'} is damaged: run `stemwise evaluate` again.")
     for key in _MEASURED:
         if key in earlier["metric"] and config["metric"][key] != earlier["metric"][key]:
             raise ConfigError(
@@ -82,5 +85,10 @@ def _read(output: Path, name: str) -> pa.Table:
             f"{output / 'tables' / name} was written by an older version (it lacks {absent[0]}): "
             "run `stemwise evaluate` with the same settings again, estimates are kept."
         )
-    table: pa.Table = frame.select(schema.names).to_arrow().cast(schema)
+    try:
+        table: pa.Table = frame.select(schema.names).to_arrow().cast(schema)
+    except pa.ArrowException as error:
+        raise OutputError(
+            f"{output / 'tables' / name} is damaged ({error}): run `stemwise evaluate` again."
+        ) from error
     return table

@@ -23,6 +23,7 @@ from stemwise.types import FILE_PREFIX
 
 def fit(config: dict[str, Any], console: Console) -> int:
     """Fit a recipe and print what it is worth on unseen artists; return the exit code."""
+    name = check_name(str(config["recipe"] or config["decision"]["strategy"]))
     run = open_run(config)
     models = _models(config["models"], run)
     cost = seconds_per_minute(pl.DataFrame(pl.from_arrow(run.content["scores"])))
@@ -33,9 +34,8 @@ def fit(config: dict[str, Any], console: Console) -> int:
         console.print(note, style="yellow", soft_wrap=True, highlight=False)
     if not decision.recipes:
         return 1
-    for name, text in (("regret", ledger), ("front", front)):
-        show_table(console, text(_frame(name, decision)))
-    name = check_name(str(config["recipe"] or run.decision.strategy))
+    for table, text in (("regret", ledger), ("front", front)):
+        show_table(console, text(_frame(table, decision)))
     recipe = decision.recipes["deployable"] | {"name": name}
     path = write_recipe(run.output / "recipes", recipe)
     console.print(yaml.safe_dump({"stems": recipe["stems"]}, sort_keys=False), highlight=False)
@@ -52,7 +52,7 @@ def _models(value: Any, run: FinishedRun) -> list[str]:
     able = [model for model in run.candidates if not model.startswith(FILE_PREFIX)]
     if value is None:
         return able
-    wanted = [value] if isinstance(value, str) else list(value)
+    wanted = value if isinstance(value, list) else [value]
     unknown = [str(model) for model in wanted if model not in able]
     if unknown or not wanted:
         raise ConfigError(

@@ -9,6 +9,7 @@ from typing import Any
 from stemwise.errors import ConfigError
 from stemwise.importing.published import COLUMNS
 from stemwise.jobs import configuration
+from stemwise.stems import check_name
 
 FORMATS = ("museval", "audio_separator")
 _LISTS = ("models", "trained_on", "reference_lines")
@@ -47,6 +48,11 @@ class ImportSettings(_Single):
     trained_on: list[str] | None = None
     reference_lines: list[str] = field(default_factory=list)
     stems: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.stems.values():
+            check_name(name)
 
 
 def import_settings(config: Mapping[str, Any]) -> ImportSettings:

@@ -62,7 +62,7 @@ def _check(name: str, given: list[str]) -> str | None:
     try:
         with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
             hydra.compose(name, overrides)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         # what follows are search paths, links and advice that Hydra gives to programmers
         return str(error).strip().splitlines()[0].split(" To append to")[0]
     return None

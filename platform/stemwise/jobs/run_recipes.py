@@ -9,6 +9,7 @@ from typing import Any
 from stemwise.errors import ConfigError
 from stemwise.models.registry import ModelSpec, resolve
 from stemwise.separation.recipe import Recipe, load_recipe
+from stemwise.stems import MIXTURE
 from stemwise.types import HELD_OUT
 
 
@@ -18,7 +19,9 @@ def load_recipes(value: Any) -> list[Recipe]:
     Raises:
         ConfigError: no recipe file, or two of one name.
     """
-    files = [value] if isinstance(value, str) else list(value or ())
+    files = [value] if isinstance(value, str) else value or []
+    if not isinstance(files, list | tuple):
+        raise ConfigError(f"recipes={value} is not usable: give a list of recipe files.")
     found: dict[str, Recipe] = {}
     for file in map(str, files):
         recipe = load_recipe(file)
@@ -32,11 +35,28 @@ def load_recipes(value: Any) -> list[Recipe]:
 
 
 def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> list[ModelSpec]:
-    """Add the models that recipes blend to those of the run."""
+    """Add the models that recipes blend to those of the run.
+
+    Raises:
+        ConfigError: a model that a recipe names by its file, or that does not make the stem.
+    """
     known = {spec.name: spec for spec in specs}
     for recipe in recipes:
-        for weights in recipe.stems.values():
+        for stem, weights in recipe.stems.items():
             for model in weights:
-                if model not in known:
-                    known[model] = resolve(model)
+                spec = known.setdefault(model, known.get(model) or resolve(model))
+                _check(recipe, stem, model, spec)
     return list(known.values())
+
+
+def _check(recipe: Recipe, stem: str, model: str, spec: ModelSpec) -> None:
+    if spec.name != model:
+        raise ConfigError(
+            f"The recipe {recipe.name!r} names a model by its file {model}: list that in models= and "
+            f"write its name, {spec.name}, in the recipe."
+        )
+    if spec.parent != MIXTURE or (spec.stems and stem not in spec.stems):
+        raise ConfigError(
+            f"The recipe {recipe.name!r} takes {stem} from {model!r}, which does not make it of a "
+            "mixture."
+        )

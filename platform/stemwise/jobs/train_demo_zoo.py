@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
+from stemwise.errors import ConfigError
 from stemwise.jobs import configuration
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import exclusive, output_folder
@@ -17,36 +20,60 @@ from stemwise.models.registry import get, model_class
 from stemwise.separation.separator import pick_device
 from stemwise.training.examples import Augmentation, Examples, Task
 from stemwise.training.export import export
-from stemwise.training.songs import TRAINING_SEED, VALIDATION_SEED, open_bank
+from stemwise.training.songs import TRAINING_SEED, VALIDATION_SEED, SongBank, open_bank
 from stemwise.training.trainer import Trainer, TrainingSettings
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What conf/train_demo_zoo.yaml says of songs, seed and threads."""
+
+    songs: int = 240
+    validation_songs: int = 24
+    duration_s: float = 14.0
+    workers: int = 2
+    seed: int = 0
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.seed < 0 or (self.threads is not None and self.threads < 1):
+            raise ConfigError("workers and threads start at 1, and seed is not negative.")
+        if self.duration_s <= 0:
+            raise ConfigError(f"duration_s={self.duration_s} is not usable: give seconds above 0.")
+
 
 _PLAIN = Augmentation(remix=0.0, gain_db=0.0, bleed=0.0)
 
 
 def train_demo_zoo(config: dict[str, Any], console: Console) -> int:
     """Train the model of conf/training, export its checkpoint and return the exit code."""
-    plan = dict(config["training"])
+    plan, job = dict(config["training"]), _job(config)
     spec = get(str(plan.pop("model")))
-    network = plan.pop("network", None) or spec.settings["network"]
-    seconds, seed = float(plan.pop("seconds")), int(config["seed"])
+    network = plan.pop("network", None) or spec.settings.get("network")
+    if not isinstance(network, Mapping) or not spec.checkpoints:
+        raise ConfigError(f"training.network of {spec.name} must map the network's arguments.")
+    seconds, seed = plan.pop("seconds"), job.seed
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ConfigError(f"training.seconds={seconds} is not usable: give a number.")
     augmentation = configuration.settings(
         Augmentation, plan.pop("augmentation", {}), "augmentation"
     )
     settings = configuration.settings(TrainingSettings, plan, "training")
     task = Task(spec.parent, spec.stems)
-    if config["threads"] is not None:
-        torch.set_num_threads(int(config["threads"]))
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
     torch.manual_seed(seed)
     target = model_class(spec)
     made = target.untrained(spec.stems, network)
     folder = output_folder(config) / spec.name
     with exclusive(folder):
-        banks = [_bank(config, first, count) for first, count in _banks(config).items()]
+        counts = {TRAINING_SEED: job.songs, VALIDATION_SEED: job.validation_songs}
+        banks = [_bank(config, job, first, count) for first, count in counts.items()]
         trainer = Trainer(
             made,
             bool(spec.settings.get("zscore", target.__name__ == "DemucsModel")),
-            Examples(banks[0], task, seconds, augmentation, seed),
-            Examples(banks[1], task, seconds, _PLAIN, seed),
+            Examples(banks[0], task, float(seconds), augmentation, seed),
+            Examples(banks[1], task, float(seconds), _PLAIN, seed),
             settings,
             folder,
             pick_device(config["device"]),
@@ -70,16 +97,14 @@ def train_demo_zoo(config: dict[str, Any], console: Console) -> int:
     return 0
 
 
-def _banks(config: dict[str, Any]) -> dict[int, int]:
-    return {
-        TRAINING_SEED: int(config["songs"]),
-        VALIDATION_SEED: int(config["validation_songs"]),
-    }
+def _job(config: dict[str, Any]) -> JobSettings:
+    known = [item.name for item in fields(JobSettings)]
+    return configuration.settings(JobSettings, {k: config[k] for k in known}, "train_demo_zoo")
 
 
-def _bank(config: dict[str, Any], first_seed: int, count: int) -> Any:
+def _bank(config: dict[str, Any], job: JobSettings, first_seed: int, count: int) -> SongBank:
     folder = Path(config["song_folder"] or output_folder(config) / "songs").expanduser()
-    return open_bank(folder, first_seed, count, float(config["duration_s"]), int(config["workers"]))
+    return open_bank(folder, first_seed, count, job.duration_s, job.workers)
 
 
 def _say(console: Console, steps: int, step: int, loss: float, seen: float | None) -> None:

@@ -61,6 +61,8 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
     output = output_folder(config)
     refuse_imported(output)
+    for note in configuration.without_estimate(hierarchy, specs):
+        console.print(note, style="yellow", soft_wrap=True, highlight=False)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])
     if metric.museval and metric.engine == "museval":
@@ -153,7 +155,7 @@ def fingerprints(
         k: v for k, v in asdict(metric).items() if k not in ("protocol", "paper_snr", "paper_sdr")
     }
     run = {
-        "models": [(model.spec.name, model.identity) for model in models],
+        "models": [(m.spec.name, m.identity, m.spec.parent) for m in models],
         "files": files,
         "metric": measured,
         "hierarchy": asdict(hierarchy),

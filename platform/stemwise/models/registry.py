@@ -19,7 +19,7 @@ from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
 from stemwise.models import audio_separator_entry, facts, msst_config
 from stemwise.models.checkpoint import Checkpoint, ensure, locate
-from stemwise.stems import MIXTURE, check_name
+from stemwise.stems import CHILDREN, MIXTURE, check_name
 
 if TYPE_CHECKING:
     from stemwise.models.base import Model
@@ -286,6 +286,20 @@ def _msst_base(given: dict[str, Any], name: str) -> dict[str, Any]:
     return msst_config.translate(msst_config.read(path), str(path), kind, named)
 
 
+def _check_types(values: Mapping[str, Any], origin: str) -> None:
+    """Refuse values that would only show later, or never (ConfigError)."""
+    parent, residual = values.get("parent", MIXTURE), values.get("residual")
+    if parent not in (MIXTURE, *CHILDREN):
+        raise ConfigError(f"{origin}: parent must be one of {', '.join((MIXTURE, *CHILDREN))}.")
+    if residual is not None and check_name(str(residual)) in values["stems"]:
+        raise ConfigError(f"{origin}: {residual} is a stem of its own, not what they leave.")
+    kinds = {"selectable": bool, "sample_rate": int, "residual": str, "trained_on": (list, tuple)}
+    for name, kind in kinds.items():
+        value = values.get(name)
+        if value is not None and not isinstance(value, kind):  # type: ignore[arg-type]
+            raise ConfigError(f"{origin}: {name} is not usable as {value!r}.")
+
+
 def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
     values = {key: value for key, value in content.items() if key != "self_describing"}
     values["target"] = str(values.pop("_target_", ""))
@@ -308,6 +322,9 @@ def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
     if reserved:
         raise ConfigError(f"{origin}: {reserved.pop()} is a key of its own, not one of settings.")
     values["stems"] = tuple(check_name(str(stem)) for stem in stems)
-    values["trained_on"] = tuple(values.get("trained_on") or ())
+    trained_on = values.get("trained_on") or ()
+    values["trained_on"] = (trained_on,) if isinstance(trained_on, str) else trained_on
+    _check_types(values, origin)
+    values["trained_on"] = tuple(map(str, values["trained_on"]))
     values |= facts.check(values, origin)
     return ModelSpec(**values)

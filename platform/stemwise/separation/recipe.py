@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stemwise.config import load_yaml
 from stemwise.errors import ConfigError
 from stemwise.models.registry import resolve
@@ -16,6 +14,7 @@ from stemwise.stems import MIXTURE, check_name
 
 Weights = Mapping[str, float]
 _REMAINDER = "remainder"
+_LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
 _KEYS = ("name", "sample_rate", "stems", "children", "remainder", "provenance")
 
 
@@ -144,8 +143,8 @@ def _pop_rest(group: dict[str, Any]) -> str | None:
 
 def _weights(value: Mapping[str, Any]) -> Weights:
     weights = {str(model): float(weight) for model, weight in value.items()}
-    if not weights or not all(np.isfinite(list(weights.values()))):
-        raise ValueError(f"weights {value!r}")
+    if not weights or not all(abs(weight) <= _LARGEST for weight in weights.values()):
+        raise ValueError(f"weights {value!r} must be numbers of at most ±{_LARGEST}")
     return weights
 
 

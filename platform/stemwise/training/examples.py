@@ -80,6 +80,14 @@ class Examples:
     augmentation: Augmentation
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        shortest = min(self.bank.length(index) for index in range(len(self.bank)))
+        if not 0 < self.seconds <= shortest / SAMPLE_RATE or self.seed < 0:
+            raise ConfigError(
+                f"Examples of {self.seconds} s with seed {self.seed} cannot be drawn from songs of "
+                f"{shortest / SAMPLE_RATE:g} s: give fewer seconds, and a seed from 0 on."
+            )
+
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
         """Return inputs `(size, 2, samples)` and targets `(size, targets, 2, samples)` of a step."""
         drawn = [self.draw(np.random.default_rng([self.seed, step, n])) for n in range(size)]
