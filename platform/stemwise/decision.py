@@ -15,6 +15,7 @@ from stemwise.analysis.regret import Ledger, ledger
 from stemwise.errors import ConfigError
 from stemwise.measurement.matching import match_stems
 from stemwise.selection.combinations import greedy
+from stemwise.selection.oracle import KEY, key_of
 from stemwise.selection.segments import segment_oracle
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms, collect, stack
 from stemwise.selection.weights import get_strategy, most_selected
@@ -140,11 +141,11 @@ def _stems(
         for row in content["scores"]
         if row["status"] == "ok" and row["model"] in fitting.candidates
     ]
-    keys = {tuple(str(row[name]) for name in _KEY) for row in good}
+    keys = {key_of(row) for row in good}
     found = collect(content["measurements"], content["correlations"], keys)
     blocks: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in content["measurements"]:
-        blocks.setdefault(tuple(str(row[name]) for name in _KEY), []).append(row)
+        blocks.setdefault(key_of(row), []).append(row)
     for stem, tracks in sorted(found.items(), key=lambda item: _order(item[0])):
         named = {row["model"] for row in good if (row["parent"], row["stem"]) == stem[::2]}
         models = [m for m in fitting.candidates if m in named and _makes(m, stem, content)]
@@ -197,7 +198,7 @@ def _held_out_rows(stem: Stem, forms: StemForms, found: Ledger, fitting: Fitting
     }
     score = each(forms, found.of_track, fitting.score)
     return [
-        dict(zip(_KEY, (*track, *stem), strict=True))
+        dict(zip(KEY, (*track, *stem), strict=True))
         | {
             "model": RECIPE_PREFIX + HELD_OUT,
             "status": "ok",
@@ -259,5 +260,4 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
     return {model: round(weight, 6) for model, weight in weights.items()}
 
 
-_KEY = ("dataset", "track_id", "parent", "parent_source", "stem")
 _WHOLE = (stems.INSTRUMENTAL,)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,23 @@ _EXACT = 12  # up to this many clusters all sign patterns are tried
 
 
 def draw_clusters(labels: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Float:
-    """Return how often each item is in each draw, `(draws, items)`: clusters with replacement."""
+    """Return how often each item is in each draw, `(draws, items)`: clusters with replacement.
+
+    The array is read-only: all intervals over the same tracks share one.
+    """
+    return _drawn(tuple(map(str, labels)), draws, seed)
+
+
+@lru_cache(maxsize=8)
+def _drawn(labels: tuple[str, ...], draws: int, seed: int) -> Float:
     names, index = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
     if not len(names):
         return np.zeros((draws, 0))
     random = np.random.default_rng(seed)
     counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return np.asarray(counts[:, index], dtype=np.float64)
+    drawn = np.asarray(counts[:, index], dtype=np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def interval(

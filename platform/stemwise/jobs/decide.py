@@ -61,9 +61,9 @@ def _described(
     made: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Add to rows of a recipe what the rows of models say of the same stem of the same track."""
-    known = {key_of(dict(row)): row for row in scores}
+    known = {key_of(row): row for row in scores}
     shared = ("genre", "voice", "has_bleed", "reference_dbfs", "parent_model")
-    return [{name: known[key_of(dict(row))][name] for name in shared} | dict(row) for row in made]
+    return [{name: known[key_of(row)][name] for name in shared} | dict(row) for row in made]
 
 
 def write_recipe(folder: Path, recipe: Mapping[str, Any]) -> Path:

@@ -24,7 +24,7 @@ from stemwise.selection.rules import get_rule
 Row = dict[str, Any]
 Key = tuple[str, str, str, str, str]
 ORACLE = "oracle"
-_KEY = ("dataset", "track_id", "parent", "parent_source", "stem")
+KEY = ("dataset", "track_id", "parent", "parent_source", "stem")
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def select(
     return selections, oracle
 
 
-def key_of(row: Row) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
     """Return what a stem of a track is known by: dataset, track, parent, its source, stem."""
-    dataset, track, parent, source, stem = (str(row[name]) for name in _KEY)
+    dataset, track, parent, source, stem = (str(row[name]) for name in KEY)
     return dataset, track, parent, source, stem
 
 
@@ -103,7 +103,7 @@ def _selection(
 ) -> Row:
     runner_up = ranked[1] if len(ranked) > 1 else None
     margin = ranked[0]["score"] - runner_up["score"] if runner_up else None
-    return dict(zip(_KEY, key, strict=True)) | {
+    return dict(zip(KEY, key, strict=True)) | {
         "model": ranked[0]["model"],
         "score": ranked[0]["score"],
         "runner_up": runner_up["model"] if runner_up else None,

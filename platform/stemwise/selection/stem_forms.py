@@ -16,6 +16,7 @@ import numpy.typing as npt
 from stemwise.errors import ConfigError
 from stemwise.measurement.blend import BlendStatistics
 from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
+from stemwise.selection.oracle import key_of
 from stemwise.selection.rules import get_rule
 
 Float = npt.NDArray[np.float64]
@@ -155,7 +156,7 @@ def collect(
     lags: dict[tuple[str, ...], list[Row]] = {}
     for rows, into in ((measurements, blocks), (correlations, lags)):
         for row in rows:
-            key = tuple(str(row[name]) for name in _KEY)
+            key = key_of(row)
             if key in wanted:
                 into.setdefault(key, []).append(row)
     found: dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]] = {}
@@ -163,6 +164,3 @@ def collect(
         statistics = BlendStatistics.from_rows(group, lags[dataset, track, parent, source, stem])
         found.setdefault((parent, source, stem), {})[dataset, track] = statistics
     return found
-
-
-_KEY = ("dataset", "track_id", "parent", "parent_source", "stem")
