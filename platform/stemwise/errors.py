@@ -65,3 +65,78 @@ def require(package: str, extra: str, purpose: str) -> MissingDependencyError:
         f"{purpose} needs the package {package!r}, which is not installed: "
         f"run `pip install 'stemwise[{extra}]'`."
     )
+
+
+class RequestError(StemwiseError):
+    """A request that the service refuses; `status` is the HTTP status, `reason` a short word.
+
+    `retry_after` is in seconds, where trying again later helps.
+    """
+
+    exit_code = 2
+    status = 400
+    reason = "bad_request"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnauthorizedError(RequestError):
+    """No key, or one that the service does not know."""
+
+    status, reason = 401, "unauthorized"
+
+
+class ForbiddenError(RequestError):
+    """A request that another site's page made in the user's browser."""
+
+    status, reason = 403, "cross_site"
+
+
+class NotFoundError(RequestError):
+    """No such job, stem or page, or not this key's."""
+
+    status, reason = 404, "not_found"
+
+
+class ConflictError(RequestError):
+    """What is asked for does not fit the job's state, or its Idempotency-Key."""
+
+    status, reason = 409, "conflict"
+
+
+class TooLargeError(RequestError):
+    """An upload beyond the service's limits of size or duration."""
+
+    status, reason = 413, "too_large"
+
+
+class UnsupportedAudioError(RequestError):
+    """An upload that is not audio in a format which the service decodes."""
+
+    status, reason = 415, "unsupported_media_type"
+
+
+class UnprocessableError(RequestError):
+    """An upload or a field that is understood, but cannot be worked on."""
+
+    status, reason = 422, "unprocessable"
+
+
+class TooManyJobsError(RequestError):
+    """The key has as many unfinished jobs as it may have."""
+
+    status, reason = 429, "too_many_jobs"
+
+
+class QueueFullError(RequestError):
+    """The service has as many unfinished jobs as it takes."""
+
+    status, reason = 503, "queue_full"
+
+
+class NotReadyError(RequestError):
+    """The service cannot answer now: models are loading, or a deployment does not answer."""
+
+    status, reason = 503, "not_ready"

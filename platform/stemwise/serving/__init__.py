@@ -1,0 +1,1 @@
+"""Serving: a recipe as a Ray Serve application with durable jobs (DESIGN: HTTP API)."""

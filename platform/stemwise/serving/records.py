@@ -1,0 +1,86 @@
+"""A separation job, as all of serving sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+# Owner of the jobs of a server that asks for no keys.
+ANYONE = ""
+
+
+class Status(StrEnum):
+    """Where a job is in its life (DESIGN: HTTP API)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will be done for the job."""
+        return self not in {Status.QUEUED, Status.RUNNING}
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What a request asks for, once its audio has been accepted and stored.
+
+    `id` also names the job's folders among the files. `title` is shown to people and never used as a
+    path. `samples` counts the decoded mixture at 44.1 kHz. `digest` is of the request's content
+    (file, recipe, stems, format); it tells a repeated request from another one under the same
+    `idempotency_key`.
+    """
+
+    id: str
+    owner: str
+    recipe: str
+    stems: tuple[str, ...]
+    format: str
+    title: str
+    samples: int
+    digest: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the job store. Times are seconds since the epoch.
+
+    `worker` and `lease_until` say who runs it and until when that is believed without a heartbeat.
+    `chunks_total` is None until the models have been asked. `reason` is a short machine-readable
+    word, `error` one sentence. `result` holds what `serving.schemas` shows of a finished job.
+    """
+
+    id: str
+    owner: str
+    status: Status
+    recipe: str
+    stems: tuple[str, ...]
+    format: str
+    title: str
+    samples: int
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    expires_at: float | None = None
+    chunks_done: int = 0
+    chunks_total: int | None = None
+    attempts: int = 0
+    worker: str | None = None
+    lease_until: float | None = None
+    reason: str | None = None
+    error: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> float:
+        """Share of the chunks that are done, from 0 to 1."""
+        if self.status is Status.SUCCEEDED:
+            return 1.0
+        return min(1.0, self.chunks_done / self.chunks_total) if self.chunks_total else 0.0
