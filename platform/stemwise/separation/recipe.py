@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stemwise.config import load_yaml
+from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError
 from stemwise.models.registry import resolve
 from stemwise.stems import MIXTURE, check_name
@@ -33,6 +33,25 @@ class Recipe:
     remainder: str | None = None
     any_stem: str | None = None
     rests: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def explicit(self, stems: Sequence[str]) -> Recipe:
+        """Name the `stems` of the recipe's one model (`any_stem`), now that they are known.
+
+        Raises:
+            ConfigError: a stem that is taken apart and that the model does not make.
+        """
+        if self.any_stem is None:
+            return self
+        refuse_unknown(tuple(self.children), set(stems), f"The model {self.any_stem!r}")
+        named = {stem: {self.any_stem: 1.0} for stem in stems}
+        return replace(self, stems=named, any_stem=None)
+
+    def models(self) -> tuple[str, ...]:
+        """Return all models, those of level 1 first."""
+        groups = [self.stems, *self.children.values()]
+        names = [model for group in groups for weights in group.values() for model in weights]
+        return tuple(dict.fromkeys([*([self.any_stem] if self.any_stem else []), *names]))
 
     def only(self, wanted: tuple[str, ...]) -> Recipe:
         """Return the recipe cut down to `wanted` stems; those of `any_stem` are checked when run."""
@@ -80,12 +99,20 @@ class Recipe:
         return replace(self, children=children, rests=rests)
 
 
+def named_recipes() -> tuple[str, ...]:
+    """Return the names of the recipes that stemwise comes with (conf/recipes)."""
+    return tuple(sorted(path.stem for path in (conf_dir() / "recipes").glob("*.yaml")))
+
+
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe in a YAML file, or the one that is a single model of the zoo.
+    """Return the recipe in a YAML file, one of conf/recipes, or the one that is a single model.
 
     Raises:
-        ConfigError: neither, or malformed.
+        ConfigError: none of these, or malformed.
     """
+    if name in named_recipes():
+        path = conf_dir() / "recipes" / f"{name}.yaml"
+        return _parse(load_yaml(path), path)
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} and path.exists():
         content = load_yaml(path)
@@ -128,7 +155,10 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     if rate != 44_100:
         raise ConfigError(f"{path}: sample_rate {rate} is not supported, only 44100.")
     name = str(content.get("name", path.stem))
-    return Recipe(name, stems, children, remainder, rests=rests)
+    provenance = content.get("provenance") or {}
+    if not isinstance(provenance, Mapping):
+        raise ConfigError(f"{path}: provenance must map names to values.")
+    return Recipe(name, stems, children, remainder, rests=rests, provenance=dict(provenance))
 
 
 def _pop_rest(group: dict[str, Any]) -> str | None:

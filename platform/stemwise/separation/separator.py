@@ -13,7 +13,7 @@ from torch import Tensor
 from stemwise.errors import AudioError, DeviceError, ModelError
 from stemwise.models.base import Model
 from stemwise.raw_audio import Signal
-from stemwise.separation.overlap_add import overlap_add
+from stemwise.separation.overlap_add import Forward, overlap_add
 from stemwise.types import CHANNELS, Audio
 
 # Part of every estimate's key: raise it when a change here changes samples.
@@ -51,6 +51,7 @@ class Separator:
         mixture: Signal,
         references: Mapping[str, Audio] | None = None,
         progress: Callable[[int], None] | None = None,
+        forward: Forward | None = None,
     ) -> Iterator[Tensor]:
         """Yield consecutive stretches `(stems, channels, n)` of the estimates.
 
@@ -58,6 +59,8 @@ class Separator:
             mixture: `(2, samples)` float32 at the model's rate; may lie on disk.
             references: the true stems, for models that use them.
             progress: called with the number of samples finished so far.
+            forward: what runs the chunks in place of the model itself, for example together with
+                those of other tracks.
 
         Raises:
             AudioError: the mixture has another shape, or the references that the model uses are
@@ -78,7 +81,7 @@ class Separator:
         stretches = overlap_add(
             track,
             self.model.tiling.tiles(mixture.shape[1]),
-            self.model.forward,
+            forward or self.model.forward,
             self.device,
             self.batch_size,
             scale,

@@ -1,0 +1,138 @@
+"""The graph of a recipe: models → blends → what is taken apart → what is left.
+
+Whoever runs it says how one model hears a signal and where the steps run: one after the other
+(`stemwise separate`), or side by side in threads that wait for other processes (serving). The
+arithmetic is the same, so the samples are too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from stemwise.raw_audio import Signal
+from stemwise.separation.recipe import Recipe, Weights, refuse_unknown
+from stemwise.separation.spool import Spool
+from stemwise.types import Audio
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# Lets a model hear a signal and spools its estimates in an existing folder.
+RunModel = Callable[[str, Signal, Path], Spool]
+Stems = dict[str, "Future[Spool]"]
+_BLOCK = 1 << 20
+
+
+class Inline(Executor):
+    """Does each task when it is handed over, and raises at once what it raises."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run `fn` and return its finished future."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def run_recipe(
+    recipe: Recipe,
+    run_model: RunModel,
+    mixture: Signal,
+    folder: Path,
+    wanted: tuple[str, ...] = (),
+    executor: Executor | None = None,
+) -> Stems:
+    """Separate `mixture` `(2, samples)`; return for each stem the spool that (among others) holds it.
+
+    Every model runs once per signal that it hears. A task waits only for tasks handed over before
+    it, so an executor of any size that starts them in order finishes.
+
+    Args:
+        recipe: its stems named (`Recipe.explicit`).
+        folder: an existing folder for temporary files.
+        wanted: stems to make; empty makes all.
+
+    Raises:
+        ConfigError: a wanted stem that the recipe lacks. Whatever a model raises is in the futures of
+            the stems that need it (with `Inline`, the default, it is raised).
+    """
+    executor = executor or Inline()
+    recipe = recipe.only(wanted)
+    top = _Level(run_model, executor, folder / "mixture")
+    found = top.blend(recipe.stems, lambda: mixture)
+    parents = dict(found)
+    for parent, group in recipe.children.items():
+        below = _Level(run_model, executor, folder / "children" / parent)
+        heard = _Heard(parent, parents[parent])
+        made = below.blend(group, heard)
+        found |= made
+        if parent in recipe.rests:
+            found |= below.rest(recipe.rests[parent], heard, made)
+    if recipe.remainder is not None:
+        found |= top.rest(recipe.remainder, lambda: mixture, parents)
+    return {stem: found[stem] for stem in wanted or found}
+
+
+class _Heard:
+    """The signal of a parent, once its spool is finished."""
+
+    def __init__(self, stem: str, spool: Future[Spool]) -> None:
+        self._stem, self._spool = stem, spool
+
+    def __call__(self) -> Signal:
+        return self._spool.result().read(self._stem)
+
+
+class _Level:
+    """What is made of one signal."""
+
+    def __init__(self, run_model: RunModel, executor: Executor, folder: Path) -> None:
+        self._run_model, self._executor, self._folder = run_model, executor, folder
+        folder.mkdir(parents=True)
+
+    def blend(self, stems: Mapping[str, Weights], heard: Callable[[], Signal]) -> Stems:
+        """Hand over the models, then Σ weight·estimate of each stem."""
+        models = list(dict.fromkeys(model for weights in stems.values() for model in weights))
+        runs = {model: self._executor.submit(self._run, model, heard) for model in models}
+        return {
+            stem: self._executor.submit(self._sum, stem, weights, runs)
+            for stem, weights in stems.items()
+        }
+
+    def rest(self, name: str, heard: Callable[[], Signal], made: Stems) -> Stems:
+        """Hand over what the stems that were `made` leave of what was heard."""
+        return {name: self._executor.submit(self._difference, name, heard, made)}
+
+    def _run(self, model: str, heard: Callable[[], Signal]) -> Spool:
+        below = self._folder / "models" / model.replace("/", "_")
+        below.mkdir(parents=True)
+        return self._run_model(model, heard(), below)
+
+    def _sum(self, stem: str, weights: Weights, runs: Mapping[str, Future[Spool]]) -> Spool:
+        spools = {model: runs[model].result() for model in weights}
+        for model, spool in spools.items():
+            refuse_unknown((stem,), set(spool.stems), f"The model {model!r}")
+        if list(weights.values()) == [1.0]:
+            return next(iter(spools.values()))
+        signals = [(weight, spools[model].read(stem)) for model, weight in weights.items()]
+        out = Spool(self._folder, [stem])
+        for start in range(0, signals[0][1].shape[1], _BLOCK):
+            out.add(_weighted(signals, slice(start, start + _BLOCK))[None])
+        return out
+
+    def _difference(self, name: str, heard: Callable[[], Signal], made: Stems) -> Spool:
+        signals = [spool.result().read(stem) for stem, spool in made.items()]
+        whole = heard()
+        out = Spool(self._folder, [name])
+        for start in range(0, whole.shape[1], _BLOCK):
+            part = slice(start, start + _BLOCK)
+            out.add((whole[:, part] - sum(signal[:, part] for signal in signals))[None])
+        return out
+
+
+def _weighted(signals: Sequence[tuple[float, Signal]], part: slice) -> Audio:
+    total: Audio = sum(np.float32(weight) * signal[:, part] for weight, signal in signals)  # type: ignore[assignment]
+    return total
