@@ -8,25 +8,27 @@ NaN is an `AudioError`: scoring half a song as if it were whole would be worse t
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
-from stemwise.completeness import check_complete
+from stemwise.completeness import LENGTH_UNKNOWN, check_complete
 from stemwise.errors import AudioError
 from stemwise.raw_audio import RawAudio
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio, Source
 
 if TYPE_CHECKING:
-    from av import AudioFrame
+    from av import AudioFrame, AudioStream
+    from av.container import InputContainer
 
 SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 AV_SUFFIXES = {".m4a", ".mp4", ".aac", ".mka", ".webm", ".wma"}
@@ -52,7 +54,7 @@ def read(source: Source | Path | str) -> Decoded:
     path = source.path
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file.")
-    if source.stream is None and _is_for_sndfile(path):
+    if source.stream is None and _is_for_sndfile(path, path.suffix.lower()):
         decoded = _read_sndfile(path)
     else:
         decoded = _read_av(path, source.stream or 0)
@@ -67,19 +69,24 @@ def read(source: Source | Path | str) -> Decoded:
 
 
 def _read_sndfile(path: Path) -> Decoded:
-    try:
-        with soundfile.SoundFile(path) as file:
-            promised = file.frames
-            samples = file.read(dtype="float32", always_2d=True)
-            rate = int(file.samplerate)
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+    with _decoding(path), soundfile.SoundFile(path) as file:
+        promised = file.frames
+        samples = file.read(dtype="float32", always_2d=True)
+        rate = int(file.samplerate)
     check_complete(path, promised, len(samples))
     return Decoded(np.ascontiguousarray(samples.T), rate)
 
 
-def _is_for_sndfile(path: Path) -> bool:
-    suffix = path.suffix.lower()
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn what the decoders raise about the file at `path` into an `AudioError`."""
+    try:
+        yield
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+
+
+def _is_for_sndfile(path: Path, suffix: str) -> bool:
     if suffix == ".mp3":
         return _mp3_knows_its_length(path)
     return suffix not in AV_SUFFIXES
@@ -101,30 +108,61 @@ def _mp3_knows_its_length(path: Path) -> bool:
 
 
 def _read_av(path: Path, stream: int) -> Decoded:
-    import av  # its shared libraries cost 0.2 s at import and only containers need them
-
-    try:
-        # Tags in another encoding than UTF-8 are no reason to refuse a song.
-        with av.open(str(path), metadata_errors="ignore") as container:
-            streams = container.streams.audio
-            if stream >= len(streams):
-                raise AudioError(
-                    f"{path} has {len(streams)} audio streams, but stream {stream} was asked for."
-                )
-            chosen = streams[stream]
-            rate = int(chosen.rate or 0)
-            resampler = av.AudioResampler(format="fltp")
-            blocks: list[Audio] = []
-            for frame in container.decode(chosen):
-                blocks.extend(_planes(out) for out in resampler.resample(frame))
-            blocks.extend(_planes(out) for out in resampler.resample(None))
-    except av.FFmpegError as error:
-        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+    with _open_container(path, path.suffix.lower()) as container:
+        chosen = _audio_stream(path, container, stream)
+        blocks = list(_av_blocks(path, container, chosen))
     if not blocks:
         raise AudioError(f"{path} holds no audio samples.")
-    samples = np.concatenate(blocks, axis=1)
-    check_complete(path, 0, samples.shape[1])
-    return Decoded(samples, rate)
+    return Decoded(np.concatenate(blocks, axis=1), int(chosen.rate or 0))
+
+
+@contextmanager
+def _open_container(path: Path, suffix: str) -> Iterator[InputContainer]:
+    import av  # its shared libraries cost 0.2 s at import and only containers need them
+
+    # FFmpeg chooses a format by the content that follows an ID3 tag, and a playlist there would
+    # make it read other files.
+    form = "mp3" if suffix == ".mp3" else None
+    with ExitStack() as stack:
+        try:
+            # Tags in another encoding than UTF-8 are no reason to refuse a song.
+            container = stack.enter_context(
+                av.open(str(path), format=form, metadata_errors="ignore")
+            )
+        except av.FFmpegError as error:
+            raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+        yield container
+
+
+def _audio_stream(path: Path, container: InputContainer, index: int) -> AudioStream:
+    streams = container.streams.audio
+    if index >= len(streams):
+        raise AudioError(
+            f"{path} has {len(streams)} audio streams, but stream {index} was asked for."
+        )
+    if not streams[index].rate:
+        raise AudioError(f"{path} does not say its sample rate: export the file again.")
+    return streams[index]
+
+
+def _av_blocks(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[Audio]:
+    """Decode one stream in blocks of about `_READ_FRAMES` at its own rate and channel count."""
+    import av
+
+    resampler = av.AudioResampler(format="fltp")
+    planes: list[Audio] = []
+    frames = waiting = 0
+    try:
+        for frame in itertools.chain(container.decode(stream), (None,)):
+            for out in resampler.resample(frame):
+                planes.append(_planes(out))
+                waiting += planes[-1].shape[1]
+            if planes and (waiting >= _READ_FRAMES or frame is None):
+                yield np.concatenate(planes, axis=1)
+                frames, waiting, planes = frames + waiting, 0, []
+    except (av.FFmpegError, ValueError) as error:  # ValueError: the layout changes midway
+        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+    check_complete(path, 0, frames)
 
 
 def _planes(frame: AudioFrame) -> Audio:
@@ -138,17 +176,23 @@ def to_layout(decoded: Decoded, origin: object = "audio") -> Audio:
         AudioError: more than two channels: which of them make up the stereo picture is unknown.
     """
     samples = decoded.samples
-    channels = samples.shape[0]
+    _checked_channels(samples.shape[0], origin)
+    if decoded.sample_rate != SAMPLE_RATE:
+        samples = resample(samples, decoded.sample_rate, SAMPLE_RATE)
+    return np.ascontiguousarray(_two_channels(samples), dtype=np.float32)
+
+
+def _checked_channels(channels: int, origin: object) -> int:
     if channels > CHANNELS:
         raise AudioError(
             f"{origin} has {channels} channels, but separators take mono or stereo: "
             "mix it down first."
         )
-    if decoded.sample_rate != SAMPLE_RATE:
-        samples = resample(samples, decoded.sample_rate, SAMPLE_RATE)
-    if channels == 1:
-        samples = np.repeat(samples, CHANNELS, axis=0)
-    return np.ascontiguousarray(samples, dtype=np.float32)
+    return channels
+
+
+def _two_channels(samples: Audio) -> Audio:
+    return np.repeat(samples, CHANNELS, axis=0) if len(samples) == 1 else samples
 
 
 def load(source: Source | Path | str) -> Audio:
@@ -177,6 +221,80 @@ def rms_dbfs(samples: Audio) -> float:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
+@dataclass(frozen=True)
+class Opened:
+    """An open audio file.
+
+    `sample_rate` in Hz and `channels` are the file's own, `frames` what its header promises (None
+    where it does not say). `blocks` gives stereo at 44.1 kHz, `(2, samples)`, block by block, and
+    raises an `AudioError` as `read` and `to_layout` would.
+    """
+
+    sample_rate: int
+    channels: int
+    frames: int | None
+    blocks: Iterator[Audio]
+
+
+@contextmanager
+def open_blocks(path: Path, suffix: str | None = None) -> Iterator[Opened]:
+    """Open a file to be decoded and resampled block by block, so that an hour costs no memory.
+
+    `suffix` (with its dot) says what the file is where its name does not.
+
+    Raises:
+        AudioError: the file is absent or cannot be opened as audio.
+    """
+    suffix = (path.suffix if suffix is None else suffix).lower()
+    if not path.is_file():
+        raise AudioError(f"{path} does not exist or is not a file.")
+    with ExitStack() as stack:
+        if _is_for_sndfile(path, suffix):
+            with _decoding(path):
+                file = stack.enter_context(soundfile.SoundFile(path))
+            rate, channels = int(file.samplerate), int(file.channels)
+            frames = int(file.frames) if file.frames < LENGTH_UNKNOWN else None
+            blocks = _sndfile_blocks(path, file)
+        else:
+            container = stack.enter_context(_open_container(path, suffix))
+            stream = _audio_stream(path, container, 0)
+            rate, channels, frames = int(stream.rate), int(stream.channels), None
+            blocks = _av_blocks(path, container, stream)
+        yield Opened(rate, channels, frames, _stereo_blocks(path, rate, channels, blocks))
+
+
+def _sndfile_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[Audio]:
+    frames, last = 0, False
+    while not last:
+        with _decoding(path):
+            block: Audio = file.read(_READ_FRAMES, dtype="float32", always_2d=True)
+        frames += len(block)
+        last = len(block) < _READ_FRAMES
+        if last:
+            check_complete(path, file.frames, frames)
+        yield block.T
+
+
+def _stereo_blocks(
+    path: Path, rate: int, channels: int, blocks: Iterator[Audio]
+) -> Iterator[Audio]:
+    """Bring `blocks` to stereo and 44.1 kHz, as `to_layout` does with all of them at once."""
+    _checked_channels(channels, path)  # before a block of a thousand channels fills the memory
+    stream = None
+    for block in blocks:
+        if stream is None and rate != SAMPLE_RATE:
+            channels = _checked_channels(len(block), path)  # what the decoder really gives
+            stream = soxr.ResampleStream(
+                rate, SAMPLE_RATE, channels, dtype="float32", quality="VHQ"
+            )
+        if not np.isfinite(block).all():
+            raise AudioError(f"{path} holds samples that are NaN or infinite.")
+        yield _two_channels(block if stream is None else stream.resample_chunk(block.T).T)
+    if stream is not None:
+        rest = np.zeros((0, channels), np.float32)
+        yield _two_channels(stream.resample_chunk(rest, last=True).T)
+
+
 @contextmanager
 def open_on_disk(path: Path | str) -> Iterator[RawAudio]:
     """Yield a file as stereo 44.1 kHz on disk, so that an hour costs no memory.
@@ -190,44 +308,15 @@ def open_on_disk(path: Path | str) -> Iterator[RawAudio]:
     with tempfile.TemporaryDirectory(prefix="stemwise-") as folder:
         raw = Path(folder) / "mixture.f32"
         frames = 0
-        with raw.open("wb") as out:
-            for block in _stereo_blocks(path):
-                np.ascontiguousarray(block.T).tofile(out)
+        with raw.open("wb") as out, open_blocks(path) as opened:
+            for block in opened.blocks:
+                append_frames(out, block)
                 frames += block.shape[1]
         if frames == 0:
             raise AudioError(f"{path} holds no audio samples.")
         yield RawAudio(raw, frames)
 
 
-def _stereo_blocks(path: Path) -> Iterator[Audio]:
-    """Decode blockwise; containers that only PyAV reads are decoded whole."""
-    if not path.is_file() or not _is_for_sndfile(path):
-        yield load(path)
-        return
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate, channels, frames = int(file.samplerate), int(file.channels), 0
-            if channels > CHANNELS:
-                to_layout(Decoded(np.zeros((channels, 1), np.float32), rate), path)
-            stream = (
-                None
-                if rate == SAMPLE_RATE
-                else soxr.ResampleStream(
-                    rate, SAMPLE_RATE, channels, dtype="float32", quality="VHQ"
-                )
-            )
-            while True:
-                block: Audio = file.read(_READ_FRAMES, dtype="float32", always_2d=True)
-                if not np.isfinite(block).all():
-                    raise AudioError(f"{path} holds samples that are NaN or infinite.")
-                frames += len(block)
-                last = len(block) < _READ_FRAMES
-                if last:
-                    check_complete(path, file.frames, frames)
-                if stream is not None:
-                    block = stream.resample_chunk(block, last=last)
-                yield np.repeat(block.T, CHANNELS, axis=0) if channels == 1 else block.T
-                if last:
-                    return
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+def append_frames(out: BinaryIO, block: Audio) -> None:
+    """Write `(2, samples)` to the raw file `out` in the layout of `RawAudio`."""
+    np.ascontiguousarray(block.T, dtype=np.float32).tofile(out)

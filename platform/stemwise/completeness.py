@@ -12,14 +12,16 @@ from typing import BinaryIO, Literal
 
 from stemwise.errors import AudioError
 
+# Without a length in its header, a file promises about 2^63 frames.
+LENGTH_UNKNOWN = 1 << 60
+
 
 def check_complete(path: Path, promised: int, frames: int) -> None:
     """Raise `AudioError` unless all frames were read that the file's header promises.
 
     libsndfile shortens `promised` itself for some formats, so their own structure is read as well.
     """
-    # Without a length in its header, a file promises about 2^63 frames.
-    if frames < promised < 1 << 60 or _is_cut(path):
+    if frames < promised < LENGTH_UNKNOWN or _is_cut(path):
         raise AudioError(
             f"{path} is cut: its header promises more audio than the file holds "
             f"({frames} frames read); copy or export it again."

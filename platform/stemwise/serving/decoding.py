@@ -1,0 +1,161 @@
+"""Decoding an upload in a process of its own, so that no file can harm the server.
+
+Decoders are large C libraries, and an upload is whatever somebody sends. The child
+(`decode_child`) has limits of memory, CPU time and file size, no environment but what it needs, and
+is killed on a timeout and when the request is cancelled. What it writes is exactly what
+`audio.open_on_disk` gives for the same file on the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stemwise.errors import (
+    NotReadyError,
+    RequestError,
+    TooLargeError,
+    UnprocessableError,
+    UnsupportedAudioError,
+)
+from stemwise.raw_audio import RawAudio
+from stemwise.serving.sniff import suffix_of
+from stemwise.types import SAMPLE_RATE
+
+# The folder that holds the package, for a parent that found it through PYTHONPATH (the child is
+# isolated: it neither reads such variables nor looks into the working directory).
+_ROOT = str(Path(__file__).resolve().parents[2])
+_CODE = (
+    "import sys; root = sys.argv[1]; sys.path[:0] = [] if root in sys.path else [root]; "
+    "from stemwise.serving.decode_child import main; main(sys.argv[2])"
+)
+# One thread per library: threads reserve memory, which is limited, and bring nothing here.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_ANSWER_BYTES = 1 << 16
+_REFUSALS: dict[str, type[RequestError]] = {
+    error.reason: error
+    for error in (NotReadyError, TooLargeError, UnprocessableError, UnsupportedAudioError)
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What one file may cost: seconds of audio, bytes of address space, CPU and wall seconds."""
+
+    max_duration_s: float
+    memory_bytes: int = 1_500_000_000
+    cpu_s: int = 120
+    wall_s: float = 120
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded upload: `samples` stereo frames at 44.1 kHz as float32 in the file `path`.
+
+    `sample_rate` and `channels` are what the uploaded file had.
+    """
+
+    path: Path
+    samples: int
+    sample_rate: int
+    channels: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples / SAMPLE_RATE
+
+    @property
+    def audio(self) -> RawAudio:
+        """The samples, read from disk in slices."""
+        return RawAudio(self.path, self.samples)
+
+
+async def decode(path: Path, out: Path, limits: DecodeLimits) -> Decoded:
+    """Decode the file at `path` into the raw file `out` (see `RawAudio` for its layout).
+
+    What the file is, its content says and not its name. `out` is deleted on any error.
+
+    Raises:
+        UnsupportedAudioError: it is not audio in a known format, or cannot be opened as such.
+        UnprocessableError: it is cut, damaged or empty, holds NaN, has more than two channels or an
+            odd sample rate, or needs more memory or time than allowed.
+        TooLargeError: it lasts longer than allowed.
+        NotReadyError: the disk is full.
+    """
+    try:
+        suffix = await asyncio.to_thread(suffix_of, path)
+        task = {"path": str(path), "suffix": suffix, "out": str(out), "limits": asdict(limits)}
+        answer = await _run_child(task, limits)
+        if "bug" in answer:
+            _log.error("An upload's decoder failed unexpectedly:\n%s", answer["bug"])
+        if "error" in answer:
+            raise _REFUSALS[answer["error"]](answer["message"])
+        return Decoded(out, answer["samples"], answer["sample_rate"], answer["channels"])
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+async def _run_child(task: dict[str, Any], limits: DecodeLimits) -> dict[str, Any]:
+    environment = _ENVIRONMENT | {name: os.environ[name] for name in _KEPT if name in os.environ}
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-c", _CODE, _ROOT, json.dumps(task)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd="/",
+        start_new_session=True,
+    )
+    # A thread waits for it, and not asyncio's own watcher: that depends on the kind of event loop
+    # and on which thread it runs in, and Serve chooses both.
+    waiting = asyncio.ensure_future(asyncio.to_thread(_answer_of, child))
+    try:
+        done, _ = await asyncio.wait([waiting], timeout=limits.wall_s)
+        if not done:
+            raise _too_costly(limits)
+        return _understood(*waiting.result(), child.returncode, limits)
+    finally:
+        child.kill()  # does nothing where it has ended
+        await asyncio.shield(waiting)
+
+
+def _answer_of(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """Read the child's answer and its complaints up to its end (neither is ever long)."""
+    with child:
+        assert child.stdout is not None and child.stderr is not None
+        answer = child.stdout.read(_ANSWER_BYTES)
+        if len(answer) == _ANSWER_BYTES:
+            child.kill()
+        complaints = child.stderr.read(_ANSWER_BYTES)
+    return answer, complaints
+
+
+def _understood(
+    answer: bytes, complaints: bytes, code: int, limits: DecodeLimits
+) -> dict[str, Any]:
+    if code < 0:  # a signal: out of CPU time, or a decoder that ran into its limit of memory
+        _log.warning("An upload's decoder was ended by %s.", signal.Signals(-code).name)
+        raise _too_costly(limits)
+    if code > 0:
+        raise RuntimeError(f"The decoding process does not start: {complaints.decode()[-2000:]}")
+    understood: dict[str, Any] = json.loads(answer)
+    return understood
+
+
+def _too_costly(limits: DecodeLimits) -> UnprocessableError:
+    return UnprocessableError(
+        "The file needs more memory or time to decode than allowed "
+        f"({limits.memory_bytes / 1e6:.0f} MB, {limits.wall_s:g} s): export it again as WAV or FLAC."
+    )
