@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from stemwise.disk import disk_free, writable
 from stemwise.errors import AudioError, ModelError, OutputError
-from stemwise.store import EstimateStore, audio_digest, disk_free, entry_key, writable
+from stemwise.store import EstimateStore, audio_digest, entry_key
 
 KEY = entry_key("audio", "identity", 1)
 STEP = 2.0**-23

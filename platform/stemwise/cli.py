@@ -7,9 +7,13 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stemwise import __version__
-from stemwise.errors import StemwiseError
+from stemwise.errors import ConfigError, StemwiseError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _HYDRA_JOBS = {
     "evaluate": "separate, measure, score, select and report (Hydra overrides: key=value, -m)",
@@ -26,8 +30,11 @@ examples:
   stemwise evaluate dataset=folder dataset.root=DIR models=files
   stemwise separate song.mp3 --output stems
   stemwise separate song.mp3 --recipe htdemucs_6s --level2 drumsep,melband_roformer_karaoke
+  stemwise separate song.mp3 --server http://127.0.0.1:8000
   stemwise models pull htdemucs_6s
 """
+# Which recipe `separate` uses on this machine; a server has a default of its own.
+_LOCAL_RECIPE = "spleeter_2stems"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StemwiseError as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(" ".join(["Interrupted.", *getattr(interrupt, "__notes__", ())]), file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has left (`stemwise models | head`)
@@ -68,17 +75,40 @@ def _command(options: argparse.Namespace) -> int:
         from stemwise.jobs.doctor import doctor
 
         return doctor(console)
+    return _separate(options, console)
+
+
+def _separate(options: argparse.Namespace, console: Console) -> int:
+    stems = _names(options.stems)
+    if options.server is not None:
+        for name in ("device", "level2"):
+            if getattr(options, name) is not None:
+                raise ConfigError(
+                    f"--{name} is for this machine, but --server separates on another: "
+                    "leave one of them out (a server's recipe says what is taken apart, and where)."
+                )
+        from stemwise.jobs.remote import separate_remotely
+
+        return separate_remotely(
+            options.server,
+            options.files,
+            options.recipe,
+            options.output,
+            options.format,
+            stems,
+            console,
+        )
     from stemwise.jobs.separate import separate
 
     return separate(
         options.files,
-        options.recipe,
+        _LOCAL_RECIPE if options.recipe is None else options.recipe,
         options.output,
         options.format,
-        _names(options.stems),
-        options.device,
+        stems,
+        options.device or "auto",
         console,
-        _names(options.level2),
+        _names(options.level2 or ""),
     )
 
 
@@ -97,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _HYDRA_JOBS.items():
         commands.add_parser(name, help=text, add_help=False)
-    _add_separate(commands.add_parser("separate", help="separate songs on this machine"))
+    _add_separate(commands.add_parser("separate", help="separate songs here or on a server"))
     models = commands.add_parser("models", help="list the zoo, or fetch checkpoints")
     models.add_argument("--json", action="store_true", help="everything that is known, as JSON")
     models.set_defaults(action="list")
@@ -112,17 +142,22 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument(
         "--recipe",
-        default="spleeter_2stems",
         metavar="NAME|FILE|MODEL",
-        help="a model of the zoo, a checkpoint (.th), or a recipe YAML (default: %(default)s)",
+        help="a model of the zoo, a checkpoint (.th), or a recipe YAML "
+        f"(default: {_LOCAL_RECIPE}); with --server one of the server's recipes",
+    )
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="separate on a stemwise service (its key, if it wants one, is read from STEMWISE_KEY)",
     )
     parser.add_argument("--output", type=Path, default=Path("stems"), metavar="DIR")
     parser.add_argument("--format", choices=("flac", "wav"), default="flac")
     parser.add_argument("--stems", default="", metavar="a,b", help="only these stems")
     parser.add_argument(
-        "--level2", default="", metavar="MODEL,…", help="take stems apart: drumsep and the like"
+        "--level2", metavar="MODEL,…", help="take stems apart: drumsep and the like"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument("--device", help="auto, cpu, cuda, mps (default: auto)")
 
 
 if __name__ == "__main__":

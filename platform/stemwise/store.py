@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -213,20 +212,3 @@ class _Timed:
             if item is None:
                 return
             yield item
-
-
-def disk_free(path: Path) -> int:
-    """Return the free bytes on the disk that holds `path` or its nearest existing parent."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
-
-
-def writable(folder: Path) -> bool:
-    """Tell whether files can be made in `folder` (created if absent)."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            return os.access(folder, os.W_OK)
-    except OSError:
-        return False

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from stemwise.config import HOME_VARIABLE, home
+from stemwise.disk import disk_free, writable
 from stemwise.errors import StemwiseError
 from stemwise.models.registry import get, is_cached, names
-from stemwise.store import disk_free, writable
 
 _LOW_DISK_GB = 5
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
-from itertools import chain, count
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stemwise import audio
-from stemwise.errors import (
-    PARTLY_FAILED,
-    AudioError,
-    ConfigError,
-    ModelError,
-    OutputError,
-    StemwiseError,
-)
+from stemwise.disk import disk_free
+from stemwise.errors import AudioError, ConfigError, ModelError, OutputError
+from stemwise.jobs.songs import check_output, each_song, tell_gain, tell_made
 from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
 from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
@@ -27,7 +20,6 @@ from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.separation.spool import Spool
 from stemwise.stems import MIXTURE
-from stemwise.store import disk_free, writable
 
 _FULL_SCALE = 1 - 2.0**-23
 _SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
@@ -49,21 +41,15 @@ def separate(
     code where it was the only one).
     """
     console = console or Console()
-    if not writable(output):
-        raise OutputError(f"The output folder {output} cannot be written: choose another --output.")
+    check_output(output)
     plan = load_recipe(recipe)
     _hint(plan, console)
     separator = RecipeSeparator(plan.taking_apart(level2), device, _fetcher(console))
-    failures: list[StemwiseError] = []
-    for file, folder in zip(files, _folders(files, output), strict=True):
-        try:
-            _separate_one(file, folder, separator, file_format, tuple(stems), console)
-        except (AudioError, ModelError, OutputError) as error:  # others are true of every file
-            failures.append(error)
-            Console(stderr=True).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
-    if not failures:
-        return 0
-    return PARTLY_FAILED if len(files) > 1 else failures[0].exit_code
+
+    def work(file: Path, folder: Path) -> None:
+        _separate_one(file, folder, separator, file_format, tuple(stems), console)
+
+    return each_song(files, output, work, (AudioError, ModelError, OutputError))
 
 
 def _hint(plan: Recipe, console: Console) -> None:
@@ -86,15 +72,11 @@ def _separate_one(
     stems: tuple[str, ...],
     console: Console,
 ) -> None:
-    if not _is_text(file):
-        raise AudioError(f"{os.fsencode(file)!r} is not valid text: give the file another name.")
     with tempfile.TemporaryDirectory(prefix="stemwise-") as scratch:
         with audio.open_on_disk(file) as mixture:
             made = _with_progress(file, mixture, Path(scratch), separator, stems, console)
         _write(made, folder, file_format, console)
-    console.print(
-        f"{file} → {folder}: {', '.join(made)}", highlight=False, markup=False, soft_wrap=True
-    )
+    tell_made(file, folder, made, console)
 
 
 def _with_progress(
@@ -126,11 +108,7 @@ def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Cons
     """Write the stems; where one would clip in FLAC, all are turned down alike and it is said."""
     peak = max(spool.peaks[stem] for stem, spool in made.items())
     gain = _FULL_SCALE / peak if file_format == "flac" and peak > _FULL_SCALE else 1.0
-    if gain < 1:
-        console.print(
-            f"The stems peak at {peak:.2f}, above what FLAC holds: all are turned down to "
-            f"{100 * gain:.0f} % (--format wav keeps them as they are)."
-        )
+    tell_gain(gain, peak, console)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stem, spool in made.items():
@@ -147,28 +125,6 @@ def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Cons
         raise OutputError(
             f"{folder} cannot be written ({error}; {room}): choose another --output."
         ) from error
-
-
-def _folders(files: Sequence[Path], output: Path) -> list[Path]:
-    """Return one folder per file, named after it; equal names are numbered."""
-    taken: set[str] = set()
-    folders = []
-    for file in files:
-        base = file.stem.removesuffix(".stem") or "track"
-        numbered = (f"{base}-{number}" for number in count(2))
-        name = next(name for name in chain([base], numbered) if name.casefold() not in taken)
-        taken.add(name.casefold())
-        folders.append(output / name)
-    return folders
-
-
-def _is_text(path: Path) -> bool:
-    """Tell whether the name can be printed and handed to libsndfile."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _fetcher(console: Console) -> Callable[[str], ReadyModel]:

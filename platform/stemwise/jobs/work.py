@@ -13,6 +13,7 @@ from rich.console import Console
 
 from stemwise import parts, pipeline
 from stemwise.cluster import ClusterSettings
+from stemwise.disk import writable
 from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
@@ -27,7 +28,7 @@ from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
-from stemwise.store import EstimateStore, writable
+from stemwise.store import EstimateStore
 from stemwise.types import Track
 
 
