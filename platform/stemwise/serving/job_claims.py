@@ -63,6 +63,7 @@ class JobClaims:
         lease_s: float,
         chunks_done: int,
         chunks_total: int | None,
+        *,
         attempt: int | None = None,
     ) -> bool:
         """Prolong the lease and note the progress; False says that the worker must stop.
@@ -82,6 +83,7 @@ class JobClaims:
         worker: str,
         result: Mapping[str, Any],
         ttl_s: float,
+        *,
         attempt: int | None = None,
     ) -> bool:
         """Mark a claimed job succeeded and keep its files for `ttl_s`; False: no longer ours.
@@ -99,13 +101,19 @@ class JobClaims:
         reason: str,
         error: str,
         ttl_s: float,
+        result: Mapping[str, Any] | None = None,
+        *,
         attempt: int | None = None,
     ) -> bool:
-        """Mark a claimed job failed for `reason` (a word) and `error` (a sentence)."""
-        values = {"status": Status.FAILED, "reason": storable(reason), "error": storable(error)}
+        """Mark a claimed job failed for `reason` (a word) and `error` (a sentence).
+
+        `result` tells of those parts that were made nevertheless.
+        """
+        why = {"reason": storable(reason), "error": storable(error)}
+        values = {"status": Status.FAILED, "result": dict(result or {})} | why
         return self._update_claimed(id, worker, attempt, values | self._end(ttl_s))
 
-    def release(self, id: str, worker: str, attempt: int | None = None) -> bool:
+    def release(self, id: str, worker: str, *, attempt: int | None = None) -> bool:
         """Give a claimed job back at its old place in the queue; the attempt does not count."""
         values = {"status": Status.QUEUED, "started_at": None, "attempts": jobs.c.attempts - 1}
         return self._update_claimed(id, worker, attempt, _UNCLAIMED | values)

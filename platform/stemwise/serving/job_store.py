@@ -97,22 +97,28 @@ class JobStore(JobClaims):
             return [to_job(row) for row in connection.execute(query).mappings()]
 
     def cancel(self, id: str, owner: str | None = None) -> Job:
-        """Cancel an unfinished job, let a succeeded one expire, and return it; others stay as is.
+        """Cancel an unfinished job, let a succeeded one expire, and return it.
+
+        A failed job stays failed. In each case the files go with the next `expire`.
 
         Raises:
             NotFoundError: there is no such job of `owner`.
         """
         status = jobs.c.status
         unfinished = status.in_(UNFINISHED)
+        after = case(
+            (unfinished, Status.CANCELLED),
+            (status == Status.SUCCEEDED, Status.EXPIRED),
+            else_=status,
+        )
         with self._database.writing() as connection:
             now = self._clock()
+            query = update(jobs).where(jobs.c.id == id, jobs.c.keeps_files, _owned(owner))
             connection.execute(
-                update(jobs)
-                .where(jobs.c.id == id, unfinished | (status == Status.SUCCEEDED), _owned(owner))
-                .values(
-                    status=case((unfinished, Status.CANCELLED), else_=Status.EXPIRED),
+                query.values(
+                    status=after,
                     finished_at=case((unfinished, now), else_=jobs.c.finished_at),
-                    expires_at=now,
+                    expires_at=case((jobs.c.expires_at < now, jobs.c.expires_at), else_=now),
                     lease_until=None,
                 )
             )
