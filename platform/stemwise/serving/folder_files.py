@@ -11,8 +11,8 @@ from contextlib import suppress
 from errno import EXDEV
 from pathlib import Path
 
+from stemwise.disk import writable
 from stemwise.errors import NotFoundError, OutputError
-from stemwise.store import writable
 
 _TRIES = 5
 _SCRATCH = ".fetching-"
