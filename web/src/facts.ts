@@ -1,0 +1,89 @@
+// What is known of a finished job besides its sound: conservation, timing, recipe and provenance.
+
+import { type Child, el } from "./dom";
+import { number, span } from "./format";
+import { label } from "./stems";
+import type { Conservation, Recipe, Separation } from "./types";
+
+const RATIOS = /real_?time|rtf|factor|ratio/i;
+
+/** Return the cards below the player. `recipe` is null where the server no longer has it. */
+export function facts(job: Separation, recipe: Recipe | null): HTMLElement {
+  const cards = [sums(job), timing(job), origin(job, recipe)];
+  return el("div", { class: "facts-grid" }, ...cards);
+}
+
+function card(title: string, note: string, ...content: Child[]): HTMLElement {
+  return el("section", { class: "card" }, el("h3", {}, title), el("p", { class: "note" }, note), ...content);
+}
+
+function sums(job: Separation): HTMLElement {
+  const rows = job.conservation.map((one) =>
+    el("tr", {}, el("td", {}, equation(one)), el("td", { class: "n" }, difference(one))),
+  );
+  const content: Child[] = rows.length
+    ? [el("table", {}, head("Sum", "Difference, RMS"), el("tbody", {}, ...rows))]
+    : ["Nothing to add up: not all parts of a whole were asked for."];
+  if (job.gain !== null && job.gain < 1) {
+    const down = number(20 * Math.log10(job.gain), 2);
+    const text = `All stems were turned down by ${down} dB, because FLAC would have clipped.`;
+    content.push(el("p", { class: "caution" }, text));
+  }
+  return card("Conservation", "How exactly the parts add up to the whole.", ...content);
+}
+
+function equation(one: Conservation): string {
+  const names = one.stems.map((stem) => label(stem).toLowerCase());
+  return `${names.join(" + ")} = ${label(one.parent).toLowerCase()}`;
+}
+
+function difference(one: Conservation): string {
+  return one.exact || one.difference_dbfs === null ? "exact" : `${number(one.difference_dbfs)} dBFS`;
+}
+
+function timing(job: Separation): HTMLElement {
+  const rows = Object.entries(job.timing).map(([name, value]) => {
+    const text = RATIOS.test(name) ? `${number(value, 2)} ×` : span(value);
+    return el("tr", {}, el("td", {}, label(name)), el("td", { class: "n" }, text));
+  });
+  if (job.started_at && job.finished_at) {
+    const took = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000;
+    const text = `${span(took)} for ${span(job.duration_s)} of audio`;
+    rows.push(el("tr", {}, el("td", {}, "From start to end"), el("td", { class: "n" }, text)));
+  }
+  if (job.attempts > 1) {
+    const text = String(job.attempts);
+    rows.push(el("tr", {}, el("td", {}, "Attempts"), el("td", { class: "n" }, text)));
+  }
+  const table = el("table", {}, head("Stage", "Time"), el("tbody", {}, ...rows));
+  return card("Timing", "Where the time went; a real-time factor below 1 is faster than the song.", table);
+}
+
+function origin(job: Separation, recipe: Recipe | null): HTMLElement {
+  const entries = Object.entries(recipe?.provenance ?? {});
+  const note = recipe
+    ? `Models: ${recipe.models.join(", ")}.`
+    : "The server no longer has this recipe.";
+  const list = entries.flatMap(([name, value]) => [
+    el("dt", {}, label(name)),
+    el("dd", {}, plain(value)),
+  ]);
+  const none = "The recipe does not say where it comes from: it is a single model.";
+  return card(`Recipe ${job.recipe}`, note, entries.length ? el("dl", {}, ...list) : recipe && none);
+}
+
+function head(first: string, second: string): HTMLElement {
+  const cells = [el("th", { scope: "col" }, first), el("th", { scope: "col", class: "n" }, second)];
+  return el("thead", {}, el("tr", {}, ...cells));
+}
+
+/** A value of the provenance as text, whatever its shape. */
+function plain(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : number(value, 2);
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) return value.map(plain).join(" / ");
+  if (typeof value !== "object") return String(value);
+  const parts = Object.entries(value).map(([name, one]) => `${label(name).toLowerCase()} ${plain(one)}`);
+  return parts.join(", ");
+}

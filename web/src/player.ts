@@ -1,0 +1,179 @@
+// The multitrack player of a finished job.
+
+import { aborted, getJson, jobPath, sentence } from "./api";
+import { alertIn, el } from "./dom";
+import { Engine } from "./engine";
+import { Loader, previewRate, roomFor } from "./loader";
+import { arrange, flat, gainOf, heard, shown } from "./mixer";
+import { type Desk, Row } from "./row";
+import { playerKeys } from "./keys";
+import { Transport } from "./transport";
+import type { Peaks, Separation } from "./types";
+import { drawWave } from "./wave";
+
+export class Player implements Desk {
+  readonly element: HTMLElement;
+  readonly tracks;
+  private readonly engine: Engine;
+  private readonly loader: Loader;
+  private readonly transport: Transport;
+  private readonly rows: Row[];
+  private readonly alert = el("p", { class: "alert", role: "alert", hidden: true });
+  private readonly drawn = new Set<Row>();
+  private readonly broken = new Set<string>();
+  private readonly loudest: number;
+  private readonly room: number;
+  private waits = false;
+
+  constructor(
+    readonly job: Separation,
+    private readonly signal: AbortSignal,
+  ) {
+    const rate = previewRate(job.results.length, job.duration_s);
+    this.room = roomFor(job.duration_s, rate);
+    this.loudest = Math.max(...job.results.map((one) => one.peak ?? 0)) || 1;
+    this.tracks = arrange(job.results);
+    this.engine = new Engine(job.duration_s, rate);
+    this.loader = new Loader(job.id, rate, signal);
+    this.transport = new Transport(this.engine, () => this.toggle());
+    this.rows = flat(this.tracks).map((track) => new Row(track, this));
+    this.element = el(
+      "section",
+      { class: "player", "aria-label": "Player" },
+      this.transport.element,
+      el("ul", { class: "rows", role: "list" }, ...this.rows.map((row) => row.element)),
+      this.alert,
+      el("p", { class: "note" }, ...notes(rate)),
+    );
+    this.listen();
+  }
+
+  /** Draw and load; call once the element is on the page, since waveforms need its width. */
+  begin(): void {
+    this.changed();
+  }
+
+  /** A row's state changed: set the gains, draw what came to be seen, load what came to be heard. */
+  changed(): void {
+    for (const row of this.rows) row.update();
+    const gains = flat(this.tracks).map((t) => [t.result.stem, gainOf(t, this.tracks)] as const);
+    this.engine.setGains(new Map(gains));
+    for (const row of this.rows.filter((one) => shown(one.track))) void this.draw(row);
+    void this.load();
+  }
+
+  failed(text: string): void {
+    alertIn(this.alert, text);
+  }
+
+  /** Load again what could not be loaded. */
+  retry(): void {
+    this.broken.clear();
+    alertIn(this.alert, null);
+    void this.load();
+  }
+
+  /** Play or pause; play waits until all that should be heard is there. */
+  toggle(): void {
+    if (this.waits || !this.engine.paused) {
+      this.waits = false;
+      this.engine.pause();
+      this.show();
+      return;
+    }
+    this.engine.prepare(); // within the user's gesture, as browsers want it
+    this.waits = true;
+    this.show();
+    void this.load();
+  }
+
+  private listen(): void {
+    const { engine, signal } = this;
+    engine.addEventListener("timeupdate", this.transport.tick);
+    for (const name of ["play", "pause"]) engine.addEventListener(name, () => this.show());
+    playerKeys(engine, () => this.toggle(), signal);
+    const list = this.element.querySelector<HTMLElement>(".rows");
+    list?.addEventListener("pointermove", (event) => hover(list, event));
+    list?.addEventListener("pointerleave", () => list.style.removeProperty("--hover"));
+    signal.addEventListener("abort", () => engine.close(), { once: true });
+  }
+
+  private show(): void {
+    const playing = this.waits ? "loading" : "playing";
+    this.transport.state(this.engine.paused && !this.waits ? "paused" : playing);
+    this.transport.tick();
+  }
+
+  private async draw(row: Row): Promise<void> {
+    if (this.drawn.has(row)) return;
+    this.drawn.add(row);
+    const { stem } = row.track.result;
+    try {
+      const peaks = await getJson<Peaks>(jobPath(this.job.id, "stems", stem, "peaks"), this.signal);
+      drawWave(row.wave, peaks, this.loudest, row.hue, this.engine, this.signal);
+    } catch (error) {
+      if (!aborted(error)) this.failed(`No waveform of ${stem}: ${sentence(error)}`);
+    }
+  }
+
+  private async load(): Promise<void> {
+    const wanted = this.rows.filter((row) => heard(row.track, this.tracks)).slice(0, this.room);
+    const missing = wanted.filter((row) => this.lacks(row));
+    this.makeRoom(missing.length, wanted);
+    await Promise.all(missing.map((row) => this.fetch(row)));
+    if (this.waits && !wanted.some((row) => this.lacks(row))) {
+      this.waits = false;
+      await this.engine.play();
+      this.show();
+    }
+  }
+
+  private lacks(row: Row): boolean {
+    const { stem } = row.track.result;
+    return !this.engine.has(stem) && !this.broken.has(stem);
+  }
+
+  private async fetch(row: Row): Promise<void> {
+    const { stem } = row.track.result;
+    row.say("Loading…");
+    try {
+      const buffer = await this.loader.load(stem);
+      if (!this.signal.aborted) this.engine.put(stem, buffer);
+      row.say("");
+    } catch (error) {
+      if (aborted(error)) return;
+      this.broken.add(stem);
+      row.say(sentence(error), true);
+    }
+  }
+
+  private makeRoom(needed: number, wanted: Row[]): void {
+    const kept = new Set(wanted.map((row) => row.track.result.stem));
+    const here = this.rows.map((row) => row.track.result.stem).filter((s) => this.engine.has(s));
+    const spare = here.filter((stem) => !kept.has(stem));
+    const excess = here.length + needed - this.room;
+    for (const stem of spare.slice(0, Math.max(0, excess))) this.engine.drop(stem);
+  }
+}
+
+function notes(rate: number): (Node | string)[] {
+  const keys: [string, string][] = [
+    ["Space", "play"],
+    ["← →", "5 s"],
+    ["Shift ← →", "1 s"],
+    ["S", "solo row"],
+    ["M", "mute row"],
+  ];
+  const help = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
+  if (rate >= 44_100) return help;
+  return ["Preview at 22 kHz, because the song is long; downloads are full quality. ", ...help];
+}
+
+function hover(list: HTMLElement, event: PointerEvent): void {
+  const wave = list.querySelector(".wave");
+  if (!wave || event.pointerType === "touch") return;
+  const { left, width } = wave.getBoundingClientRect();
+  const share = (event.clientX - left) / width;
+  if (share < 0 || share > 1) list.style.removeProperty("--hover");
+  else list.style.setProperty("--hover", `${share * 100}%`);
+}

@@ -1,0 +1,173 @@
+// One row of the player: a stem with its solo, mute, fader, waveform, facts and download.
+
+import { sentence } from "./api";
+import { el, fill, icon } from "./dom";
+import { saveStem } from "./download";
+import { STEM_TOP, fader } from "./fader";
+import { blend, bytes, number } from "./format";
+import { type Track, heard, shown } from "./mixer";
+import { colour, label } from "./stems";
+import type { Separation } from "./types";
+
+/** What a row asks of its player. */
+export interface Desk {
+  job: Separation;
+  tracks: Track[];
+  changed(): void;
+  failed(text: string): void;
+  retry(): void;
+}
+
+export class Row {
+  readonly element: HTMLElement;
+  readonly wave = el("div", { class: "wave", "aria-hidden": "true" });
+  readonly hue: string;
+  private readonly note = el("p", { class: "wave-note" });
+  private readonly solo: HTMLButtonElement;
+  private readonly mute: HTMLButtonElement;
+  private readonly parts: HTMLButtonElement | null;
+  private readonly name: string;
+
+  constructor(
+    readonly track: Track,
+    private readonly desk: Desk,
+  ) {
+    const { result } = track;
+    this.name = label(result.stem);
+    this.hue = colour(result.stem, result.parent);
+    this.solo = this.switch("S", "Solo", () => (track.solo = !track.solo));
+    this.mute = this.switch("M", "Mute", () => (track.mute = !track.mute));
+    this.parts = track.parts.length ? this.partsButton() : null;
+    const volume = fader(this.name, STEM_TOP, (db) => {
+      track.db = db;
+      if (this.element) desk.changed();
+    });
+    this.element = el(
+      "li",
+      {
+        class: track.above ? "row part" : "row",
+        role: "group",
+        "aria-label": this.name,
+        "data-stem": result.stem,
+        style: `--hue:var(${this.hue})`,
+      },
+      el("div", { class: "who" }, el("i", { class: "dot" }), this.title(), this.parts),
+      el("div", { class: "strip" }, this.solo, this.mute, volume),
+      el("div", { class: "picture" }, this.wave, this.note),
+      el("div", { class: "about" }, ...this.about()),
+      this.downloadButton(),
+    );
+    this.element.addEventListener("keydown", this.keys);
+    this.say("");
+  }
+
+  /** Show the track's state. */
+  update(): void {
+    const { track, desk } = this;
+    this.element.hidden = !shown(track);
+    this.element.classList.toggle("silent", !heard(track, desk.tracks));
+    this.element.classList.toggle("group", track.open);
+    this.solo.setAttribute("aria-pressed", String(track.solo));
+    this.mute.setAttribute("aria-pressed", String(track.mute));
+    this.parts?.setAttribute("aria-expanded", String(track.open));
+  }
+
+  /** Say something over the waveform, for example that the stem is being loaded. */
+  say(text: string, again = false): void {
+    this.note.hidden = text === "";
+    const button = el("button", { type: "button", onclick: () => this.desk.retry() }, "Try again");
+    fill(this.note, text, again && button);
+  }
+
+  private title(): HTMLElement {
+    const { parent, stem } = this.track.result;
+    const orphan = parent !== "mixture" && !this.track.above;
+    const name = el("span", { class: "stem", title: stem }, this.name);
+    if (orphan) name.append(el("small", {}, ` of ${label(parent).toLowerCase()}`));
+    return name;
+  }
+
+  private switch(letter: string, action: string, flip: () => void): HTMLButtonElement {
+    const props = {
+      type: "button",
+      class: action.toLowerCase(),
+      title: `${action} (${letter})`,
+      "aria-label": `${action} ${this.name}`,
+      "aria-pressed": "false",
+      onclick: () => {
+        flip();
+        this.desk.changed();
+      },
+    };
+    return el("button", props, letter);
+  }
+
+  private partsButton(): HTMLButtonElement {
+    const { track } = this;
+    const names = track.parts.map((part) => label(part.result.stem).toLowerCase()).join(", ");
+    const props = {
+      type: "button",
+      class: "parts",
+      title: `Hear ${this.name.toLowerCase()} as its parts instead: ${names}`,
+      "aria-expanded": "false",
+      onclick: () => {
+        track.open = !track.open;
+        this.desk.changed();
+      },
+    };
+    return el("button", props, icon("open"), `${track.parts.length} parts`);
+  }
+
+  private about(): HTMLElement[] {
+    const { rms_dbfs: level, quality_db: quality, models } = this.track.result;
+    const facts: HTMLElement[] = [];
+    const loud = level === null ? "silent" : `${number(level)} dBFS`;
+    facts.push(el("span", { title: "Level: RMS before encoding" }, loud));
+    if (quality && quality[0] != null) {
+      const title = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
+      facts.push(el("span", { title }, `SNR ${interval(quality)}`));
+    }
+    const made = blend(models) || "what the others leave";
+    return [
+      el("p", { class: "level" }, ...facts),
+      el("p", { class: "made", title: `Made by ${made}` }, made),
+    ];
+  }
+
+  private downloadButton(): HTMLButtonElement {
+    const { stem, bytes: size } = this.track.result;
+    const { job } = this.desk;
+    const save = async () => {
+      button.disabled = true;
+      try {
+        await saveStem(job, stem, button);
+      } catch (error) {
+        this.desk.failed(`${this.name} was not downloaded: ${sentence(error)}`);
+      } finally {
+        button.disabled = false;
+        button.style.removeProperty("--done");
+      }
+    };
+    const name = `Download ${this.name.toLowerCase()} as ${job.format.toUpperCase()}, ${bytes(size)}`;
+    const props = { type: "button", class: "save", title: name, "aria-label": name };
+    const button = el("button", { ...props, onclick: () => void save() }, icon("download"));
+    button.append(el("small", {}, bytes(size)));
+    return button;
+  }
+
+  private readonly keys = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.toLowerCase();
+    const button = key === "s" ? this.solo : key === "m" ? this.mute : null;
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  };
+}
+
+/** Quality as text: mean, and the ends of the interval where they are known. */
+export function interval(quality: (number | null)[]): string {
+  const [mean, low, high] = quality;
+  const ends = low == null || high == null ? "" : ` (${number(low)}…${number(high)})`;
+  return `${number(mean ?? null)} dB${ends}`;
+}

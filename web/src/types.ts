@@ -1,0 +1,85 @@
+// What the HTTP API answers with (platform/stemwise/serving/schemas.py).
+
+export type Status = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
+
+/** Held-out SNR in dB: mean and the ends of its 95 % interval. */
+export type Quality = (number | null)[];
+
+export interface StemResult {
+  stem: string;
+  parent: string;
+  bytes: number;
+  peak: number | null;
+  rms_dbfs: number | null;
+  models: Record<string, number>;
+  quality_db: Quality | null;
+}
+
+export interface Conservation {
+  parent: string;
+  stems: string[];
+  difference_dbfs: number | null;
+  exact: boolean;
+}
+
+export interface Separation {
+  id: string;
+  status: Status;
+  progress: number;
+  chunks_done: number;
+  chunks_total: number | null;
+  title: string;
+  recipe: string;
+  format: string;
+  stems: string[];
+  duration_s: number;
+  attempts: number;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  expires_at: string | null;
+  error: { reason: string; detail: string } | null;
+  results: StemResult[];
+  conservation: Conservation[];
+  gain: number | null;
+  timing: Record<string, number>;
+}
+
+export interface Recipe {
+  name: string;
+  default: boolean;
+  stems: string[];
+  children: Record<string, string[]>;
+  models: string[];
+  weights: Record<string, Record<string, number>>;
+  quality_db: Record<string, Quality>;
+  provenance: Record<string, unknown>;
+}
+
+/** Limits of the server, where it says them (beside the recipes or in its health). */
+export interface Limits {
+  max_bytes?: number;
+  max_duration_s?: number;
+}
+
+export interface RecipeList {
+  recipes: Recipe[];
+  limits?: Limits | null;
+}
+
+export interface Health {
+  status: string;
+  models: Record<string, boolean>;
+  limits?: Limits | null;
+}
+
+export interface Peaks {
+  stem: string;
+  samples_per_peak: number;
+  peaks: number[];
+}
+
+/** Whether nothing more will be done for a job. */
+export function final(job: Separation): boolean {
+  return job.status !== "queued" && job.status !== "running";
+}
