@@ -10,7 +10,7 @@ from typing import Any
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError
 from stemwise.models.registry import resolve
-from stemwise.stems import MIXTURE, check_name
+from stemwise.stems import MIXTURE, check_name, in_order
 
 Weights = Mapping[str, float]
 _REMAINDER = "remainder"
@@ -70,6 +70,11 @@ class Recipe:
         kept = {s: w for s, w in self.stems.items() if keep_all or s in wanted or s in children}
         remainder = self.remainder if keep_all else None
         return replace(self, stems=kept, children=children, remainder=remainder, rests=rests)
+
+    def all_stems(self) -> tuple[str, ...]:
+        """Return the stems of both levels in tree order; those of `any_stem` are not known yet."""
+        rest = [self.remainder] if self.remainder else []
+        return in_order([*self.stems, *rest, *self.below()])
 
     def below(self) -> set[str]:
         """Return all stems of level 2."""

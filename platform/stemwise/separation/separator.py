@@ -100,7 +100,7 @@ class Separator:
                     f"{expected}."
                 )
             if self.residual is not None:
-                heard = torch.from_numpy(mixture[:, done : done + stretch.shape[-1]])
+                heard = torch.from_numpy(np.array(mixture[:, done : done + stretch.shape[-1]]))
                 stretch = torch.cat([stretch, (heard - stretch.sum(dim=0))[None]])
             done += stretch.shape[-1]
             if progress is not None:

@@ -53,7 +53,7 @@ class JobRunner:
         store: JobStore,
         files: JobFiles,
         recipes: Mapping[str, Recipe],
-        calls: Callable[[Job], ModelCalls],
+        calls: Callable[[], ModelCalls],
         settings: JobSettings,
         slots: int,
         logger: logging.Logger,
@@ -149,7 +149,7 @@ class JobRunner:
         except StemwiseError as error:
             self._log.warning("Job %s failed: %s", job.id, error, extra=extra)
             self._fail(job, "separation_failed", str(error))
-        except Exception:  # one job's fault must not end the worker that runs the others
+        except Exception:  # noqa: BLE001 (logged) one job's fault must not end the worker that runs the others
             self._log.exception("Job %s met a fault of the service.", job.id, extra=extra)
             self._fail(
                 job, "internal", "The service made a mistake with this job; its log has more."
@@ -171,7 +171,7 @@ class JobRunner:
                 job, "unknown_recipe", f"This server no longer has the recipe {job.recipe!r}."
             )
             return "failed"
-        work = JobWork(job, recipe, self.files, self._calls(job), scratch)
+        work = JobWork(job, recipe, self.files, self._calls(), scratch)
         with self._lock:
             self._active[job.id] = work
         made = work()

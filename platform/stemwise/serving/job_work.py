@@ -59,6 +59,7 @@ class JobWork:
             recipe if recipe.any_stem is None else recipe.explicit(calls.stems(recipe.any_stem))
         )
         self.progress = Progress()
+        self.laps: dict[str, float] = {}
         self.stopped = False
 
     def stop(self) -> None:
@@ -73,16 +74,16 @@ class JobWork:
             JobStoppedError: `stop` was called.
             StemwiseError: no stem at all could be made.
         """
-        clock = _Clock()
+        clock = _Clock(self.laps)
         mixture = RawAudio(self.files.local(results.input_key(self.job.id)), self.job.samples)
         self.progress.total = self._count(mixture.samples)
         made, failures = self._separate(mixture)
-        clock.lap("separate_s")
+        clock.lap("separate")
         self._check()
         result = self._store(mixture, made)
-        clock.lap("encode_s")
+        clock.lap("encode")
         seconds = clock.total()
-        result["timing"] = clock.laps | {
+        result["timing"] = {f"{name}_s": lap for name, lap in self.laps.items()} | {
             "total_s": seconds,
             "realtime_factor": round(self.job.samples / SAMPLE_RATE / seconds, 3),
         }
@@ -146,15 +147,14 @@ def _gather(
 class _Clock:
     """Seconds since it was made, and since the last lap."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, laps: dict[str, float], now: Callable[[], float] = time.monotonic) -> None:
         self._now, self._begun = now, now()
-        self._last = self._begun
-        self.laps: dict[str, float] = {}
+        self._last, self._laps = self._begun, laps
 
     def lap(self, name: str) -> None:
         """Note the seconds since the last lap."""
         at = self._now()
-        self.laps[name], self._last = round(at - self._last, 3), at
+        self._laps[name], self._last = round(at - self._last, 3), at
 
     def total(self) -> float:
         """Return all seconds so far, at least a millisecond."""

@@ -61,14 +61,16 @@ class JobMetrics:
             tag_keys=("stage", "recipe"),
         )
         self._audio = Counter(
-            "stemwise_audio_seconds", "Seconds of audio of jobs that succeeded.", tag_keys=("recipe",)
+            "stemwise_audio_seconds",
+            "Seconds of audio of jobs that succeeded.",
+            tag_keys=("recipe",),
         )
         self._retries = Counter(
-            "stemwise_model_retries", "Calls repeated after a replica was lost.", tag_keys=("model",)
+            "stemwise_model_retries",
+            "Calls repeated after a replica was lost.",
+            tag_keys=("model",),
         )
-        self._queue = Gauge(
-            "stemwise_jobs", "Jobs in the store by status.", tag_keys=("status",)
-        )
+        self._queue = Gauge("stemwise_jobs", "Jobs in the store by status.", tag_keys=("status",))
 
     def ended(self, recipe: str, outcome: str, stages: dict[str, float], audio_s: float) -> None:
         """Count one job."""

@@ -15,7 +15,7 @@ from stemwise.separation.recipe import Recipe
 from stemwise.separation.spool import Spool
 from stemwise.serving.files import JobFiles
 from stemwise.stems import MIXTURE, in_order, partition_of
-from stemwise.types import Audio
+from stemwise.types import CHANNELS
 
 FULL_SCALE = 1 - 2.0**-23
 SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
@@ -50,7 +50,13 @@ def common_gain(spools: Spools, file_format: str) -> float:
 
 
 def write_stem(
-    job_id: str, stem: str, spool: Spool, file_format: str, gain: float, files: JobFiles, folder: Path
+    job_id: str,
+    stem: str,
+    spool: Spool,
+    file_format: str,
+    gain: float,
+    files: JobFiles,
+    folder: Path,
 ) -> dict[str, Any]:
     """Encode one stem and its waveform, store both, and return size and levels."""
     encoded = folder / f"{stem}.{file_format}"
@@ -82,10 +88,9 @@ def rms_dbfs(signals: Sequence[Signal], signs: Sequence[float]) -> float | None:
     total, samples = 0.0, signals[0].shape[1]
     for start in range(0, samples, _BLOCK):
         part = slice(start, start + _BLOCK)
-        mixed: Audio = sum(
-            sign * signal[:, part].astype(np.float64)
-            for sign, signal in zip(signs, signals, strict=True)
-        )  # type: ignore[assignment]
+        mixed = np.zeros((CHANNELS, len(range(*part.indices(samples)))))
+        for sign, signal in zip(signs, signals, strict=True):
+            mixed += sign * signal[:, part]
         total += float(np.sum(np.square(mixed)))
     return 10 * math.log10(total / (2 * samples)) if total > 0 else None
 
@@ -153,4 +158,3 @@ def quality(recipe: Recipe) -> dict[str, list[float | None]]:
 
 def _is_interval(values: Sequence[object]) -> bool:
     return len(values) == 3 and all(v is None or isinstance(v, int | float) for v in values)
-

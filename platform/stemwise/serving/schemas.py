@@ -21,7 +21,9 @@ class Problem(Answer):
     type: str = Field("about:blank", description="A URI reference that names the kind of problem.")
     title: str = Field(description="The HTTP status in words.")
     status: int = Field(description="The HTTP status.", ge=400, le=599)
-    detail: str = Field(description="One sentence: what is wrong with this request, and the way out.")
+    detail: str = Field(
+        description="One sentence: what is wrong with this request, and the way out."
+    )
     reason: str = Field(description="A short word for programs, for example `queue_full`.")
     instance: str | None = Field(None, description="The path that was asked for.")
 
@@ -162,4 +164,6 @@ class Peaks(Answer):
 
     stem: str
     samples_per_peak: int
-    peaks: list[float] = Field(description="Largest absolute sample of each stretch, 0 to 1 and more.")
+    peaks: list[float] = Field(
+        description="Largest absolute sample of each stretch, 0 to 1 and more."
+    )

@@ -16,7 +16,7 @@ import torch
 from ray import serve
 from torch import Tensor
 
-from stemwise.models.registry import build, prepare, resolve
+from stemwise.models.registry import ModelSpec, build, prepare
 from stemwise.separation.separator import Separator
 from stemwise.serving import metrics
 from stemwise.serving.model_calls import JobStoppedError
@@ -27,19 +27,24 @@ from stemwise.types import CHANNELS, Audio
 Stretch = tuple[int, Audio]
 
 
+def _count(chunks: list[Tensor]) -> int:
+    """Return the chunks in all, of which a call hands over one or several."""
+    return sum(len(chunk) for chunk in chunks)
+
+
 class ModelReplica:
     """Loads its model once, warms it up, and separates for many songs at a time.
 
     Args:
-        model: a name that `registry.resolve` knows.
+        spec: the model; its checkpoints are fetched where they are not on this node.
         settings: see conf/serve.
     """
 
-    def __init__(self, model: str, settings: dict[str, Any]) -> None:
+    def __init__(self, spec: ModelSpec, settings: dict[str, Any]) -> None:
         self._settings = SeparatorSettings(**settings)
         torch.set_num_threads(self._settings.threads or os.cpu_count() or 1)
-        ready = prepare(resolve(model))
-        self.name = ready.spec.name
+        ready = prepare(spec)
+        self.name = spec.name
         self._separator = Separator(
             build(ready), self._settings.device, residual=ready.spec.residual
         )
@@ -86,7 +91,9 @@ class ModelReplica:
             song.stopped.set()
         self._metrics.song(mixture.shape[1], time.monotonic() - begun)
 
-    @serve.batch(max_batch_size=4, batch_wait_timeout_s=0.01, batch_size_fn=len)
+    @serve.batch(  # type: ignore[untyped-decorator]
+        max_batch_size=4, batch_wait_timeout_s=0.01, batch_size_fn=_count
+    )
     async def _batched(self, chunks: list[Tensor]) -> list[Tensor]:
         """Run chunks of several songs; those of equal length go through the model together."""
         loop = asyncio.get_running_loop()
@@ -137,10 +144,10 @@ def _equal_shapes(chunks: list[Tensor]) -> list[list[int]]:
     return list(groups.values())
 
 
-def deployment(model: str, settings: SeparatorSettings) -> Any:
+def deployment(spec: ModelSpec, settings: SeparatorSettings) -> Any:
     """Return the bound deployment of one model, with the resources that it books."""
     options: dict[str, Any] = {
-        "name": deployment_name(model),
+        "name": deployment_name(spec.name),
         "ray_actor_options": {
             "num_cpus": settings.num_cpus,
             "num_gpus": settings.num_gpus,
@@ -158,11 +165,9 @@ def deployment(model: str, settings: SeparatorSettings) -> Any:
     else:
         options["num_replicas"] = settings.min_replicas
     made = serve.deployment(ModelReplica).options(**options)
-    return made.bind(model, settings.model_dump())
+    return made.bind(spec, settings.model_dump())
 
 
 def deployment_name(model: str) -> str:
     """Return the deployment's name of a model, without characters that Serve forbids."""
     return "model-" + "".join(c if c.isalnum() or c in "_-." else "_" for c in model)
-
-

@@ -56,6 +56,7 @@ class Limits(Part):
     max_unfinished_per_key: int = Field(ge=0)
     max_wait_s: float = Field(ge=0)
     max_events: int = Field(ge=1)
+    max_uploads: int = Field(ge=1)
     decodes: int = Field(ge=1)
 
 

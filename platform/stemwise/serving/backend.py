@@ -1,0 +1,83 @@
+"""What every replica opens: the job store, the files, and which recipes there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stemwise.errors import ConfigError, OutputError
+from stemwise.models.registry import ModelSpec, build, needs_references, prepare, resolve
+from stemwise.separation.recipe import Recipe, load_recipe, refuse_unknown
+from stemwise.serving.files import JobFiles
+from stemwise.serving.job_store import JobStore
+from stemwise.serving.settings import AppArgs
+from stemwise.stems import MIXTURE
+
+
+def open_store(args: AppArgs) -> JobStore:
+    """Open the job store: SQLite in the state folder, unless `database` says otherwise."""
+    folder = _made(args)
+    return JobStore(args.database or f"sqlite:///{folder / 'jobs.sqlite3'}")
+
+
+def open_files(args: AppArgs) -> JobFiles:
+    """Open the jobs' files: in the state folder, unless `files` says otherwise."""
+    folder = _made(args)
+    return JobFiles(args.files or str(folder / "files"), folder / "cache")
+
+
+def _made(args: AppArgs) -> Path:
+    folder = args.state_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The state folder {folder} cannot be made ({error.strerror}): choose another --state."
+        ) from error
+    return folder
+
+
+def served_recipes(names: Sequence[str]) -> tuple[dict[str, Recipe], dict[str, ModelSpec]]:
+    """Return the recipes by name, their stems named, and the specs of all their models.
+
+    Raises:
+        ConfigError: no such recipe or model, one name twice, a model that needs the true stems, or a
+            stem that none of its models makes.
+    """
+    recipes: dict[str, Recipe] = {}
+    specs: dict[str, ModelSpec] = {}
+    for name in names:
+        recipe = load_recipe(name)
+        if recipe.name in recipes:
+            raise ConfigError(f"The recipe {recipe.name!r} is given twice: leave one out.")
+        specs |= {model: _servable(model) for model in recipe.models()}
+        if recipe.any_stem is not None:
+            recipe = recipe.explicit(_stems(specs[recipe.any_stem]))
+        _check(recipe, specs)
+        recipes[recipe.name] = recipe
+    if not recipes:
+        raise ConfigError("There is no recipe to serve: name one with --recipe.")
+    return recipes, specs
+
+
+def _servable(model: str) -> ModelSpec:
+    spec = resolve(model)
+    if needs_references(spec):
+        raise ConfigError(f"The model {model!r} needs the true stems: it cannot be served.")
+    return spec
+
+
+def _stems(spec: ModelSpec) -> tuple[str, ...]:
+    """Return a model's stems, from its checkpoint where its entry does not say them."""
+    own = spec.stems or build(prepare(spec)).stems
+    return (*own, *([spec.residual] if spec.residual else []))
+
+
+def _check(recipe: Recipe, specs: Mapping[str, ModelSpec]) -> None:
+    """Refuse a recipe that would fail with the first song."""
+    groups = {MIXTURE: recipe.stems} | dict(recipe.children)
+    for group in groups.values():
+        for stem, weights in group.items():
+            for model in weights:
+                if specs[model].stems:
+                    refuse_unknown((stem,), set(_stems(specs[model])), f"The model {model!r}")

@@ -1,0 +1,86 @@
+"""What stands before every route: hosts, other sites' pages, security headers, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stemwise.errors import ForbiddenError, RequestError
+from stemwise.serving.problems import problem
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self' blob:; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+Count = Callable[[str, str, int], None]
+
+
+class Guard:
+    """Wraps an application.
+
+    Args:
+        hosts: names under which the server may be called; empty allows all. A name that is not ours
+            means that another site has pointed its own at this machine (DNS rebinding).
+        count: called with (method, route, status) of each request.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str], count: Count) -> None:
+        self.app, self.hosts, self.count = app, {host.lower() for host in hosts}, count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or refuse one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                self.count(scope["method"], _route(scope), message["status"])
+            await send(message)
+
+        refused = self._refusal(scope)
+        await (refused or self.app)(scope, receive, answer)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self.hosts and (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
+            return problem(
+                RequestError(
+                    f"The Host {host[:80]!r} is not one of this server's: call it as "
+                    f"{', '.join(sorted(self.hosts))}, or start it with --allow-host."
+                ),
+                scope["path"],
+            )
+        foreign = headers.get("sec-fetch-site") == "cross-site" or _foreign(headers, host)
+        if scope["method"] not in _SAFE and foreign:
+            return problem(
+                ForbiddenError("Pages of other sites may not use this server."), scope["path"]
+            )
+        return None
+
+
+def _foreign(headers: Headers, host: str) -> bool:
+    """Tell whether a browser says that another site's page makes the request."""
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+
+
+def _route(scope: Scope) -> str:
+    """Return the route's pattern, so that ids do not become labels."""
+    route = scope.get("route")
+    return getattr(route, "path", "unknown")

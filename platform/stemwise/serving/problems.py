@@ -1,0 +1,84 @@
+"""Every error as problem+json (RFC 9457) with one clear sentence."""
+
+from __future__ import annotations
+
+import logging
+import math
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from stemwise.errors import NotReadyError, RequestError, StemwiseError
+from stemwise.serving.schemas import Problem
+
+_log = logging.getLogger("ray.serve")
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(error: RequestError, path: str) -> Response:
+    """Return the answer to a request that is refused."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _answer(error.status, error.reason, str(error), path, headers)
+
+
+def _answer(
+    status: int, reason: str, detail: str, path: str, headers: dict[str, str] | None = None
+) -> Response:
+    content = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        reason=reason,
+        instance=path,
+    )
+    return JSONResponse(content.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let `app` answer all errors this way."""
+
+    @app.exception_handler(RequestError)
+    async def refused(request: Request, error: RequestError) -> Response:
+        return problem(error, request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = " ".join(map(str, first["loc"]))
+        detail = f"The {place} is not usable: {first['msg']}."
+        return _answer(422, "unprocessable", detail, request.url.path)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        words = HTTPStatus(error.status_code).phrase
+        reason = words.lower().replace(" ", "_")
+        detail = (
+            f"There is no page {request.url.path[:120]!r}: see /openapi.json."
+            if error.status_code == HTTPStatus.NOT_FOUND
+            else f"{words}: {request.method} is answered with {error.status_code} here."
+        )
+        headers = dict(error.headers or {})
+        return _answer(error.status_code, reason, detail, request.url.path, headers)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def no_database(request: Request, error: SQLAlchemyError) -> Response:
+        _log.error("The job store does not answer: %s", error)
+        away = NotReadyError("The job store does not answer: try again later.", retry_after=5)
+        return problem(away, request.url.path)
+
+    @app.exception_handler(StemwiseError)
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> Response:
+        _log.error("A request met a fault of the service.", exc_info=error)
+        detail = "The server made a mistake with this request; its log has more."
+        return _answer(500, "internal", detail, request.url.path)
