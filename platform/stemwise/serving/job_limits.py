@@ -10,7 +10,7 @@ from stemwise.errors import QueueFullError, TooManyJobsError
 from stemwise.serving.job_table import UNFINISHED, jobs
 from stemwise.serving.records import Status
 
-_RECENT = 20  # finished jobs that say how long a job takes
+_RECENT = 30  # ended jobs that say how long a job takes
 _LEAST_S, _MOST_S, _UNKNOWN_S = 1.0, 600.0, 10.0
 
 _unfinished = jobs.c.status.in_(UNFINISHED)
@@ -53,16 +53,18 @@ def seconds_per_job(connection: Connection) -> float | None:
     """Return the mean seconds between two finished jobs when all workers are busy.
 
     That is the mean run time of recent jobs over the number of those that run now (at least one);
-    None where no job has succeeded yet.
+    None where none of the last ones succeeded.
     """
-    recent = (
-        select((jobs.c.finished_at - jobs.c.started_at).label("run_s"))
-        .where(jobs.c.status.in_((Status.SUCCEEDED, Status.EXPIRED)), jobs.c.error.is_(None))
+    recent = (  # by the index of ends alone: the service asks when it has most to do
+        select(jobs.c.status, jobs.c.error, jobs.c.started_at, jobs.c.finished_at)
+        .where(jobs.c.finished_at.is_not(None))
         .order_by(jobs.c.finished_at.desc())
         .limit(_RECENT)
         .subquery()
     )
-    mean = connection.scalar(select(func.avg(recent.c.run_s)))
+    done = recent.c.status.in_((Status.SUCCEEDED, Status.EXPIRED)) & recent.c.error.is_(None)
+    run_s = recent.c.finished_at - recent.c.started_at
+    mean = connection.scalar(select(func.avg(run_s)).where(done))
     running = _count(connection, jobs.c.status == Status.RUNNING)
     return None if mean is None else float(mean) / max(1, running)
 

@@ -68,6 +68,7 @@ jobs = Table(
     UniqueConstraint("owner", "idempotency_key"),
     Index("stemwise_jobs_by_status", "status", "created_at"),
     Index("stemwise_jobs_by_owner", "owner", "created_at"),
+    Index("stemwise_jobs_by_end", "finished_at"),
 )
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
