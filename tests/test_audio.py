@@ -120,6 +120,46 @@ def test_an_mp3_without_its_length_is_read_whole(tmp_path, reader, mode):
     assert abs(reader(path).shape[1] - 10 * RATE) < 3 * 1152
 
 
+@pytest.mark.parametrize("reader", [audio.load, mapped])
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)])
+@pytest.mark.parametrize(
+    "list_", [b"ffconcat version 1.0\nfile other.mp3\n", b"#EXTM3U\nother.mp3\n"]
+)
+def test_a_playlist_named_mp3_does_not_lead_to_other_files(tmp_path, reader, tag, list_):
+    save(tmp_path / "other.mp3", noise())
+    path = tmp_path / "a.mp3"
+    path.write_bytes(tag + list_ + b"#" + b" " * 500)
+    with pytest.raises(AudioError, match="cannot be decoded"):
+        reader(path)
+
+
+@pytest.mark.parametrize("reader", [audio.load, mapped])
+def test_a_stream_that_changes_its_layout_is_refused(tmp_path, reader):
+    path = tmp_path / "a.mp3"
+    parts = []
+    for rate, channels in ((RATE, 2), (RATE, 1)):
+        content = save(tmp_path / "part.mp3", noise(RATE, channels), rate).read_bytes()
+        mark = max(content.find(b"Xing"), content.find(b"Info"))
+        parts.append(content[content.find(b"\xff\xfb", mark) :])
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(AudioError, match="midway"):
+        reader(path)
+
+
+def test_an_opened_file_says_what_it_is_before_it_is_decoded(tmp_path):
+    path = save(tmp_path / "nameless", noise(1000, 1), 22_050, format="WAV")
+    with audio.open_blocks(path, ".wav") as opened:
+        assert (opened.sample_rate, opened.channels, opened.frames) == (22_050, 1, 1000)
+        assert sum(block.shape[1] for block in opened.blocks) == 2000
+    with audio.open_blocks(encode(tmp_path / "a.m4a", noise())) as opened:
+        assert (opened.sample_rate, opened.channels, opened.frames) == (RATE, 2, None)
+
+
+def test_a_long_container_is_mapped_as_it_is_loaded(tmp_path):
+    path = encode(tmp_path / "a.m4a", noise((1 << 20) + 5000))
+    np.testing.assert_array_equal(mapped(path), audio.load(path))
+
+
 def test_an_mp3_behind_a_long_tag_keeps_its_length(tmp_path):
     path = save(tmp_path / "a.mp3", noise())
     tag = b"ID3\x04\x00\x00" + bytes((0, 0, 40, 0)) + bytes(40 * 128)

@@ -8,27 +8,23 @@ NaN is an `AudioError`: scoring half a song as if it were whole would be worse t
 
 from __future__ import annotations
 
-import itertools
 import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
+from stemwise import containers
 from stemwise.completeness import LENGTH_UNKNOWN, check_complete
 from stemwise.errors import AudioError
 from stemwise.raw_audio import RawAudio
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio, Source
-
-if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream
-    from av.container import InputContainer
 
 SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 AV_SUFFIXES = {".m4a", ".mp4", ".aac", ".mka", ".webm", ".wma"}
@@ -108,65 +104,12 @@ def _mp3_knows_its_length(path: Path) -> bool:
 
 
 def _read_av(path: Path, stream: int) -> Decoded:
-    with _open_container(path, path.suffix.lower()) as container:
-        chosen = _audio_stream(path, container, stream)
-        blocks = list(_av_blocks(path, container, chosen))
+    with containers.open_container(path, path.suffix.lower()) as container:
+        chosen = containers.audio_stream(path, container, stream)
+        blocks = list(containers.blocks(path, container, chosen, _READ_FRAMES))
     if not blocks:
         raise AudioError(f"{path} holds no audio samples.")
     return Decoded(np.concatenate(blocks, axis=1), int(chosen.rate or 0))
-
-
-@contextmanager
-def _open_container(path: Path, suffix: str) -> Iterator[InputContainer]:
-    import av  # its shared libraries cost 0.2 s at import and only containers need them
-
-    # FFmpeg chooses a format by the content that follows an ID3 tag, and a playlist there would
-    # make it read other files.
-    form = "mp3" if suffix == ".mp3" else None
-    with ExitStack() as stack:
-        try:
-            # Tags in another encoding than UTF-8 are no reason to refuse a song.
-            container = stack.enter_context(
-                av.open(str(path), format=form, metadata_errors="ignore")
-            )
-        except av.FFmpegError as error:
-            raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
-        yield container
-
-
-def _audio_stream(path: Path, container: InputContainer, index: int) -> AudioStream:
-    streams = container.streams.audio
-    if index >= len(streams):
-        raise AudioError(
-            f"{path} has {len(streams)} audio streams, but stream {index} was asked for."
-        )
-    if not streams[index].rate:
-        raise AudioError(f"{path} does not say its sample rate: export the file again.")
-    return streams[index]
-
-
-def _av_blocks(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[Audio]:
-    """Decode one stream in blocks of about `_READ_FRAMES` at its own rate and channel count."""
-    import av
-
-    resampler = av.AudioResampler(format="fltp")
-    planes: list[Audio] = []
-    frames = waiting = 0
-    try:
-        for frame in itertools.chain(container.decode(stream), (None,)):
-            for out in resampler.resample(frame):
-                planes.append(_planes(out))
-                waiting += planes[-1].shape[1]
-            if planes and (waiting >= _READ_FRAMES or frame is None):
-                yield np.concatenate(planes, axis=1)
-                frames, waiting, planes = frames + waiting, 0, []
-    except (av.FFmpegError, ValueError) as error:  # ValueError: the layout changes midway
-        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
-    check_complete(path, 0, frames)
-
-
-def _planes(frame: AudioFrame) -> Audio:
-    return np.asarray(frame.to_ndarray(), dtype=np.float32)
 
 
 def to_layout(decoded: Decoded, origin: object = "audio") -> Audio:
@@ -256,10 +199,10 @@ def open_blocks(path: Path, suffix: str | None = None) -> Iterator[Opened]:
             frames = int(file.frames) if file.frames < LENGTH_UNKNOWN else None
             blocks = _sndfile_blocks(path, file)
         else:
-            container = stack.enter_context(_open_container(path, suffix))
-            stream = _audio_stream(path, container, 0)
+            container = stack.enter_context(containers.open_container(path, suffix))
+            stream = containers.audio_stream(path, container, 0)
             rate, channels, frames = int(stream.rate), int(stream.channels), None
-            blocks = _av_blocks(path, container, stream)
+            blocks = containers.blocks(path, container, stream, _READ_FRAMES)
         yield Opened(rate, channels, frames, _stereo_blocks(path, rate, channels, blocks))
 
 
@@ -288,7 +231,7 @@ def _stereo_blocks(
                 rate, SAMPLE_RATE, channels, dtype="float32", quality="VHQ"
             )
         if not np.isfinite(block).all():
-            raise AudioError(f"{path} holds samples that are NaN or infinite.")
+            raise AudioError(f"{path} holds samples that are NaN or infinite: export it again.")
         yield _two_channels(block if stream is None else stream.resample_chunk(block.T).T)
     if stream is not None:
         rest = np.zeros((0, channels), np.float32)
@@ -319,4 +262,5 @@ def open_on_disk(path: Path | str) -> Iterator[RawAudio]:
 
 def append_frames(out: BinaryIO, block: Audio) -> None:
     """Write `(2, samples)` to the raw file `out` in the layout of `RawAudio`."""
-    np.ascontiguousarray(block.T, dtype=np.float32).tofile(out)
+    # Not `tofile`, which does not say why it fails (a full disk, for one).
+    out.write(np.ascontiguousarray(block.T, dtype=np.float32).data)

@@ -121,7 +121,10 @@ def _check_header(opened: audio.Opened, duration_s: float) -> None:
             f"Hz are understood: {_EXPORT}."
         )
     if opened.frames is not None and opened.frames > duration_s * opened.sample_rate:
-        raise _too_long(f"{opened.frames / opened.sample_rate:.1f} s", duration_s)
+        raise TooLargeError(
+            f"The file lasts {opened.frames / opened.sample_rate:.1f} s, but at most "
+            f"{duration_s:g} s are allowed: send a shorter part."
+        )
 
 
 def _write(opened: audio.Opened, out: BinaryIO, duration_s: float) -> int:
@@ -130,14 +133,11 @@ def _write(opened: audio.Opened, out: BinaryIO, duration_s: float) -> int:
     for block in opened.blocks:
         frames += block.shape[1]
         if frames > most:  # the header said nothing, or lied
-            raise _too_long(f"more than {duration_s:g} s", duration_s)
+            raise TooLargeError(
+                f"The file lasts longer than the {duration_s:g} s that are allowed: send a shorter "
+                "part."
+            )
         audio.append_frames(out, block)
     if frames == 0:
         raise UnprocessableError(f"The file holds no audio samples: {_EXPORT}.")
     return frames
-
-
-def _too_long(length: str, duration_s: float) -> TooLargeError:
-    return TooLargeError(
-        f"The file lasts {length}, but at most {duration_s:g} s are allowed: send a shorter part."
-    )

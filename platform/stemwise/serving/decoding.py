@@ -28,7 +28,7 @@ from stemwise.errors import (
 )
 from stemwise.raw_audio import RawAudio
 from stemwise.serving.sniff import suffix_of
-from stemwise.types import SAMPLE_RATE
+from stemwise.types import CHANNELS, SAMPLE_RATE
 
 # The folder that holds the package, for a parent that found it through PYTHONPATH (the child is
 # isolated: it neither reads such variables nor looks into the working directory).
@@ -40,6 +40,7 @@ _CODE = (
 # One thread per library: threads reserve memory, which is limited, and bring nothing here.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+FRAME_BYTES = CHANNELS * 4  # float32
 _ANSWER_BYTES = 1 << 16
 _REFUSALS: dict[str, type[RequestError]] = {
     error.reason: error
@@ -96,18 +97,13 @@ async def decode(path: Path, out: Path, limits: DecodeLimits) -> Decoded:
     try:
         suffix = await asyncio.to_thread(suffix_of, path)
         task = {"path": str(path), "suffix": suffix, "out": str(out), "limits": asdict(limits)}
-        answer = await _run_child(task, limits)
-        if "bug" in answer:
-            _log.error("An upload's decoder failed unexpectedly:\n%s", answer["bug"])
-        if "error" in answer:
-            raise _REFUSALS[answer["error"]](answer["message"])
-        return Decoded(out, answer["samples"], answer["sample_rate"], answer["channels"])
+        return _result(await _run_child(task, limits), out)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
 
 
-async def _run_child(task: dict[str, Any], limits: DecodeLimits) -> dict[str, Any]:
+async def _run_child(task: dict[str, Any], limits: DecodeLimits) -> bytes:
     environment = _ENVIRONMENT | {name: os.environ[name] for name in _KEPT if name in os.environ}
     child = subprocess.Popen(
         [sys.executable, "-I", "-c", _CODE, _ROOT, json.dumps(task)],
@@ -125,7 +121,7 @@ async def _run_child(task: dict[str, Any], limits: DecodeLimits) -> dict[str, An
         done, _ = await asyncio.wait([waiting], timeout=limits.wall_s)
         if not done:
             raise _too_costly(limits)
-        return _understood(*waiting.result(), child.returncode, limits)
+        return _checked(*waiting.result(), child.returncode, limits)
     finally:
         child.kill()  # does nothing where it has ended
         await asyncio.shield(waiting)
@@ -142,16 +138,37 @@ def _answer_of(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     return answer, complaints
 
 
-def _understood(
-    answer: bytes, complaints: bytes, code: int, limits: DecodeLimits
-) -> dict[str, Any]:
+def _checked(answer: bytes, complaints: bytes, code: int, limits: DecodeLimits) -> bytes:
     if code < 0:  # a signal: out of CPU time, or a decoder that ran into its limit of memory
         _log.warning("An upload's decoder was ended by %s.", signal.Signals(-code).name)
         raise _too_costly(limits)
     if code > 0:
-        raise RuntimeError(f"The decoding process does not start: {complaints.decode()[-2000:]}")
-    understood: dict[str, Any] = json.loads(answer)
-    return understood
+        words = complaints.decode("utf-8", "replace")[-2000:]
+        raise RuntimeError(f"The process that decodes uploads does not start: {words}")
+    return answer
+
+
+def _result(answer: bytes, out: Path) -> Decoded:
+    """Return what the child says, as far as it can be true: a decoder may have been taken over."""
+    try:
+        told = json.loads(answer)
+        if "bug" in told:
+            _log.error("An upload's decoder failed unexpectedly:\n%s", told["bug"])
+        if "error" in told:
+            refusal = _REFUSALS[told["error"]](str(told["message"]))
+            refusal.retry_after = 60 if isinstance(refusal, NotReadyError) else None
+            raise refusal
+        decoded = Decoded(
+            out, int(told["samples"]), int(told["sample_rate"]), int(told["channels"])
+        )
+        if out.stat().st_size != decoded.samples * FRAME_BYTES:
+            raise ValueError(f"{decoded.samples} samples are not what was written")
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        _log.error("An upload's decoder gave no sound answer (%s).", error)
+        raise UnprocessableError(
+            "The file cannot be decoded: export it again as WAV or FLAC."
+        ) from error
+    return decoded
 
 
 def _too_costly(limits: DecodeLimits) -> UnprocessableError:

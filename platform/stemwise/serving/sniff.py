@@ -6,6 +6,7 @@ by content: FFmpeg, for one, would follow a playlist to other files.
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -127,6 +128,12 @@ def _name_of(head: bytes) -> str:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return "a web page"
-    if not any(byte < 9 or 13 < byte < 32 for byte in head):
-        return "text"
-    return "not in a format that this server knows"
+    return "text" if _is_text(head) else "not in a format that this server knows"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # a letter may be cut at the end
+    except UnicodeDecodeError:
+        return False
+    return not any(byte < 9 or 13 < byte < 32 for byte in head)
