@@ -98,6 +98,12 @@ def test_what_is_asked_often_imports_nothing_heavy(arguments):
     assert run.stdout
 
 
+def test_options_of_one_machine_do_not_go_with_a_server(capsys):
+    for options in (["--device", "cpu"], ["--level2", "drumsep"], ["--recipe", "mine.yaml"]):
+        assert main(["separate", "a.wav", "--server", "http://127.0.0.1:1", *options]) == 2
+        assert options[0] in capsys.readouterr().err
+
+
 def test_the_command_is_installed():
     command = Path(sys.executable).with_name("stemwise")
     if not command.exists():

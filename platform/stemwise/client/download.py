@@ -17,7 +17,8 @@ from stemwise.errors import OutputError
 
 Report = Callable[[int, int | None], None]
 
-_BLOCK = 1 << 18
+# A cut loses what is left of a block, so blocks are small.
+_BLOCK = 1 << 15
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 

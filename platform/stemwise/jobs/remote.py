@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from stemwise.client import (
     Client,
@@ -26,7 +26,7 @@ from stemwise.client import (
     TransferError,
 )
 from stemwise.errors import AudioError, ConfigError, OutputError
-from stemwise.jobs.songs import check_output, each_song, tell_gain, tell_made
+from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
 
 _FILE_SUFFIXES = {".yaml", ".yml", ".th", ".ckpt", ".pt", ".pth", ".safetensors"}
 _OF_ONE_SONG = (
@@ -86,8 +86,8 @@ def _separate_one(
     file_format: str,
     console: Console,
 ) -> tuple[Separation, dict[str, Path]]:
-    with _bars(console) as bars:
-        shown = _Shown(bars, file.name)
+    with bars(console) as shown_bars:
+        shown = _Shown(shown_bars, file.name)
         return client.separate(
             file,
             folder,
@@ -98,16 +98,6 @@ def _separate_one(
             on_progress=shown.job,
             on_download=shown.download,
         )
-
-
-def _bars(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True)
 
 
 class _Shown:

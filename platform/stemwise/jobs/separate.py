@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID
 
 from stemwise import audio
 from stemwise.disk import disk_free
 from stemwise.errors import AudioError, ConfigError, ModelError, OutputError
-from stemwise.jobs.songs import check_output, each_song, tell_gain, tell_made
+from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
 from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
 from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
@@ -87,19 +87,13 @@ def _with_progress(
     stems: tuple[str, ...],
     console: Console,
 ) -> dict[str, Spool]:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, object] = {}
+    with bars(console) as shown:
+        tasks: dict[str, TaskID] = {}
 
         def show(model: str, done: int) -> None:
             if model not in tasks:
-                tasks[model] = bars.add_task(f"{file.name}: {model}", total=mixture.shape[1])
-            bars.update(tasks[model], completed=done)  # type: ignore[arg-type]
+                tasks[model] = shown.add_task(f"{file.name}: {model}", total=mixture.shape[1])
+            shown.update(tasks[model], completed=done)
 
         return separator(mixture, scratch, stems, show)
 

@@ -8,6 +8,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stemwise.disk import writable
 from stemwise.errors import PARTLY_FAILED, AudioError, OutputError, StemwiseError
@@ -41,6 +42,17 @@ def check_output(folder: Path) -> None:
     """Raise an OutputError where no files can be made in `folder`."""
     if not writable(folder):
         raise OutputError(f"The output folder {folder} cannot be written: choose another --output.")
+
+
+def bars(console: Console) -> Progress:
+    """Return a display of progress; it is silent where nobody watches."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def tell_made(file: Path, folder: Path, stems: Iterable[str], console: Console) -> None:
