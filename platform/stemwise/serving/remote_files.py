@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 
 from stemwise.errors import (
     ConfigError,
