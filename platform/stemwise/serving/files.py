@@ -69,6 +69,15 @@ class JobFiles:
         """Return a file's size in bytes; raises as `local`."""
         return self._files.size(checked(key))
 
+    def remove(self, key: str) -> None:
+        """Delete one file, here and remotely; it is no error if it is not there.
+
+        Raises:
+            ConfigError: `key` is none.
+            NotReadyError, OutputError: it cannot be deleted.
+        """
+        self._files.remove(checked(key))
+
     def delete(self, job_id: str) -> None:
         """Delete all files of a job, here and remotely; without files it is no error.
 

@@ -82,7 +82,7 @@ class FolderFiles:
         except FileNotFoundError as error:
             raise missing(key) from error
 
-    def forget(self, key: str) -> None:
+    def remove(self, key: str) -> None:
         """Delete one file, if it is there."""
         (self.root / key).unlink(missing_ok=True)
 

@@ -17,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from stemwise.errors import StemwiseError
 from stemwise.separation.recipe import Recipe
+from stemwise.serving import results
 from stemwise.serving.files import JobFiles
 from stemwise.serving.job_store import JobStore
 from stemwise.serving.job_work import JobWork
@@ -63,7 +62,7 @@ class JobRunner:
         self.settings, self.slots = settings, slots
         self.name = uuid.uuid4().hex
         self._calls, self._log, self._ended = calls, logger, ended
-        self._active: dict[str, JobWork] = {}
+        self._active: dict[tuple[str, int], JobWork] = {}
         self._taken = 0
         self._lock, self._wake, self._stopping = Lock(), Event(), Event()
         self._pool = ThreadPoolExecutor(slots, "job")
@@ -90,7 +89,7 @@ class JobRunner:
         with self._lock:
             active = list(self._active.values())
         for work in active:
-            self.store.release(work.job.id, self.name)
+            self.store.release(work.job.id, self.name, attempt=work.job.attempts)
             work.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -99,15 +98,14 @@ class JobRunner:
         while not self._stopping.is_set():
             try:
                 loop()
-            except (StemwiseError, SQLAlchemyError, OSError) as error:
+            except (StemwiseError, OSError) as error:
                 self._log.error("The job store or its files do not answer: %s", error)
                 self._stopping.wait(1.0)
 
     def _take_jobs(self) -> None:
         with self._lock:
             free = self._taken < self.slots
-        limits = self.settings
-        job = self.store.claim(self.name, limits.lease_s, limits.max_attempts) if free else None
+        job = self._claim() if free else None
         if job is None:
             self._wake.wait(_IDLE_S)
             self._wake.clear()
@@ -116,6 +114,10 @@ class JobRunner:
             self._taken += 1
         self._pool.submit(self._work, job)
 
+    def _claim(self) -> Job | None:
+        limits = self.settings
+        return self.store.claim(self.name, limits.lease_s, limits.max_attempts, limits.keep_s)
+
     def _pulse(self) -> None:
         """Renew all leases, write progress, and stop what is no longer ours."""
         with self._lock:
@@ -123,7 +125,9 @@ class JobRunner:
         for work in active:
             done, total = work.progress.done, work.progress.total
             lease = self.settings.lease_s
-            if not self.store.heartbeat(work.job.id, self.name, lease, done, total):
+            job = work.job
+            ours = self.store.heartbeat(job.id, self.name, lease, done, total, attempt=job.attempts)
+            if not ours:
                 work.stop()
         self._stopping.wait(PULSE_S)
 
@@ -156,7 +160,7 @@ class JobRunner:
             )
         finally:
             with self._lock:
-                work = self._active.pop(job.id, None)
+                work = self._active.pop((job.id, job.attempts), None)
                 self._taken -= 1
             shutil.rmtree(scratch, ignore_errors=True)
             self._ended(job, outcome, work)
@@ -173,17 +177,23 @@ class JobRunner:
             return "failed"
         work = JobWork(job, recipe, self.files, self._calls(), scratch)
         with self._lock:
-            self._active[job.id] = work
+            self._active[job.id, job.attempts] = work
         made = work()
         if made.failures:
             detail = " ".join(f"{stem}: {error}" for stem, error in made.failures.items())
             self._fail(job, "stems_failed", detail, made.result)
             return "failed"
-        kept = self.store.finish(job.id, self.name, made.result, self.settings.keep_s)
-        return "succeeded" if kept else "stopped"
+        keep, attempt = self.settings.keep_s, job.attempts
+        if not self.store.finish(job.id, self.name, made.result, keep, attempt=attempt):
+            return "stopped"
+        self.files.remove(results.input_key(job.id))
+        return "succeeded"
 
     def _fail(
         self, job: Job, reason: str, error: str, result: Mapping[str, object] | None = None
     ) -> None:
-        keep = self.settings.keep_s
-        self.store.fail(job.id, self.name, reason, error, keep, result or {})
+        keep, attempt = self.settings.keep_s, job.attempts
+        try:
+            self.store.fail(job.id, self.name, reason, error, keep, result or {}, attempt=attempt)
+        except StemwiseError as away:  # its lease brings the job back
+            self._log.error("Job %s: %s", job.id, away, extra={"job_id": job.id})

@@ -33,7 +33,13 @@ class ModelMetrics:
             boundaries=[0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000],
             tag_keys=("model",),
         )
-        for metric in (self._batch, self._seconds, self._chunks, self._factor):
+        # Ray's histograms know sums by buckets only; chunks per pass exactly is a ratio of counters
+        self._passes = Counter("stemwise_passes", "Passes through the model.", tag_keys=("model",))
+        self._busy = Counter(
+            "stemwise_busy_seconds", "Seconds of passes through the model.", tag_keys=("model",)
+        )
+        counters = (self._chunks, self._passes, self._busy)
+        for metric in (self._batch, self._seconds, self._factor, *counters):
             metric.set_default_tags(tags)
 
     def batch(self, chunks: int, seconds: float) -> None:
@@ -41,6 +47,8 @@ class ModelMetrics:
         self._batch.observe(chunks)
         self._seconds.observe(seconds)
         self._chunks.inc(chunks)
+        self._passes.inc()
+        self._busy.inc(max(seconds, 1e-9))
 
     def song(self, samples: int, seconds: float) -> None:
         """Count one song of `samples` at 44.1 kHz."""

@@ -8,12 +8,11 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from stemwise.errors import NotReadyError, RequestError, StemwiseError
+from stemwise.errors import RequestError, StemwiseError
 from stemwise.serving.schemas import Problem
 
 _log = logging.getLogger("ray.serve")
@@ -69,12 +68,6 @@ def add_handlers(app: FastAPI) -> None:
         )
         headers = dict(error.headers or {})
         return _answer(error.status_code, reason, detail, request.url.path, headers)
-
-    @app.exception_handler(SQLAlchemyError)
-    async def no_database(request: Request, error: SQLAlchemyError) -> Response:
-        _log.error("The job store does not answer: %s", error)
-        away = NotReadyError("The job store does not answer: try again later.", retry_after=5)
-        return problem(away, request.url.path)
 
     @app.exception_handler(StemwiseError)
     @app.exception_handler(Exception)

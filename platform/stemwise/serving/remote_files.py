@@ -77,7 +77,7 @@ class RemoteFiles:
                 "check the address, the access rights and the connection."
             ) from error
         local.unlink()
-        self._cache.forget(key)
+        self._cache.remove(key)
 
     def local(self, key: str) -> Path:
         """Return a local copy; the first call fetches it.
@@ -101,6 +101,15 @@ class RemoteFiles:
         """Return the file's size in bytes; NotFoundError, or NotReadyError where it is unknown."""
         with self._reading(key):
             return int(self._system.size(f"{self._root}/{key}"))
+
+    def remove(self, key: str) -> None:
+        """Delete one file and its local copy; NotReadyError where it cannot be deleted now."""
+        self._cache.remove(key)
+        with self._reading(key):
+            try:
+                self._system.rm_file(f"{self._root}/{key}")
+            except FileNotFoundError:
+                return
 
     def delete(self, job_id: str) -> None:
         """Delete all files of a job, the local copies as well.

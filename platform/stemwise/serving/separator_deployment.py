@@ -5,7 +5,6 @@ No `from __future__ import annotations` here: Serve reads these annotations.
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,22 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from ray import serve
-from torch import Tensor
 
 from stemwise.models.registry import ModelSpec, build, prepare
 from stemwise.separation.separator import Separator
 from stemwise.serving import metrics
-from stemwise.serving.model_calls import JobStoppedError
+from stemwise.serving.batcher import Batcher
 from stemwise.serving.settings import SeparatorSettings
 from stemwise.types import CHANNELS, Audio
 
+# Songs that a replica works on at a time; each has a thread for its overlap-add.
+_SONGS = 64
 # What a call yields: chunks finished since the last one, and a stretch `(stems, 2, n)`.
 Stretch = tuple[int, Audio]
-
-
-def _count(chunks: list[Tensor]) -> int:
-    """Return the chunks in all, of which a call hands over one or several."""
-    return sum(len(chunk) for chunk in chunks)
 
 
 class ModelReplica:
@@ -48,12 +43,14 @@ class ModelReplica:
         self._separator = Separator(
             build(ready), self._settings.device, residual=ready.spec.residual
         )
-        # One pass at a time: what comes meanwhile is the next batch.
-        self._compute = ThreadPoolExecutor(1, "forward")
-        self._songs = ThreadPoolExecutor(64, "song")
-        self._batched.set_max_batch_size(self._settings.max_batch)
-        self._batched.set_batch_wait_timeout_s(self._settings.batch_wait_ms / 1000)
         self._metrics = metrics.ModelMetrics(self.name)
+        self._songs = ThreadPoolExecutor(_SONGS, "song")
+        self._batcher = Batcher(
+            self._separator.model.forward,
+            self._settings.max_batch,
+            self._settings.batch_wait_ms / 1000,
+            self._metrics.batch,
+        )
         if self._settings.warm_up:
             self._warm_up()
 
@@ -77,71 +74,14 @@ class ModelReplica:
             heard: a list of one reference to a `(2, samples)` array, which is read without a copy.
         """
         mixture = await heard[0]
-        song = _Song(self, asyncio.get_running_loop())
-        stretches = self._separator.stream(mixture, forward=song.forward)
-        loop = asyncio.get_running_loop()
-        begun = time.monotonic()
-        try:
-            while True:
-                part = await loop.run_in_executor(self._songs, next, stretches, None)
-                if part is None:
-                    break
+        loop, begun = asyncio.get_running_loop(), time.monotonic()
+        with self._batcher.song() as song:
+            stretches = self._separator.stream(mixture, forward=song.forward)
+            while (
+                part := await loop.run_in_executor(self._songs, next, stretches, None)
+            ) is not None:
                 yield song.take_count(), part.numpy()
-        finally:
-            song.stopped.set()
         self._metrics.song(mixture.shape[1], time.monotonic() - begun)
-
-    @serve.batch(  # type: ignore[untyped-decorator]
-        max_batch_size=4, batch_wait_timeout_s=0.01, batch_size_fn=_count
-    )
-    async def _batched(self, chunks: list[Tensor]) -> list[Tensor]:
-        """Run chunks of several songs; those of equal length go through the model together."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._compute, self._forward, chunks)
-
-    def _forward(self, chunks: list[Tensor]) -> list[Tensor]:
-        out: dict[int, Tensor] = {}
-        for places in _equal_shapes(chunks):
-            together = torch.cat([chunks[place] for place in places])
-            begun = time.monotonic()
-            # threads do not inherit the caller's inference mode
-            with torch.inference_mode():
-                made = self._separator.model.forward(together)
-            self._metrics.batch(len(together), time.monotonic() - begun)
-            sizes = [len(chunks[place]) for place in places]
-            out |= dict(zip(places, torch.split(made, sizes), strict=True))
-        return [out[place] for place in range(len(chunks))]
-
-
-class _Song:
-    """One call's way into the batches, from the thread that cuts and adds up its chunks."""
-
-    def __init__(self, replica: ModelReplica, loop: asyncio.AbstractEventLoop) -> None:
-        self._replica, self._loop = replica, loop
-        self._count = 0
-        self.stopped = threading.Event()
-
-    def forward(self, chunks: Tensor) -> Tensor:
-        """Run `(batch, channels, samples)` together with other songs' chunks."""
-        if self.stopped.is_set():
-            raise JobStoppedError
-        waiting = asyncio.run_coroutine_threadsafe(self._replica._batched(chunks), self._loop)
-        made: Tensor = waiting.result()
-        self._count += len(chunks)
-        return made
-
-    def take_count(self) -> int:
-        """Return the chunks finished since the last call."""
-        count, self._count = self._count, 0
-        return count
-
-
-def _equal_shapes(chunks: list[Tensor]) -> list[list[int]]:
-    """Group places by the shape of a chunk."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for place, chunk in enumerate(chunks):
-        groups.setdefault(tuple(chunk.shape[1:]), []).append(place)
-    return list(groups.values())
 
 
 def deployment(spec: ModelSpec, settings: SeparatorSettings) -> Any:
@@ -153,7 +93,7 @@ def deployment(spec: ModelSpec, settings: SeparatorSettings) -> Any:
             "num_gpus": settings.num_gpus,
             "memory": settings.memory_mb * 1e6,
         },
-        "max_ongoing_requests": 64,
+        "max_ongoing_requests": _SONGS,
         "health_check_period_s": 5,
     }
     if settings.max_replicas > settings.min_replicas:

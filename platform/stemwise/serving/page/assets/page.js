@@ -194,7 +194,7 @@ function clock(seconds2, tenths = false) {
 }
 function span(seconds2) {
   if (seconds2 < 1) return `${Math.round(seconds2 * 1e3)} ms`;
-  if (seconds2 < 10) return `${seconds2.toFixed(1)} s`;
+  if (seconds2 < 10 && !Number.isInteger(seconds2)) return `${seconds2.toFixed(1)} s`;
   if (seconds2 < 60) return `${Math.round(seconds2)} s`;
   const minutes = Math.floor(Math.round(seconds2) / 60);
   const rest = Math.round(seconds2) % 60;
@@ -238,6 +238,47 @@ function blend(models) {
   if (parts.length === 1 && parts[0]?.[1] === 1) return parts[0][0];
   const heaviest = parts.sort((a, b) => b[1] - a[1]);
   return heaviest.map(([model, weight]) => `${model} × ${number(weight, 2)}`).join(" + ");
+}
+
+// src/retry.ts
+var RETRIES = 3;
+async function withRetries(act, waiting, signal) {
+  for (let done = 0; ; done += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      const pause = pauseAfter(error, done);
+      if (pause === null || done >= RETRIES) throw error;
+      await countDown(pause, (left2, now) => waiting(sentence(error), left2, done + 1, now), signal);
+    }
+  }
+}
+function countDown(pause, tick, signal) {
+  return new Promise((resolve, reject) => {
+    let left2 = pause;
+    const end = () => {
+      clearInterval(timer);
+      signal.removeEventListener("abort", cancelled);
+      resolve();
+    };
+    const cancelled = () => {
+      clearInterval(timer);
+      reject(new DOMException("cancelled", "AbortError"));
+    };
+    const timer = setInterval(() => {
+      left2 -= 1;
+      if (left2 <= 0) end();
+      else tick(left2, end);
+    }, 1e3);
+    signal.addEventListener("abort", cancelled, { once: true });
+    if (signal.aborted) cancelled();
+    else tick(left2, end);
+  });
+}
+function pauseAfter(error, done) {
+  if (error instanceof AwayError) return 2 ** (done + 1);
+  const later = error instanceof ApiError && (error.status === 429 || error.status === 503);
+  return later ? error.retryAfter ?? 5 : null;
 }
 
 // src/progress.ts
@@ -285,7 +326,8 @@ var Progress = class {
   /** Say that the server wants to be asked later. */
   wait = (why, seconds2, next, now) => {
     const button = el("button", { type: "button", onclick: now }, "Try now");
-    const when = ` Trying again in ${seconds2} s (${next} of 3).`;
+    const when = `Trying again in ${seconds2} s (retry ${next} of ${RETRIES}).`;
+    this.show("Waiting", null);
     this.trouble(why, el("span", { "aria-hidden": "true" }, when), button);
   };
   /** Say that something stands in the way, or that it no longer does. */
@@ -303,47 +345,6 @@ function left(job) {
   const taken = (Date.now() - Date.parse(job.started_at)) / 1e3;
   const rest = taken / job.progress * (1 - job.progress);
   return rest > 0 && taken > 3 ? `, about ${span(Math.max(1, Math.round(rest)))} left` : "";
-}
-
-// src/retry.ts
-var RETRIES = 3;
-async function withRetries(act, waiting, signal) {
-  for (let done = 0; ; done += 1) {
-    try {
-      return await act();
-    } catch (error) {
-      const pause = pauseAfter(error, done);
-      if (pause === null || done >= RETRIES) throw error;
-      await countDown(pause, (left2, now) => waiting(sentence(error), left2, done + 1, now), signal);
-    }
-  }
-}
-function countDown(pause, tick, signal) {
-  return new Promise((resolve, reject) => {
-    let left2 = pause;
-    const end = () => {
-      clearInterval(timer);
-      signal.removeEventListener("abort", cancelled);
-      resolve();
-    };
-    const cancelled = () => {
-      clearInterval(timer);
-      reject(new DOMException("cancelled", "AbortError"));
-    };
-    const timer = setInterval(() => {
-      left2 -= 1;
-      if (left2 <= 0) end();
-      else tick(left2, end);
-    }, 1e3);
-    signal.addEventListener("abort", cancelled, { once: true });
-    if (signal.aborted) cancelled();
-    else tick(left2, end);
-  });
-}
-function pauseAfter(error, done) {
-  if (error instanceof AwayError) return 2 ** (done + 1);
-  const later = error instanceof ApiError && (error.status === 429 || error.status === 503);
-  return later ? error.retryAfter ?? 5 : null;
 }
 
 // src/stems.ts
@@ -526,6 +527,7 @@ var Form = class {
   /** Take the recipes that the server has. */
   setRecipes(recipes2, limits) {
     const chosen = this.recipe.value;
+    byId("no-recipes").hidden = recipes2.length > 0;
     this.recipes = recipes2;
     this.limits = limits;
     const options = recipes2.map((one) => el("option", { value: one.name }, title(one)));
@@ -599,12 +601,14 @@ var Form = class {
     } finally {
       this.stop = null;
       fill(this.sending);
-      document.title = document.title.includes("Sending") ? "stemwise" : document.title;
+      this.submit.hidden = false;
+      if (!location.hash) document.title = "stemwise";
       this.update();
     }
   }
   begin(progress) {
     alertIn(this.alert, null);
+    this.submit.hidden = true;
     fill(this.sending, progress.element);
     progress.show("Sending", 0);
     this.update();
@@ -1402,6 +1406,7 @@ function ruler(duration) {
 
 // src/wave.ts
 import WaveSurfer from "./wavesurfer.js";
+var AHEAD = 0.45;
 var dark = matchMedia("(prefers-color-scheme: dark)");
 function drawWave(box, peaks, loudest, hue, engine, signal) {
   const wave = WaveSurfer.create({
@@ -1426,9 +1431,18 @@ function drawWave(box, peaks, loudest, hue, engine, signal) {
 }
 function colours(hue) {
   const style = getComputedStyle(document.documentElement);
-  const full = style.getPropertyValue(hue).trim();
-  const ink = style.getPropertyValue("--ink").trim();
-  return { waveColor: `${full}70`, progressColor: full, cursorColor: ink };
+  const read2 = (name) => style.getPropertyValue(name).trim();
+  const full = read2(hue);
+  return {
+    waveColor: mixed(full, read2("--surface"), AHEAD),
+    progressColor: full,
+    cursorColor: read2("--ink")
+  };
+}
+function mixed(front, back, share) {
+  const channel = (colour2, at) => Number.parseInt(colour2.slice(at, at + 2), 16);
+  const mix = [1, 3, 5].map((at) => share * channel(front, at) + (1 - share) * channel(back, at));
+  return `#${mix.map((value) => Math.round(value).toString(16).padStart(2, "0")).join("")}`;
 }
 
 // src/player.ts
@@ -1572,9 +1586,12 @@ function notes(rate) {
     ["S", "solo row"],
     ["M", "mute row"]
   ];
-  const help = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
-  if (rate >= 44100) return help;
-  return ["Preview at 22 kHz, because the song is long; downloads are full quality. ", ...help];
+  const words = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
+  const help = el("span", { class: "keys" }, ...words);
+  const scale = "All waveforms have one scale. ";
+  if (rate >= 44100) return [scale, help];
+  const half = "Preview at 22 kHz, because the song is long; downloads are full quality. ";
+  return [el("b", {}, half), scale, help];
 }
 function hover(list, event) {
   const wave = list.querySelector(".wave");
@@ -1665,21 +1682,21 @@ function parse(block) {
 async function showJob(id, view) {
   const alert = el("p", { class: "alert", role: "alert", hidden: true });
   const body = el("div");
-  fill(view.box, alert, body);
+  fill(view.box, body, alert);
   try {
     const job = await getJson(jobPath(id), view.signal);
     if (final(job)) return finish(job, body, alert, view);
     const progress = new Progress(job.title, () => void cancel(job, alert));
-    fill(body, heading(job), progress.element);
+    fill(body, heading(job), alert, progress.element);
     let last = job;
     const changed = (state) => {
       last = state;
+      view.changed(state);
       if (!final(state)) progress.job(state);
     };
     changed(job);
     await watch(id, changed, (text) => progress.trouble(text), view.signal);
     finish(last, body, alert, view);
-    view.changed();
   } catch (error) {
     if (!aborted(error)) alertIn(alert, sentence(error));
   }
@@ -1704,12 +1721,12 @@ function finish(job, body, alert, view) {
     alertIn(alert, job.error?.detail ?? "The job failed, and the server does not say why.");
   }
   const text = words[job.status];
-  fill(body, heading(job), text ? el("p", { class: "panel end" }, text) : null, again);
+  fill(body, heading(job), alert, text ? el("p", { class: "panel end" }, text) : null, again);
 }
 function show2(job, body, alert, view) {
   const player = new Player(job, view.signal);
   const below = el("div");
-  fill(body, heading(job, actions(job, alert, view)), player.element, below);
+  fill(body, heading(job, actions(job, alert, view)), alert, player.element, below);
   player.begin();
   const tell = (recipes2) => {
     fill(below, facts(job, recipes2.find((one) => one.name === job.recipe) ?? null));
@@ -1728,25 +1745,26 @@ function actions(job, alert, view) {
   const zip = el("button", { type: "button", class: "zip", onclick: () => void save() });
   zip.append(icon("download"), "All stems (zip)");
   const remove = failing("Not deleted", async () => {
-    await ask(jobPath(job.id), { method: "DELETE" });
+    const answer = await ask(jobPath(job.id), { method: "DELETE" });
     location.hash = "";
-    view.changed();
+    view.changed(await answer.json());
   });
   const name = job.title;
   return el("div", { class: "actions" }, zip, confirmed("Delete", "Really delete?", name, () => void remove()));
 }
 function heading(job, ...more) {
-  const about = [job.recipe, job.format.toUpperCase(), clock(job.duration_s)];
-  if (job.finished_at) about.push(`${job.status} ${ago(job.finished_at)}`);
-  else about.push(`sent ${ago(job.created_at)}`);
-  if (job.status === "succeeded" && job.expires_at) about.push(`kept until ${moment(job.expires_at)}`);
-  const line = el("p", { class: "facts" }, ...about.map((text) => el("span", {}, text)));
+  const about2 = [job.recipe, job.format.toUpperCase(), clock(job.duration_s)];
+  if (job.finished_at) about2.push(`${job.status} ${ago(job.finished_at)}`);
+  else about2.push(`sent ${ago(job.created_at)}`);
+  if (job.status === "succeeded" && job.expires_at) about2.push(`kept until ${moment(job.expires_at)}`);
+  const line = el("p", { class: "facts" }, ...about2.map((text) => el("span", {}, text)));
   const title2 = el("h1", { tabindex: -1 }, job.title);
   return el("div", { class: "job-head" }, el("div", {}, title2, line), ...more);
 }
 
 // src/recent.ts
 var EVERY_MS = 5e3;
+var IDLE_MS = 6e4;
 var SHOWN = 10;
 var Recent = class {
   list = byId("jobs");
@@ -1767,11 +1785,21 @@ var Recent = class {
       const { separations } = await getJson(path);
       alertIn(this.alert, null);
       this.show(separations);
-      const open = separations.some((job) => !final(job));
-      if (open && !document.hidden) this.timer = window.setTimeout(() => void this.refresh(), EVERY_MS);
+      this.later(separations.some((job) => !final(job)) ? EVERY_MS : IDLE_MS);
     } catch (error) {
       if (!aborted(error)) alertIn(this.alert, `The list is not up to date: ${sentence(error)}`);
+      this.later(EVERY_MS);
     }
+  }
+  /** Take a job's state from elsewhere. */
+  note(job) {
+    const item = this.list.querySelector(`li[data-id="${CSS.escape(job.id)}"]`);
+    if (!item || final(job)) void this.refresh();
+    else this.progress(job);
+  }
+  later(ms) {
+    clearTimeout(this.timer);
+    if (!document.hidden) this.timer = window.setTimeout(() => void this.refresh(), ms);
   }
   /** Mark the job that is open. */
   mark() {
@@ -1782,18 +1810,21 @@ var Recent = class {
     }
   }
   show(jobs) {
-    const state = JSON.stringify(jobs);
+    const state = JSON.stringify(jobs.map((job) => [job.id, job.status, about(job)]));
     this.none.hidden = jobs.length > 0;
-    if (state === this.shown) return;
+    for (const job of jobs) this.progress(job);
+    if (state === this.shown || this.list.querySelector(".asks")) return;
     this.shown = state;
     const focus = document.activeElement?.closest("#jobs li")?.dataset.id;
     fill(this.list, ...jobs.map((job) => this.item(job)));
     this.mark();
     if (focus) this.list.querySelector(`li[data-id="${CSS.escape(focus)}"] a`)?.focus();
   }
+  progress(job) {
+    const status = this.list.querySelector(`li[data-id="${CSS.escape(job.id)}"] .status`);
+    if (status) mark2(status, job);
+  }
   item(job) {
-    const about = `${job.recipe} · ${clock(job.duration_s)} · ${ago(job.created_at)}`;
-    const running = job.status === "running" ? ` ${percent(job.progress)}` : "";
     const over = final(job);
     const button = confirmed(
       over ? "Delete" : "Cancel",
@@ -1804,9 +1835,9 @@ var Recent = class {
     return el(
       "li",
       { "data-id": job.id },
-      el("span", { class: `status ${job.status}` }, job.status + running),
-      el("a", { href: `#${job.id}` }, job.title),
-      el("span", { class: "about" }, about),
+      mark2(el("span"), job),
+      el("a", { href: `#${job.id}`, title: job.title }, job.title),
+      el("span", { class: "job-facts" }, about(job)),
       job.status === "expired" || job.status === "cancelled" ? el("span") : button
     );
   }
@@ -1821,6 +1852,14 @@ var Recent = class {
     await this.refresh();
   }
 };
+function about(job) {
+  return `${job.recipe} · ${clock(job.duration_s)} · ${ago(job.created_at)}`;
+}
+function mark2(status, job) {
+  status.className = `status ${job.status}`;
+  status.textContent = job.status + (job.status === "running" ? ` ${percent(job.progress)}` : "");
+  return status;
+}
 
 // src/main.ts
 var known = () => void 0;
@@ -1845,8 +1884,7 @@ function route() {
   document.title = "stemwise";
   recent.mark();
   if (!id) return;
-  const changed = () => void recent.refresh();
-  void showJob(id, { box, recipes, changed, signal: leave.signal });
+  void showJob(id, { box, recipes, changed: (job) => recent.note(job), signal: leave.signal });
 }
 async function ready(health) {
   try {
