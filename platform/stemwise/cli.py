@@ -23,6 +23,7 @@ _HYDRA_JOBS = {
     "report": "score, select and report again from a finished run (Hydra overrides)",
     "import-scores": "compare scores that others published (Hydra overrides)",
 }
+DEMO_RECIPE = "demo"
 _EPILOG = """\
 examples:
   stemwise evaluate                                   the embedded demo
@@ -75,7 +76,21 @@ def _command(options: argparse.Namespace) -> int:
         from stemwise.jobs.doctor import doctor
 
         return doctor(console)
+    if options.command == "serve":
+        return _serve(options, console)
+    if options.command == "keys":
+        from stemwise.jobs.keys import make_key
+
+        return make_key(options.name, options.file, console)
     return _separate(options, console)
+
+
+def _serve(options: argparse.Namespace, console: Console) -> int:
+    from stemwise.jobs.serve import ServeOptions, serve
+
+    chosen = {key: value for key, value in vars(options).items() if key != "command"}
+    chosen["recipes"] = options.recipes or [DEMO_RECIPE]
+    return serve(ServeOptions(**chosen), console)
 
 
 def _separate(options: argparse.Namespace, console: Console) -> int:
@@ -134,6 +149,8 @@ def _parser() -> argparse.ArgumentParser:
     actions = models.add_subparsers(dest="action", metavar="ACTION")
     fetch = actions.add_parser("pull", help="fetch and verify checkpoints; resumes a cut download")
     fetch.add_argument("names", nargs="+", metavar="NAME")
+    _add_serve(commands.add_parser("serve", help="serve recipes over HTTP, with a web page"))
+    _add_keys(commands.add_parser("keys", help="make a key for the service's clients"))
     commands.add_parser("doctor", help="what works here, and how to mend what does not")
     return parser
 
@@ -158,6 +175,53 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
         "--level2", metavar="MODEL,…", help="take stems apart: drumsep and the like"
     )
     parser.add_argument("--device", help="auto, cpu, cuda, mps (default: auto)")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recipe",
+        action="append",
+        dest="recipes",
+        metavar="NAME|FILE",
+        help="recipe, recipe YAML or model; repeatable, the first is the default (default: demo)",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="default: %(default)s, this machine only"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    parser.add_argument("--profile", default="cpu", help="of conf/serve: cpu or gpu (default: cpu)")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="where jobs and files are kept")
+    parser.add_argument(
+        "--database", metavar="URL", help="postgresql+psycopg://… for several nodes"
+    )
+    parser.add_argument("--files", metavar="URL", help="s3://bucket/prefix for several nodes")
+    parser.add_argument(
+        "--keys", type=Path, metavar="FILE", help="ask for keys (`stemwise keys new`)"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        dest="allow_hosts",
+        metavar="NAME",
+        help="another name under which browsers may call this server",
+    )
+    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="of Prometheus' metrics")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="a change of the profile, for example limits.max_upload_mb=50",
+    )
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    new = actions.add_parser("new", help="make a key; only its digest is kept")
+    new.add_argument("name", metavar="NAME", help="whose key it is")
+    new.add_argument("--file", type=Path, metavar="FILE", help="add it to this keys file")
 
 
 if __name__ == "__main__":

@@ -739,7 +739,7 @@ function follow(link, name) {
 }
 
 // src/facts.ts
-var RATIOS = /real_?time|rtf|factor|ratio/i;
+var SPEED = "realtime_factor";
 function facts(job, recipe) {
   const cards = [sums(job), timing(job), origin(job, recipe)];
   return el("div", { class: "facts-grid" }, ...cards);
@@ -768,8 +768,10 @@ function difference(one) {
 }
 function timing(job) {
   const rows = Object.entries(job.timing).map(([name, value]) => {
-    const text = RATIOS.test(name) ? `${number(value, 2)} ×` : span(value);
-    return el("tr", {}, el("td", {}, label(name)), el("td", { class: "n" }, text));
+    const speed = name === SPEED;
+    const text = speed ? `${number(value, 2)} × real time` : span(value);
+    const stage = speed ? "Speed" : label(name.replace(/_s$/, ""));
+    return el("tr", {}, el("td", {}, stage), el("td", { class: "n" }, text));
   });
   if (job.started_at && job.finished_at) {
     const took = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1e3;
@@ -781,7 +783,7 @@ function timing(job) {
     rows.push(el("tr", {}, el("td", {}, "Attempts"), el("td", { class: "n" }, text)));
   }
   const table = el("table", {}, head("Stage", "Time"), el("tbody", {}, ...rows));
-  return card("Timing", "Where the time went; a real-time factor below 1 is faster than the song.", table);
+  return card("Timing", "Seconds of work per stage.", table);
 }
 function origin(job, recipe) {
   const entries = Object.entries(recipe?.provenance ?? {});
@@ -810,6 +812,7 @@ function plain(value) {
 // src/engine.ts
 var LEAD = 0.06;
 var FADE = 6e-3;
+var NEAR = 2e-3;
 var GLIDE = 0.012;
 var Engine = class extends EventTarget {
   /** `rate` is the sample rate of all buffers and of the context. */
@@ -842,7 +845,7 @@ var Engine = class extends EventTarget {
   frame = 0;
   peakOf = new Float32Array(1024);
   get ended() {
-    return this.currentTime >= this.duration;
+    return this.currentTime > this.duration - NEAR;
   }
   /** The position in the song that is heard now. */
   get currentTime() {
@@ -857,6 +860,7 @@ var Engine = class extends EventTarget {
     this.offset = Math.round(Math.min(this.duration, Math.max(0, seconds2)) * this.rate) / this.rate;
     if (playing && this.offset < this.duration) this.start();
     this.tell("timeupdate");
+    if (playing && this.paused) this.tell("pause");
   }
   /** Start, or go on; from the beginning where the end was reached. */
   async play() {
@@ -867,7 +871,6 @@ var Engine = class extends EventTarget {
     if (this.ended) this.offset = 0;
     this.start();
     this.tell("play");
-    this.frame = requestAnimationFrame(this.tick);
   }
   /** Ask for the audio device; browsers give it only within a user's gesture. */
   prepare() {
@@ -937,6 +940,7 @@ var Engine = class extends EventTarget {
     this.fade(this.pass.gain, 0, 1, this.began);
     this.paused = false;
     for (const stem of this.buffers.keys()) this.begin(stem, this.began, this.offset);
+    this.frame = requestAnimationFrame(this.tick);
   }
   join(stem) {
     const context = this.wake();
@@ -1143,7 +1147,7 @@ var Row = class {
       if (this.element) desk.changed();
     });
     this.element = el(
-      "li",
+      "div",
       {
         class: track2.above ? "row part" : "row",
         role: "group",
@@ -1420,6 +1424,7 @@ function drawWave(box, peaks, loudest, hue, engine, signal) {
     barWidth: 2,
     barGap: 1,
     barRadius: 1,
+    barMinHeight: 1,
     cursorWidth: 1,
     dragToSeek: { debounceTime: 0 },
     hideScrollbar: true,
@@ -1462,7 +1467,7 @@ var Player = class {
       "section",
       { class: "player", "aria-label": "Player" },
       this.transport.element,
-      el("ul", { class: "rows", role: "list" }, ...this.rows.map((row) => row.element)),
+      el("div", { class: "rows" }, ...this.rows.map((row) => row.element)),
       this.alert,
       el("p", { class: "note" }, ...notes(rate))
     );
@@ -1709,18 +1714,16 @@ async function cancel(job, alert) {
   }
 }
 function finish(job, body, alert, view) {
-  alertIn(alert, null);
+  const why = job.error?.detail ?? "The job failed, and the server does not say why.";
+  alertIn(alert, job.status === "failed" ? why : null);
   document.title = `${job.title} · stemwise`;
-  if (job.status === "succeeded") return show2(job, body, alert, view);
+  if (job.results.length) return show2(job, body, alert, view);
   const words = {
     cancelled: "This job was cancelled.",
     expired: "The files of this job have been deleted."
   };
-  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate a song"));
-  if (job.status === "failed") {
-    alertIn(alert, job.error?.detail ?? "The job failed, and the server does not say why.");
-  }
   const text = words[job.status];
+  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate a song"));
   fill(body, heading(job), alert, text ? el("p", { class: "panel end" }, text) : null, again);
 }
 function show2(job, body, alert, view) {
