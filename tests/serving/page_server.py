@@ -66,8 +66,10 @@ WEIGHTS = {
     "guitar": {"htdemucs_6s": 1.0},
     "piano": {"htdemucs_6s": 1.0},
     "other": {},
-    **dict.fromkeys(("lead_vocals", "backing_vocals"), {"karaoke": 1.0}),
-    **dict.fromkeys(("kick", "snare", "toms", "cymbals"), {"drumsep": 1.0}),
+    **{
+        stem: {"karaoke" if parent == "vocals" else "drumsep": 1.0}
+        for stem, parent in PARENT.items()
+    },
 }
 MODELS = ("mel_band_roformer", "scnet_xl", "htdemucs_ft", "htdemucs_6s", "karaoke", "drumsep")
 BEST = {
@@ -196,7 +198,12 @@ class Fake:
             if set(s) <= set(made)
         ]
         job["gain"] = self.gain
-        job["timing"] = {"decode": 0.21, "separate": 14.8, "encode": 1.3, "real_time_factor": 0.42}
+        job["timing"] = {
+            "separate_s": 14.8,
+            "encode_s": 1.3,
+            "total_s": 16.1,
+            "realtime_factor": 1.49,
+        }
         job["expires_at"] = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         job |= {"status": "succeeded", "progress": 1.0, "finished_at": _now()}
         job["started_at"] = job["started_at"] or _now()
@@ -306,6 +313,7 @@ class Api:
         post = {name: value for name, value in form.items() if name != "file"}
         upload: Any = form["file"]
         content = await upload.read()
+        await form.close()
         fake.posts.append(post | {"key": key, "bytes": content, "name": upload.filename})
         if fake.refuse:
             return problem(*fake.refuse.pop(0))
@@ -363,7 +371,7 @@ class Api:
 
     async def stem(self, request: Request) -> Response:
         job, stem = self.find(request), request.path_params["stem"]
-        if job is None or job["status"] != "succeeded" or stem in self.fake.lost_stems:
+        if job is None or not job["results"] or stem in self.fake.lost_stems:
             return problem(404, f"The file of {stem} is gone.")
         content = encoded(stem, self.fake.seconds, job["format"])
         headers = {"Content-Disposition": f'attachment; filename="{stem}.{job["format"]}"'}

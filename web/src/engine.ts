@@ -6,6 +6,8 @@
 /** Seconds between the order to start and the start, so that all sources make it. */
 const LEAD = 0.06;
 const FADE = 0.006;
+/** A song is over this many seconds before its end: durations come rounded. */
+const NEAR = 0.002;
 const GLIDE = 0.012;
 
 interface Voice {
@@ -44,7 +46,7 @@ export class Engine extends EventTarget {
   }
 
   get ended(): boolean {
-    return this.currentTime >= this.duration;
+    return this.currentTime > this.duration - NEAR;
   }
 
   /** The position in the song that is heard now. */
@@ -62,6 +64,7 @@ export class Engine extends EventTarget {
     this.offset = Math.round(Math.min(this.duration, Math.max(0, seconds)) * this.rate) / this.rate;
     if (playing && this.offset < this.duration) this.start();
     this.tell("timeupdate");
+    if (playing && this.paused) this.tell("pause");
   }
 
   /** Start, or go on; from the beginning where the end was reached. */
@@ -73,7 +76,6 @@ export class Engine extends EventTarget {
     if (this.ended) this.offset = 0;
     this.start();
     this.tell("play");
-    this.frame = requestAnimationFrame(this.tick);
   }
 
   /** Ask for the audio device; browsers give it only within a user's gesture. */
@@ -155,6 +157,7 @@ export class Engine extends EventTarget {
     this.fade(this.pass.gain, 0, 1, this.began);
     this.paused = false;
     for (const stem of this.buffers.keys()) this.begin(stem, this.began, this.offset);
+    this.frame = requestAnimationFrame(this.tick);
   }
 
   private join(stem: string): void {

@@ -5,7 +5,8 @@ import { number, span } from "./format";
 import { label } from "./stems";
 import type { Conservation, Recipe, Separation } from "./types";
 
-const RATIOS = /real_?time|rtf|factor|ratio/i;
+/** The one entry of the timing that is not in seconds: seconds of audio per second of work. */
+const SPEED = "realtime_factor";
 
 /** Return the cards below the player. `recipe` is null where the server no longer has it. */
 export function facts(job: Separation, recipe: Recipe | null): HTMLElement {
@@ -43,8 +44,10 @@ function difference(one: Conservation): string {
 
 function timing(job: Separation): HTMLElement {
   const rows = Object.entries(job.timing).map(([name, value]) => {
-    const text = RATIOS.test(name) ? `${number(value, 2)} ×` : span(value);
-    return el("tr", {}, el("td", {}, label(name)), el("td", { class: "n" }, text));
+    const speed = name === SPEED;
+    const text = speed ? `${number(value, 2)} × real time` : span(value);
+    const stage = speed ? "Speed" : label(name.replace(/_s$/, ""));
+    return el("tr", {}, el("td", {}, stage), el("td", { class: "n" }, text));
   });
   if (job.started_at && job.finished_at) {
     const took = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000;
@@ -56,7 +59,7 @@ function timing(job: Separation): HTMLElement {
     rows.push(el("tr", {}, el("td", {}, "Attempts"), el("td", { class: "n" }, text)));
   }
   const table = el("table", {}, head("Stage", "Time"), el("tbody", {}, ...rows));
-  return card("Timing", "Where the time went; a real-time factor below 1 is faster than the song.", table);
+  return card("Timing", "Seconds of work per stage.", table);
 }
 
 function origin(job: Separation, recipe: Recipe | null): HTMLElement {

@@ -44,6 +44,7 @@ export class Form {
   /** Take the recipes that the server has. */
   setRecipes(recipes: Recipe[], limits: Limits): void {
     const chosen = this.recipe.value;
+    byId("no-recipes").hidden = recipes.length > 0;
     this.recipes = recipes;
     this.limits = limits;
     const options = recipes.map((one) => el("option", { value: one.name }, title(one)));
@@ -123,13 +124,15 @@ export class Form {
     } finally {
       this.stop = null;
       fill(this.sending);
-      document.title = document.title.includes("Sending") ? "stemwise" : document.title;
+      this.submit.hidden = false;
+      if (!location.hash) document.title = "stemwise";
       this.update();
     }
   }
 
   private begin(progress: Progress): void {
     alertIn(this.alert, null);
+    this.submit.hidden = true;
     fill(this.sending, progress.element);
     progress.show("Sending", 0);
     this.update();

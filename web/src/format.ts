@@ -16,7 +16,7 @@ export function clock(seconds: number, tenths = false): string {
 /** A length of time in words, for example "3 min 20 s". */
 export function span(seconds: number): string {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 10 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(Math.round(seconds) / 60);
   const rest = Math.round(seconds) % 60;

@@ -13,8 +13,8 @@ import { watch } from "./watch";
 export interface JobView {
   box: HTMLElement;
   recipes: Promise<Recipe[]>;
-  /** The list of recent jobs is out of date. */
-  changed: () => void;
+  /** A job is known to be in another state than the list of recent jobs shows. */
+  changed: (job: Separation) => void;
   signal: AbortSignal;
 }
 
@@ -22,21 +22,21 @@ export interface JobView {
 export async function showJob(id: string, view: JobView): Promise<void> {
   const alert = el("p", { class: "alert", role: "alert", hidden: true });
   const body = el("div");
-  fill(view.box, alert, body);
+  fill(view.box, body, alert);
   try {
     const job = await getJson<Separation>(jobPath(id), view.signal);
     if (final(job)) return finish(job, body, alert, view);
     const progress = new Progress(job.title, () => void cancel(job, alert));
-    fill(body, heading(job), progress.element);
+    fill(body, heading(job), alert, progress.element);
     let last = job;
     const changed = (state: Separation) => {
       last = state;
+      view.changed(state);
       if (!final(state)) progress.job(state);
     };
     changed(job);
     await watch(id, changed, (text) => progress.trouble(text), view.signal);
     finish(last, body, alert, view);
-    view.changed();
   } catch (error) {
     if (!aborted(error)) alertIn(alert, sentence(error));
   }
@@ -51,25 +51,24 @@ async function cancel(job: Separation, alert: HTMLElement): Promise<void> {
 }
 
 function finish(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobView): void {
-  alertIn(alert, null);
+  const why = job.error?.detail ?? "The job failed, and the server does not say why.";
+  alertIn(alert, job.status === "failed" ? why : null);
   document.title = `${job.title} · stemwise`;
-  if (job.status === "succeeded") return show(job, body, alert, view);
+  // a job that failed in part still has the stems that were made
+  if (job.results.length) return show(job, body, alert, view);
   const words: Record<string, string> = {
     cancelled: "This job was cancelled.",
     expired: "The files of this job have been deleted.",
   };
-  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate a song"));
-  if (job.status === "failed") {
-    alertIn(alert, job.error?.detail ?? "The job failed, and the server does not say why.");
-  }
   const text = words[job.status];
-  fill(body, heading(job), text ? el("p", { class: "panel end" }, text) : null, again);
+  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate a song"));
+  fill(body, heading(job), alert, text ? el("p", { class: "panel end" }, text) : null, again);
 }
 
 function show(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobView): void {
   const player = new Player(job, view.signal);
   const below = el("div");
-  fill(body, heading(job, actions(job, alert, view)), player.element, below);
+  fill(body, heading(job, actions(job, alert, view)), alert, player.element, below);
   player.begin();
   const tell = (recipes: Recipe[]) => {
     fill(below, facts(job, recipes.find((one) => one.name === job.recipe) ?? null));
@@ -89,9 +88,9 @@ function actions(job: Separation, alert: HTMLElement, view: JobView): HTMLElemen
   const zip = el("button", { type: "button", class: "zip", onclick: () => void save() });
   zip.append(icon("download"), "All stems (zip)");
   const remove = failing("Not deleted", async () => {
-    await ask(jobPath(job.id), { method: "DELETE" });
+    const answer = await ask(jobPath(job.id), { method: "DELETE" });
     location.hash = "";
-    view.changed();
+    view.changed((await answer.json()) as Separation);
   });
   const name = job.title;
   return el("div", { class: "actions" }, zip, confirmed("Delete", "Really delete?", name, () => void remove()));

@@ -34,8 +34,7 @@ function route(): void {
   document.title = "stemwise";
   recent.mark();
   if (!id) return;
-  const changed = () => void recent.refresh();
-  void showJob(id, { box, recipes, changed, signal: leave.signal });
+  void showJob(id, { box, recipes, changed: (job) => recent.note(job), signal: leave.signal });
 }
 
 /** Fetch what the form needs, once the service is ready. */

@@ -41,7 +41,7 @@ export class Player implements Desk {
       "section",
       { class: "player", "aria-label": "Player" },
       this.transport.element,
-      el("ul", { class: "rows", role: "list" }, ...this.rows.map((row) => row.element)),
+      el("div", { class: "rows" }, ...this.rows.map((row) => row.element)),
       this.alert,
       el("p", { class: "note" }, ...notes(rate)),
     );
@@ -164,9 +164,12 @@ function notes(rate: number): (Node | string)[] {
     ["S", "solo row"],
     ["M", "mute row"],
   ];
-  const help = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
-  if (rate >= 44_100) return help;
-  return ["Preview at 22 kHz, because the song is long; downloads are full quality. ", ...help];
+  const words = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
+  const help = el("span", { class: "keys" }, ...words);
+  const scale = "All waveforms have one scale. ";
+  if (rate >= 44_100) return [scale, help];
+  const half = "Preview at 22 kHz, because the song is long; downloads are full quality. ";
+  return [el("b", {}, half), scale, help];
 }
 
 function hover(list: HTMLElement, event: PointerEvent): void {

@@ -2,7 +2,7 @@
 
 import { alertIn, byId, el, fill } from "./dom";
 import { percent, span } from "./format";
-import type { Waiting } from "./retry";
+import { RETRIES, type Waiting } from "./retry";
 import type { Separation } from "./types";
 
 const MILESTONE = 0.1;
@@ -54,7 +54,8 @@ export class Progress {
   /** Say that the server wants to be asked later. */
   readonly wait: Waiting = (why, seconds, next, now) => {
     const button = el("button", { type: "button", onclick: now }, "Try now");
-    const when = ` Trying again in ${seconds} s (${next} of 3).`;
+    const when = `Trying again in ${seconds} s (retry ${next} of ${RETRIES}).`;
+    this.show("Waiting", null);
     this.trouble(why, el("span", { "aria-hidden": "true" }, when), button);
   };
 

@@ -6,6 +6,7 @@ import { ago, clock, percent } from "./format";
 import { type Separation, final } from "./types";
 
 const EVERY_MS = 5000;
+const IDLE_MS = 60_000;
 const SHOWN = 10;
 
 export class Recent {
@@ -29,11 +30,23 @@ export class Recent {
       const { separations } = await getJson<{ separations: Separation[] }>(path);
       alertIn(this.alert, null);
       this.show(separations);
-      const open = separations.some((job) => !final(job));
-      if (open && !document.hidden) this.timer = window.setTimeout(() => void this.refresh(), EVERY_MS);
+      this.later(separations.some((job) => !final(job)) ? EVERY_MS : IDLE_MS);
     } catch (error) {
       if (!aborted(error)) alertIn(this.alert, `The list is not up to date: ${sentence(error)}`);
+      this.later(EVERY_MS);
     }
+  }
+
+  /** Take a job's state from elsewhere. */
+  note(job: Separation): void {
+    const item = this.list.querySelector(`li[data-id="${CSS.escape(job.id)}"]`);
+    if (!item || final(job)) void this.refresh();
+    else this.progress(job);
+  }
+
+  private later(ms: number): void {
+    clearTimeout(this.timer);
+    if (!document.hidden) this.timer = window.setTimeout(() => void this.refresh(), ms);
   }
 
   /** Mark the job that is open. */
@@ -46,10 +59,11 @@ export class Recent {
   }
 
   private show(jobs: Separation[]): void {
-    const state = JSON.stringify(jobs);
+    const state = JSON.stringify(jobs.map((job) => [job.id, job.status, about(job)]));
     this.none.hidden = jobs.length > 0;
-    // an unchanged list stays, so that the focus does too
-    if (state === this.shown) return;
+    for (const job of jobs) this.progress(job);
+    // an unchanged list stays, and one that asks a question, so that the focus does too
+    if (state === this.shown || this.list.querySelector(".asks")) return;
     this.shown = state;
     const focus = document.activeElement?.closest<HTMLElement>("#jobs li")?.dataset.id;
     fill(this.list, ...jobs.map((job) => this.item(job)));
@@ -57,9 +71,12 @@ export class Recent {
     if (focus) this.list.querySelector<HTMLElement>(`li[data-id="${CSS.escape(focus)}"] a`)?.focus();
   }
 
+  private progress(job: Separation): void {
+    const status = this.list.querySelector(`li[data-id="${CSS.escape(job.id)}"] .status`);
+    if (status) mark(status, job);
+  }
+
   private item(job: Separation): HTMLElement {
-    const about = `${job.recipe} · ${clock(job.duration_s)} · ${ago(job.created_at)}`;
-    const running = job.status === "running" ? ` ${percent(job.progress)}` : "";
     const over = final(job);
     const button = confirmed(
       over ? "Delete" : "Cancel",
@@ -70,9 +87,9 @@ export class Recent {
     return el(
       "li",
       { "data-id": job.id },
-      el("span", { class: `status ${job.status}` }, job.status + running),
-      el("a", { href: `#${job.id}` }, job.title),
-      el("span", { class: "about" }, about),
+      mark(el("span"), job),
+      el("a", { href: `#${job.id}`, title: job.title }, job.title),
+      el("span", { class: "job-facts" }, about(job)),
       job.status === "expired" || job.status === "cancelled" ? el("span") : button,
     );
   }
@@ -87,4 +104,14 @@ export class Recent {
     }
     await this.refresh();
   }
+}
+
+function about(job: Separation): string {
+  return `${job.recipe} · ${clock(job.duration_s)} · ${ago(job.created_at)}`;
+}
+
+function mark(status: Element, job: Separation): Element {
+  status.className = `status ${job.status}`;
+  status.textContent = job.status + (job.status === "running" ? ` ${percent(job.progress)}` : "");
+  return status;
 }

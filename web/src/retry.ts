@@ -2,7 +2,7 @@
 
 import { ApiError, AwayError, sentence } from "./api";
 
-const RETRIES = 3;
+export const RETRIES = 3;
 
 /** What is shown while waiting: why, seconds left, which try comes next, and a way to go now. */
 export type Waiting = (why: string, seconds: number, next: number, now: () => void) => void;

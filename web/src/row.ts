@@ -43,7 +43,7 @@ export class Row {
       if (this.element) desk.changed();
     });
     this.element = el(
-      "li",
+      "div",
       {
         class: track.above ? "row part" : "row",
         role: "group",
