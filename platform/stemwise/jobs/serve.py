@@ -126,6 +126,7 @@ def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
     from ray import serve as ray_serve
 
     from stemwise.serving.app import build
+    from stemwise.serving.logs import LOGGING
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -139,9 +140,7 @@ def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
     )
     try:
         where = {"host": options.host, "port": options.port}
-        ray_serve.start(
-            http_options=where, logging_config={"encoding": "JSON", "enable_access_log": False}
-        )
+        ray_serve.start(http_options=where, logging_config=LOGGING)
         ray_serve.run(build(arguments), name="stemwise", route_prefix="/", blocking=False)
         shown = f"[{options.host}]" if ":" in options.host else options.host
         console.print(

@@ -14,6 +14,7 @@ from stemwise.separation.recipe import Recipe
 from stemwise.serving.backend import open_files, open_store
 from stemwise.serving.job_runner import JobRunner
 from stemwise.serving.job_work import JobWork
+from stemwise.serving.logs import LOGGING, SHUTDOWN
 from stemwise.serving.metrics import JobMetrics
 from stemwise.serving.records import Job
 from stemwise.serving.remote_models import RemoteModels
@@ -95,5 +96,7 @@ def deployment(args: AppArgs, recipes: dict[str, Recipe], models: dict[str, Any]
         ray_actor_options={"num_cpus": settings.num_cpus},
         health_check_period_s=5,
         max_ongoing_requests=1000,
+        logging_config=LOGGING,
+        **SHUTDOWN,
     )
     return made.bind(args.model_dump(), recipes, models)

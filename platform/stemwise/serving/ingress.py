@@ -15,6 +15,7 @@ from stemwise.serving.api import make_app
 from stemwise.serving.backend import open_files, open_store
 from stemwise.serving.guard import Guard
 from stemwise.serving.keys import Keys
+from stemwise.serving.logs import LOGGING, SHUTDOWN
 from stemwise.serving.metrics import RequestMetrics
 from stemwise.serving.service import Service
 from stemwise.serving.settings import AppArgs
@@ -103,5 +104,7 @@ def deployment(
         num_replicas=settings.replicas,
         ray_actor_options={"num_cpus": settings.num_cpus},
         max_ongoing_requests=1000,
+        logging_config=LOGGING,
+        **SHUTDOWN,
     )
     return made.bind(args.model_dump(), recipes, specs, ensemble, models)

@@ -21,7 +21,7 @@ from stemwise.serving import results
 from stemwise.serving.decoding import DecodeLimits, decode
 from stemwise.serving.files import JobFiles
 from stemwise.serving.job_store import JobStore, QueueLimits
-from stemwise.serving.records import Job, NewJob
+from stemwise.serving.records import ANYONE, Job, NewJob
 from stemwise.serving.settings import Limits
 from stemwise.serving.uploads import Upload, read_form
 
@@ -49,7 +49,6 @@ class Intake:
         self, store: JobStore, files: JobFiles, recipes: Mapping[str, Recipe], limits: Limits
     ) -> None:
         self.store, self.files, self.recipes, self.limits = store, files, recipes, limits
-        self.queue = QueueLimits(limits.max_unfinished, limits.max_unfinished_per_key or None)
         self._decodes = asyncio.Semaphore(limits.decodes)
         self._uploads = 0
 
@@ -63,7 +62,7 @@ class Intake:
         """
         _check_key(key)
         if key is None:  # a repeated request must get its answer even from a full queue
-            await asyncio.to_thread(self.store.check_room, owner, self.queue)
+            await asyncio.to_thread(self.store.check_room, owner, self._queue(owner))
         if self._uploads >= self.limits.max_uploads:
             raise NotReadyError("Too many uploads are under way: try again later.", retry_after=5)
         self._uploads += 1
@@ -81,6 +80,12 @@ class Intake:
             self._uploads -= 1
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    def _queue(self, owner: str) -> QueueLimits:
+        """Return the limits of the queue; without keys nobody can be told from another."""
+        limits = self.limits
+        per_owner = None if owner == ANYONE else limits.max_unfinished_per_key or None
+        return QueueLimits(limits.max_unfinished, per_owner)
+
     async def _accept(
         self, upload: Upload, owner: str, key: str | None, folder: Path
     ) -> tuple[Job, bool]:
@@ -90,7 +95,7 @@ class Intake:
             known = await asyncio.to_thread(self.store.find_repeat, owner, key, digest)
             if known is not None:
                 return known, False
-            await asyncio.to_thread(self.store.check_room, owner, self.queue)
+            await asyncio.to_thread(self.store.check_room, owner, self._queue(owner))
         mixture = folder / "mixture.f32"
         async with self._decodes:
             decoded = await decode(upload.path, mixture, DecodeLimits(self.limits.max_duration_s))
@@ -111,7 +116,7 @@ class Intake:
         """Store the audio, then the job, so that no job is ever without its audio."""
         self.files.put(mixture, results.input_key(new.id))
         try:
-            job, created = self.store.submit(new, self.queue)
+            job, created = self.store.submit(new, self._queue(new.owner))
         except BaseException:
             self.files.delete(new.id)
             raise

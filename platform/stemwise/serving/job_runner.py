@@ -123,13 +123,16 @@ class JobRunner:
         with self._lock:
             active = list(self._active.values())
         for work in active:
-            done, total = work.progress.done, work.progress.total
-            lease = self.settings.lease_s
-            job = work.job
-            ours = self.store.heartbeat(job.id, self.name, lease, done, total, attempt=job.attempts)
-            if not ours:
+            if not self._renew(work):
                 work.stop()
         self._stopping.wait(PULSE_S)
+
+    def _renew(self, work: JobWork) -> bool:
+        """Tell the store that the job is worked on, and how far; False: it is no longer ours."""
+        job, at, lease = work.job, work.progress, self.settings.lease_s
+        return self.store.heartbeat(
+            job.id, self.name, lease, at.done, at.total, attempt=job.attempts
+        )
 
     def _clean(self) -> None:
         """Delete the files of expired and cancelled jobs, old rows, and files without a job."""
@@ -179,6 +182,8 @@ class JobRunner:
         with self._lock:
             self._active[job.id, job.attempts] = work
         made = work()
+        if not self._renew(work):  # also notes the last chunks
+            raise JobStoppedError
         if made.failures:
             detail = " ".join(f"{stem}: {error}" for stem, error in made.failures.items())
             self._fail(job, "stems_failed", detail, made.result)

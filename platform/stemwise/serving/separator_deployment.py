@@ -18,6 +18,7 @@ from stemwise.models.registry import ModelSpec, build, prepare
 from stemwise.separation.separator import Separator
 from stemwise.serving import metrics
 from stemwise.serving.batcher import Batcher
+from stemwise.serving.logs import LOGGING, SHUTDOWN
 from stemwise.serving.settings import SeparatorSettings
 from stemwise.types import CHANNELS, Audio
 
@@ -95,6 +96,8 @@ def deployment(spec: ModelSpec, settings: SeparatorSettings) -> Any:
         },
         "max_ongoing_requests": _SONGS,
         "health_check_period_s": 5,
+        "logging_config": LOGGING,
+        **SHUTDOWN,
     }
     if settings.max_replicas > settings.min_replicas:
         options["autoscaling_config"] = {
