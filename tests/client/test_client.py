@@ -210,6 +210,23 @@ def test_tls_where_there_is_none(service):
         client.recipes()
 
 
+def test_a_proxy_never_stands_before_this_machine(service, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with Client(service.url, policy=QUICK) as client:
+        assert client.recent() == []
+    away = Client("http://10.0.0.1", policy=QUICK)
+    with away, pytest.raises(api.UnreachableError, match="NO_PROXY"):
+        away.recent()
+
+
+def test_a_connection_that_is_closed_at_once(client, service):
+    service.fault("recent", *[cut] * 9)
+    with pytest.raises(api.UnreachableError, match="https://"):
+        client.recent()
+    assert service.count("recent") == QUICK.short_attempts
+
+
 @pytest.mark.parametrize(
     "address",
     [

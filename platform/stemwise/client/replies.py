@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import requests
-from urllib3.exceptions import NameResolutionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from stemwise.client.address import origin
 from stemwise.client.errors import (
@@ -52,10 +52,19 @@ def _unreachable(error: requests.RequestException, base: str, reached: bool) -> 
         )
     if isinstance(error, requests.ReadTimeout):
         return UnreachableError(f"{base} accepts connections but does not answer: try again later.")
+    if isinstance(error, requests.ConnectTimeout):
+        return UnreachableError(
+            f"{base} does not answer: check the server's address and its firewall."
+        )
     if reached:
         return UnreachableError(
             f"The connection to {base} broke and could not be made again: "
             "check that the service still runs."
+        )
+    if not isinstance(cause, NewConnectionError):
+        return UnreachableError(
+            f"{base} closes the connection without an answer: check the server's address, "
+            "and whether it begins with https://."
         )
     return UnreachableError(
         f"There is no stemwise service at {base}: start one with `stemwise serve`, or check --server."
