@@ -15,7 +15,7 @@ export function facts(job: Separation, recipe: Recipe | null): HTMLElement {
 }
 
 function card(title: string, note: string, ...content: Child[]): HTMLElement {
-  return el("section", { class: "card" }, el("h3", {}, title), el("p", { class: "note" }, note), ...content);
+  return el("section", { class: "card" }, el("h2", {}, title), el("p", { class: "note" }, note), ...content);
 }
 
 function sums(job: Separation): HTMLElement {

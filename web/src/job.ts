@@ -28,6 +28,7 @@ export async function showJob(id: string, view: JobView): Promise<void> {
     if (final(job)) return finish(job, body, alert, view);
     const progress = new Progress(job.title, () => void cancel(job, alert));
     fill(body, heading(job), alert, progress.element);
+    catchFocus(body);
     let last = job;
     const changed = (state: Separation) => {
       last = state;
@@ -70,6 +71,7 @@ function show(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobV
   const below = el("div");
   fill(body, heading(job, actions(job, alert, view)), alert, player.element, below);
   player.begin();
+  catchFocus(body);
   const tell = (recipes: Recipe[]) => {
     fill(below, facts(job, recipes.find((one) => one.name === job.recipe) ?? null));
   };
@@ -94,6 +96,12 @@ function actions(job: Separation, alert: HTMLElement, view: JobView): HTMLElemen
   });
   const name = job.title;
   return el("div", { class: "actions" }, zip, confirmed("Delete", "Really delete?", name, () => void remove()));
+}
+
+/** Where the control that had the focus is gone, go on from the heading. */
+function catchFocus(body: HTMLElement): void {
+  if (document.activeElement !== document.body) return;
+  body.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
 }
 
 function heading(job: Separation, ...more: Child[]): HTMLElement {

@@ -2,7 +2,9 @@
 
 import { ask, jobPath } from "./api";
 
+/** Bytes of decoded audio that are kept without need, and that are never exceeded. */
 const BUDGET = 512e6;
+const MOST = 1.5e9;
 const FULL = 44_100;
 const HALF = 22_050;
 const AT_ONCE = 2;
@@ -17,9 +19,10 @@ export function previewRate(stems: number, duration: number): number {
   return stems * size(duration, FULL) <= BUDGET ? FULL : HALF;
 }
 
-/** How many stems of this length may be decoded at the same time (at least one). */
-export function roomFor(duration: number, rate: number): number {
-  return Math.max(1, Math.floor(BUDGET / size(duration, rate)));
+/** How many stems of this length are kept, and how many may be heard at the same time. */
+export function roomFor(duration: number, rate: number): { kept: number; heard: number } {
+  const one = size(duration, rate);
+  return { kept: Math.floor(BUDGET / one), heard: Math.max(1, Math.floor(MOST / one)) };
 }
 
 /** Fetches and decodes stems, two at a time, each once. */

@@ -11,6 +11,8 @@ import { Transport } from "./transport";
 import type { Peaks, Separation } from "./types";
 import { drawWave } from "./wave";
 
+const TOO_LONG = "Not played: the song is too long for more stems at once. Solo it to hear it.";
+
 export class Player implements Desk {
   readonly element: HTMLElement;
   readonly tracks;
@@ -22,7 +24,7 @@ export class Player implements Desk {
   private readonly drawn = new Set<Row>();
   private readonly broken = new Set<string>();
   private readonly loudest: number;
-  private readonly room: number;
+  private readonly room: { kept: number; heard: number };
   private waits = false;
 
   constructor(
@@ -117,7 +119,9 @@ export class Player implements Desk {
   }
 
   private async load(): Promise<void> {
-    const wanted = this.rows.filter((row) => heard(row.track, this.tracks)).slice(0, this.room);
+    const all = this.rows.filter((row) => heard(row.track, this.tracks));
+    const wanted = all.slice(0, this.room.heard);
+    for (const row of all.slice(this.room.heard)) row.say(TOO_LONG);
     const missing = wanted.filter((row) => this.lacks(row));
     this.makeRoom(missing.length, wanted);
     await Promise.all(missing.map((row) => this.fetch(row)));
@@ -151,7 +155,7 @@ export class Player implements Desk {
     const kept = new Set(wanted.map((row) => row.track.result.stem));
     const here = this.rows.map((row) => row.track.result.stem).filter((s) => this.engine.has(s));
     const spare = here.filter((stem) => !kept.has(stem));
-    const excess = here.length + needed - this.room;
+    const excess = here.length + needed - Math.max(this.room.kept, wanted.length);
     for (const stem of spare.slice(0, Math.max(0, excess))) this.engine.drop(stem);
   }
 }

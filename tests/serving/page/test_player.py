@@ -152,3 +152,16 @@ def test_a_long_song_is_previewed_at_half_the_rate(page: PageDriver, fake: Fake)
     page.play()
     assert page.js("probe.contexts[0].sampleRate") == 22_050
     assert {one["rate"] for one in page.js("probe.starts")} == {22_050}
+
+
+def test_a_song_too_long_for_all_stems_at_once(page: PageDriver, fake: Fake):
+    opened(page, fake, duration_s=5000.0)
+    page.says("[data-stem=drums] .wave-note", "too long for more stems at once")
+    page.play()
+    assert len(page.gains()) == 1
+    page.click("[data-stem=bass] .solo")
+    until(lambda: page.js("probe.starts.length") == 2)
+    until(lambda: page.js("probe.tone()") == pytest.approx(SOUNDS["bass"][0], abs=8))
+    page.js("document.querySelector('.play').click()")
+    page.play()
+    assert len(page.gains()) == 1  # what is not heard was dropped

@@ -745,7 +745,7 @@ function facts(job, recipe) {
   return el("div", { class: "facts-grid" }, ...cards);
 }
 function card(title2, note, ...content2) {
-  return el("section", { class: "card" }, el("h3", {}, title2), el("p", { class: "note" }, note), ...content2);
+  return el("section", { class: "card" }, el("h2", {}, title2), el("p", { class: "note" }, note), ...content2);
 }
 function sums(job) {
   const rows = job.conservation.map(
@@ -1007,6 +1007,7 @@ var Engine = class extends EventTarget {
 
 // src/loader.ts
 var BUDGET = 512e6;
+var MOST = 15e8;
 var FULL = 44100;
 var HALF = 22050;
 var AT_ONCE = 2;
@@ -1017,7 +1018,8 @@ function previewRate(stems, duration) {
   return stems * size(duration, FULL) <= BUDGET ? FULL : HALF;
 }
 function roomFor(duration, rate) {
-  return Math.max(1, Math.floor(BUDGET / size(duration, rate)));
+  const one = size(duration, rate);
+  return { kept: Math.floor(BUDGET / one), heard: Math.max(1, Math.floor(MOST / one)) };
 }
 var Loader = class {
   constructor(id, rate, signal) {
@@ -1451,6 +1453,7 @@ function mixed(front, back, share) {
 }
 
 // src/player.ts
+var TOO_LONG = "Not played: the song is too long for more stems at once. Solo it to hear it.";
 var Player = class {
   constructor(job, signal) {
     this.job = job;
@@ -1548,7 +1551,9 @@ var Player = class {
     }
   }
   async load() {
-    const wanted = this.rows.filter((row) => heard(row.track, this.tracks)).slice(0, this.room);
+    const all = this.rows.filter((row) => heard(row.track, this.tracks));
+    const wanted = all.slice(0, this.room.heard);
+    for (const row of all.slice(this.room.heard)) row.say(TOO_LONG);
     const missing = wanted.filter((row) => this.lacks(row));
     this.makeRoom(missing.length, wanted);
     await Promise.all(missing.map((row) => this.fetch(row)));
@@ -1579,7 +1584,7 @@ var Player = class {
     const kept = new Set(wanted.map((row) => row.track.result.stem));
     const here = this.rows.map((row) => row.track.result.stem).filter((s) => this.engine.has(s));
     const spare = here.filter((stem) => !kept.has(stem));
-    const excess = here.length + needed - this.room;
+    const excess = here.length + needed - Math.max(this.room.kept, wanted.length);
     for (const stem of spare.slice(0, Math.max(0, excess))) this.engine.drop(stem);
   }
 };
@@ -1693,6 +1698,7 @@ async function showJob(id, view) {
     if (final(job)) return finish(job, body, alert, view);
     const progress = new Progress(job.title, () => void cancel(job, alert));
     fill(body, heading(job), alert, progress.element);
+    catchFocus(body);
     let last = job;
     const changed = (state) => {
       last = state;
@@ -1731,6 +1737,7 @@ function show2(job, body, alert, view) {
   const below = el("div");
   fill(body, heading(job, actions(job, alert, view)), alert, player.element, below);
   player.begin();
+  catchFocus(body);
   const tell = (recipes2) => {
     fill(below, facts(job, recipes2.find((one) => one.name === job.recipe) ?? null));
   };
@@ -1754,6 +1761,10 @@ function actions(job, alert, view) {
   });
   const name = job.title;
   return el("div", { class: "actions" }, zip, confirmed("Delete", "Really delete?", name, () => void remove()));
+}
+function catchFocus(body) {
+  if (document.activeElement !== document.body) return;
+  body.querySelector("h1")?.focus({ preventScroll: true });
 }
 function heading(job, ...more) {
   const about2 = [job.recipe, job.format.toUpperCase(), clock(job.duration_s)];
