@@ -96,7 +96,11 @@ class _Level:
     def blend(self, stems: Mapping[str, Weights], heard: Callable[[], Signal]) -> Stems:
         """Hand over the models, then Σ weight·estimate of each stem."""
         models = list(dict.fromkeys(model for weights in stems.values() for model in weights))
-        runs = {model: self._executor.submit(self._run, model, heard) for model in models}
+        runs = {
+            # a number names the folder: models may be named by paths
+            model: self._executor.submit(self._run, model, heard, self._folder / f"model-{number}")
+            for number, model in enumerate(models)
+        }
         return {
             stem: self._executor.submit(self._sum, stem, weights, runs)
             for stem, weights in stems.items()
@@ -106,9 +110,8 @@ class _Level:
         """Hand over what the stems that were `made` leave of what was heard."""
         return {name: self._executor.submit(self._difference, name, heard, made)}
 
-    def _run(self, model: str, heard: Callable[[], Signal]) -> Spool:
-        below = self._folder / "models" / model.replace("/", "_")
-        below.mkdir(parents=True)
+    def _run(self, model: str, heard: Callable[[], Signal], below: Path) -> Spool:
+        below.mkdir()
         return self._run_model(model, heard(), below)
 
     def _sum(self, stem: str, weights: Weights, runs: Mapping[str, Future[Spool]]) -> Spool:
