@@ -65,7 +65,7 @@ WEIGHTS = {
     "bass": {"htdemucs_ft": 1.0},
     "guitar": {"htdemucs_6s": 1.0},
     "piano": {"htdemucs_6s": 1.0},
-    "other": {},
+    "other": {"htdemucs_ft": -1.0, "scnet_xl": -1.0},
     **{
         stem: {"karaoke" if parent == "vocals" else "drumsep": 1.0}
         for stem, parent in PARENT.items()
@@ -83,6 +83,7 @@ BEST = {
     "provenance": {
         "dataset": "musdb18hq",
         "tracks": 50,
+        "held_out_snr": QUALITY,
         "fitted_by": "least squares, 5 folds by artist, mean of snr and sdr",
         "established": {"vocals": True, "drums": True, "piano": False},
         "run": "blend-2",

@@ -7,6 +7,7 @@ import type { Conservation, Recipe, Separation } from "./types";
 
 /** The one entry of the timing that is not in seconds: seconds of audio per second of work. */
 const SPEED = "realtime_factor";
+const SHOWN = "held_out_snr";
 
 /** Return the cards below the player. `recipe` is null where the server no longer has it. */
 export function facts(job: Separation, recipe: Recipe | null): HTMLElement {
@@ -49,7 +50,7 @@ function timing(job: Separation): HTMLElement {
     const stage = speed ? "Speed" : label(name.replace(/_s$/, ""));
     return el("tr", {}, el("td", {}, stage), el("td", { class: "n" }, text));
   });
-  if (job.started_at && job.finished_at) {
+  if (!job.timing.total_s && job.started_at && job.finished_at) {
     const took = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000;
     const text = `${span(took)} for ${span(job.duration_s)} of audio`;
     rows.push(el("tr", {}, el("td", {}, "From start to end"), el("td", { class: "n" }, text)));
@@ -63,7 +64,8 @@ function timing(job: Separation): HTMLElement {
 }
 
 function origin(job: Separation, recipe: Recipe | null): HTMLElement {
-  const entries = Object.entries(recipe?.provenance ?? {});
+  const all = Object.entries(recipe?.provenance ?? {});
+  const entries = all.filter(([name]) => name !== SHOWN); // each stem has its own beside it
   const note = recipe
     ? `Models: ${recipe.models.join(", ")}.`
     : "The server no longer has this recipe.";

@@ -66,10 +66,13 @@ export function moment(when: string): string {
   return new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** Models with their weights; a single model of weight one is only named. */
+/** Models with their weights; a single model of weight one is only named, negative weights are a rest. */
 export function blend(models: Record<string, number>): string {
   const parts = Object.entries(models);
   if (!parts.length) return "";
+  if (parts.every(([, weight]) => weight < 0)) {
+    return `what ${parts.map(([model]) => model).join(", ")} leave`;
+  }
   if (parts.length === 1 && parts[0]?.[1] === 1) return parts[0][0];
   const heaviest = parts.sort((a, b) => b[1] - a[1]);
   return heaviest.map(([model, weight]) => `${model} × ${number(weight, 2)}`).join(" + ");

@@ -141,6 +141,8 @@ def test_facts(page: PageDriver, fake: Fake):
     for words in ("exact", "−143.2 dBFS", "turned down by −1.00 dB", "1.49 × real time", "15 s"):
         assert words in text
     assert "least squares, 5 folds by artist" in text
+    assert "Held out" not in text
+    assert "what htdemucs_ft, scnet_xl leave" in page.text("[data-stem=other] .about")
     row = page.text("[data-stem=vocals] .about")
     assert "mel_band_roformer × 0.71 + scnet_xl × 0.29" in row
     assert "SNR 9.4 dB (8.8…10.1)" in row and "dBFS" in row

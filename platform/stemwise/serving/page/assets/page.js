@@ -235,6 +235,9 @@ function moment(when) {
 function blend(models) {
   const parts = Object.entries(models);
   if (!parts.length) return "";
+  if (parts.every(([, weight]) => weight < 0)) {
+    return `what ${parts.map(([model]) => model).join(", ")} leave`;
+  }
   if (parts.length === 1 && parts[0]?.[1] === 1) return parts[0][0];
   const heaviest = parts.sort((a, b) => b[1] - a[1]);
   return heaviest.map(([model, weight]) => `${model} × ${number(weight, 2)}`).join(" + ");
@@ -740,6 +743,7 @@ function follow(link, name) {
 
 // src/facts.ts
 var SPEED = "realtime_factor";
+var SHOWN = "held_out_snr";
 function facts(job, recipe) {
   const cards = [sums(job), timing(job), origin(job, recipe)];
   return el("div", { class: "facts-grid" }, ...cards);
@@ -773,7 +777,7 @@ function timing(job) {
     const stage = speed ? "Speed" : label(name.replace(/_s$/, ""));
     return el("tr", {}, el("td", {}, stage), el("td", { class: "n" }, text));
   });
-  if (job.started_at && job.finished_at) {
+  if (!job.timing.total_s && job.started_at && job.finished_at) {
     const took = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1e3;
     const text = `${span(took)} for ${span(job.duration_s)} of audio`;
     rows.push(el("tr", {}, el("td", {}, "From start to end"), el("td", { class: "n" }, text)));
@@ -786,7 +790,8 @@ function timing(job) {
   return card("Timing", "Seconds of work per stage.", table);
 }
 function origin(job, recipe) {
-  const entries = Object.entries(recipe?.provenance ?? {});
+  const all = Object.entries(recipe?.provenance ?? {});
+  const entries = all.filter(([name]) => name !== SHOWN);
   const note = recipe ? `Models: ${recipe.models.join(", ")}.` : "The server no longer has this recipe.";
   const list = entries.flatMap(([name, value]) => [
     el("dt", {}, label(name)),
@@ -1779,7 +1784,7 @@ function heading(job, ...more) {
 // src/recent.ts
 var EVERY_MS = 5e3;
 var IDLE_MS = 6e4;
-var SHOWN = 10;
+var SHOWN2 = 10;
 var Recent = class {
   list = byId("jobs");
   none = byId("no-jobs");
@@ -1795,7 +1800,7 @@ var Recent = class {
   async refresh() {
     clearTimeout(this.timer);
     try {
-      const path = `v1/separations?limit=${SHOWN}`;
+      const path = `v1/separations?limit=${SHOWN2}`;
       const { separations } = await getJson(path);
       alertIn(this.alert, null);
       this.show(separations);
