@@ -119,6 +119,14 @@ def _fetch(specs: Sequence[ModelSpec], console: Console) -> None:
             prepare(spec, progress(spec.name))
 
 
+def _wait_for_a_signal() -> None:
+    """Wait for SIGINT or SIGTERM (Ray sets handlers of its own when it starts, hence only here)."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+
+
 def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -128,9 +136,6 @@ def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
     from stemwise.serving.app import build
     from stemwise.serving.logs import LOGGING
 
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     console.print("Loading the models …")
     ray.init(
         include_dashboard=False,
@@ -149,7 +154,7 @@ def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
             highlight=False,
             soft_wrap=True,
         )
-        stopped.wait()
+        _wait_for_a_signal()
         console.print("Stopping.")
         ray_serve.shutdown()
     finally:

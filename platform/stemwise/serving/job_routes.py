@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from stemwise.serving import views
 from stemwise.serving.depends import JobId, Owner, Served
-from stemwise.serving.describe import UPLOAD, errors
+from stemwise.serving.describe import EVENT, UPLOAD, errors
 from stemwise.serving.records import Job
 from stemwise.serving.schemas import Separation, SeparationList
 from stemwise.serving.service import Service
@@ -83,7 +83,7 @@ async def cancel_separation(id: JobId, who: Owner, service: Served) -> Separatio
     responses={
         200: {
             "description": "Events `progress` and, at the end, `done`, each with the job as JSON.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": EVENT}},
         },
         **errors(401, 404, 422, 503),
     },

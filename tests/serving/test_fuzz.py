@@ -1,0 +1,110 @@
+"""Requests and files that nobody should send, to the real service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings, strategies
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from . import hostile
+from .running import Running
+
+pytestmark = pytest.mark.ray
+
+# More for a nightly run; the suite's own number keeps it short.
+EXAMPLES = int(os.environ.get("STEMWISE_FUZZ_EXAMPLES", "8"))
+
+
+# random bytes are allowed as a file by the document, and refused all the same
+_NOT_MEANT = [positive_data_acceptance]
+
+
+# schemathesis' own pytest plugin does not start with pytest 9.2, hence the loop
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_no_request_is_answered_with_5xx_or_without_documentation(
+    service: Running, song: Path, mode: GenerationMode
+) -> None:
+    document = schemathesis.openapi.from_url(f"{service.url}/openapi.json", wait_for_schema=10)
+    operations = [found.ok() for found in document.get_all_operations()]
+    assert len(operations) == 11
+    job = finished(service, song)  # an id that is not made up reaches what lies behind it
+    for operation in operations:
+        if mode is GenerationMode.NEGATIVE and not takes_anything(operation):
+            continue
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        )
+        @given(case=operation.as_strategy(generation_mode=mode), known=strategies.booleans())
+        def check(case: schemathesis.Case, known: bool) -> None:
+            if known and mode is GenerationMode.POSITIVE and case.method != "DELETE":
+                real = {"id": job["id"], "stem": "bass"}
+                case.path_parameters.update({k: real[k] for k in case.path_parameters})
+            case.call_and_validate(timeout=60, excluded_checks=_NOT_MEANT)
+
+        check()
+
+
+def finished(service: Running, song: Path) -> dict[str, object]:
+    with song.open("rb") as file:
+        job = requests.post(
+            f"{service.url}/v1/separations",
+            files={"file": file},
+            data={"recipe": "demo_scnet", "stems": "bass"},
+            headers={"Prefer": "wait=60"},
+            timeout=90,
+        ).json()
+    assert job["status"] == "succeeded", job
+    return job
+
+
+def takes_anything(operation: object) -> bool:
+    """Tell whether there is anything to do wrong."""
+    parts = ("path_parameters", "headers", "query", "body")
+    return any(len(getattr(operation, part)) for part in parts)
+
+
+def test_hostile_files_are_refused_by_name_and_hurt_nothing(service: Running) -> None:
+    before = [service.replicas(name) for name in ("ingress", "ensemble")]
+    assert all(before)
+    queued = []
+    for name, file in hostile.corpus().items():
+        answer = requests.post(
+            f"{service.url}/v1/separations",
+            files={"file": (file.filename, file.content)},
+            data={"recipe": "demo_scnet", "stems": "bass"},
+            timeout=60,
+        )
+        if answer.status_code == 503:  # the sound ones among them fill the queue of 12
+            drain(service, queued)
+            answer = requests.post(
+                f"{service.url}/v1/separations",
+                files={"file": (file.filename, file.content)},
+                data={"recipe": "demo_scnet", "stems": "bass"},
+                timeout=60,
+            )
+        assert answer.status_code in file.statuses, (name, answer.status_code, answer.text[:300])
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json", name
+            detail = answer.json()["detail"]
+            assert detail.endswith(".") and "/tmp" not in detail and "Traceback" not in detail
+        else:
+            queued.append(answer.json()["links"]["self"])
+    drain(service, queued)
+    assert [service.replicas(name) for name in ("ingress", "ensemble")] == before
+
+
+def drain(service: Running, links: list[str]) -> None:
+    """Cancel what was accepted: whether models survive odd sound is another test's affair."""
+    while links:
+        requests.delete(service.url + links.pop(), timeout=10)
