@@ -91,9 +91,15 @@ class Batcher:
             self._count_songs(-1)
 
     def run(self, song: Song, chunks: Tensor) -> Tensor:
-        """Wait for a pass that takes `chunks` along, and return its part of the output."""
+        """Wait for a pass that takes `chunks` along, and return its part of the output.
+
+        Raises:
+            JobStoppedError: the song was stopped, or the batcher is closed.
+        """
         item = _Item(song, chunks)
         with self._changed:
+            if self._closed:  # nobody would ever take it along
+                raise JobStoppedError
             self._waiting.append(item)
             self._changed.notify_all()
         return item.future.result()
@@ -154,6 +160,7 @@ class Batcher:
             with torch.inference_mode():
                 made = self._forward(torch.cat([item.chunks for item in batch]))
             parts = torch.split(made, [len(item.chunks) for item in batch])
+            self._passed(sum(len(item.chunks) for item in batch), time.monotonic() - begun)
         except Exception as error:  # noqa: BLE001 (it is raised in the song's own thread)
             if len(batch) > 1:
                 for item in batch:
@@ -161,6 +168,5 @@ class Batcher:
             else:
                 batch[0].future.set_exception(error)
             return
-        self._passed(sum(len(item.chunks) for item in batch), time.monotonic() - begun)
         for item, part in zip(batch, parts, strict=True):
             item.future.set_result(part)
