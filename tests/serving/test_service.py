@@ -292,5 +292,5 @@ def test_the_log_of_the_ensemble_is_json_with_the_job(service: Running, song: Pa
     logs = Path("/tmp/ray").glob("session_*/logs/serve/replica_stemwise_ensemble_*.log")
     newest = [line for path in logs for line in path.read_text().splitlines() if job["id"] in line]
     records = [json.loads(line) for line in newest]
-    assert {record["job_id"] for record in records} == {job["id"]}
+    assert {record["separation_id"] for record in records} == {job["id"]}
     assert any("succeeded" in record["message"] for record in records)

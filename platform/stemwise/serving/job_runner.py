@@ -8,7 +8,6 @@ worker was paused, is noticed at the next pulse and stopped within a chunk.
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 import time
 import uuid
@@ -17,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from stemwise.errors import StemwiseError
+from stemwise.errors import NotReadyError, StemwiseError
 from stemwise.separation.recipe import Recipe
 from stemwise.serving import results
 from stemwise.serving.files import JobFiles
@@ -43,7 +42,7 @@ class JobRunner:
         recipes: by name; a job of another recipe fails.
         calls: makes the access to the models for one job.
         slots: jobs at a time.
-        logger: told about each job's beginning and end, with `job_id` as an extra.
+        logger: told about each job's beginning and end, with `separation_id` as an extra.
         ended: told of each job that ended here.
     """
 
@@ -63,7 +62,7 @@ class JobRunner:
         self.name = uuid.uuid4().hex
         self._calls, self._log, self._ended = calls, logger, ended
         self._active: dict[tuple[str, int], JobWork] = {}
-        self._taken = 0
+        self._held: dict[tuple[str, int], Job] = {}  # claimed here and not ended
         self._lock, self._wake, self._stopping = Lock(), Event(), Event()
         self._pool = ThreadPoolExecutor(slots, "job")
         loops = (self._take_jobs, self._pulse, self._clean)
@@ -87,11 +86,18 @@ class JobRunner:
         self._stopping.set()
         self._wake.set()
         with self._lock:
-            active = list(self._active.values())
+            held, active = list(self._held.values()), list(self._active.values())
         for work in active:
-            self.store.release(work.job.id, self.name, attempt=work.job.attempts)
             work.stop()
+        for job in held:
+            self._give_back(job)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _give_back(self, job: Job) -> None:
+        try:
+            self.store.release(job.id, self.name, attempt=job.attempts)
+        except StemwiseError as away:  # its lease brings the job back
+            self._log.error("Job %s: %s", job.id, away, extra={"separation_id": job.id})
 
     def _guard(self, loop: Callable[[], None]) -> None:
         """Repeat a loop's step; a database that does not answer for a while ends nothing."""
@@ -104,15 +110,18 @@ class JobRunner:
 
     def _take_jobs(self) -> None:
         with self._lock:
-            free = self._taken < self.slots
+            free = len(self._held) < self.slots
         job = self._claim() if free else None
         if job is None:
             self._wake.wait(_IDLE_S)
             self._wake.clear()
             return
         with self._lock:
-            self._taken += 1
-        self._pool.submit(self._work, job)
+            if not self._stopping.is_set():
+                self._held[job.id, job.attempts] = job
+                self._pool.submit(self._work, job)
+                return
+        self._give_back(job)  # `stop` was called while it was claimed
 
     def _claim(self) -> Job | None:
         limits = self.settings
@@ -145,60 +154,75 @@ class JobRunner:
 
     def _work(self, job: Job) -> None:
         begun = time.monotonic()
-        extra = {"job_id": job.id}
+        extra = {"separation_id": job.id}
         self._log.info("Job %s begins (attempt %d).", job.id, job.attempts, extra=extra)
-        scratch = Path(tempfile.mkdtemp(prefix="stemwise-job-"))
         outcome = "failed"
         try:
-            outcome = self._attempt(job, scratch)
+            with tempfile.TemporaryDirectory(
+                prefix="stemwise-job-", ignore_cleanup_errors=True
+            ) as scratch:
+                outcome = self._attempt(job, Path(scratch))
         except JobStoppedError:
+            outcome = "stopped"
+        except NotReadyError as away:  # its lease brings the job back
+            self._log.error("Job %s is put off: %s", job.id, away, extra=extra)
             outcome = "stopped"
         except StemwiseError as error:
             self._log.warning("Job %s failed: %s", job.id, error, extra=extra)
-            self._fail(job, "separation_failed", str(error))
+            outcome = self._fail(job, "separation_failed", str(error))
         except Exception:  # noqa: BLE001 (logged) one job's fault must not end the worker that runs the others
             self._log.exception("Job %s met a fault of the service.", job.id, extra=extra)
-            self._fail(
+            outcome = self._fail(
                 job, "internal", "The service made a mistake with this job; its log has more."
             )
         finally:
             with self._lock:
                 work = self._active.pop((job.id, job.attempts), None)
-                self._taken -= 1
-            shutil.rmtree(scratch, ignore_errors=True)
-            self._ended(job, outcome, work)
+                del self._held[job.id, job.attempts]
+            self._wake.set()
             seconds = time.monotonic() - begun
             self._log.info("Job %s %s after %.1f s.", job.id, outcome, seconds, extra=extra)
-            self._wake.set()
+            self._ended(job, outcome, work)
 
     def _attempt(self, job: Job, scratch: Path) -> str:
         recipe = self.recipes.get(job.recipe)
         if recipe is None:
-            self._fail(
+            return self._fail(
                 job, "unknown_recipe", f"This server no longer has the recipe {job.recipe!r}."
             )
-            return "failed"
         work = JobWork(job, recipe, self.files, self._calls(), scratch)
         with self._lock:
+            if self._stopping.is_set():
+                raise JobStoppedError
             self._active[job.id, job.attempts] = work
         made = work()
         if not self._renew(work):  # also notes the last chunks
             raise JobStoppedError
         if made.failures:
             detail = " ".join(f"{stem}: {error}" for stem, error in made.failures.items())
-            self._fail(job, "stems_failed", detail, made.result)
-            return "failed"
+            return self._fail(job, "stems_failed", detail, made.result)
         keep, attempt = self.settings.keep_s, job.attempts
         if not self.store.finish(job.id, self.name, made.result, keep, attempt=attempt):
             return "stopped"
-        self.files.remove(results.input_key(job.id))
+        self._drop_input(job)
         return "succeeded"
+
+    def _drop_input(self, job: Job) -> None:
+        try:
+            self.files.remove(results.input_key(job.id))
+        except StemwiseError as error:  # it goes with the job's other files
+            self._log.warning("Job %s: %s", job.id, error, extra={"separation_id": job.id})
 
     def _fail(
         self, job: Job, reason: str, error: str, result: Mapping[str, object] | None = None
-    ) -> None:
+    ) -> str:
+        """Note the failure, and return how the job ended here."""
         keep, attempt = self.settings.keep_s, job.attempts
         try:
-            self.store.fail(job.id, self.name, reason, error, keep, result or {}, attempt=attempt)
+            ours = self.store.fail(
+                job.id, self.name, reason, error, keep, result or {}, attempt=attempt
+            )
         except StemwiseError as away:  # its lease brings the job back
-            self._log.error("Job %s: %s", job.id, away, extra={"job_id": job.id})
+            self._log.error("Job %s: %s", job.id, away, extra={"separation_id": job.id})
+            return "stopped"
+        return "failed" if ours else "stopped"

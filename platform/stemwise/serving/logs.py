@@ -1,4 +1,7 @@
-"""How deployments log: one JSON object a line, with `job_id` where a line is about a job."""
+"""How deployments log: one JSON object a line, with `separation_id` where it is about a job.
+
+(Ray removes a field `job_id` from such lines: it has jobs of its own.)
+"""
 
 from __future__ import annotations
 
