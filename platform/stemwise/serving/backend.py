@@ -15,15 +15,14 @@ from stemwise.stems import MIXTURE
 
 
 def open_store(args: AppArgs) -> JobStore:
-    """Open the job store: SQLite in the state folder, unless `database` says otherwise."""
-    folder = _made(args)
-    return JobStore(args.database or f"sqlite:///{folder / 'jobs.sqlite3'}")
+    """Open the job store (see `AppArgs.database_url`)."""
+    _made(args)
+    return JobStore(args.database_url())
 
 
 def open_files(args: AppArgs) -> JobFiles:
-    """Open the jobs' files: in the state folder, unless `files` says otherwise."""
-    folder = _made(args)
-    return JobFiles(args.files or str(folder / "files"), folder / "cache")
+    """Open the jobs' files (see `AppArgs.files_url`)."""
+    return JobFiles(args.files_url(), _made(args) / "cache")
 
 
 def _made(args: AppArgs) -> Path:

@@ -73,7 +73,8 @@ class Ensemble:
         """Raise where jobs are no longer taken, so that Serve starts another replica."""
         if self._begun.is_set() and not self._runner.alive():
             raise StemwiseError("The ensemble no longer takes jobs.")
-        self._metrics.queue({status.value: n for status, n in self._store.counts().items()})
+        counts = {status.value: n for status, n in self._store.counts().items()}
+        self._metrics.queue(counts, self._store.oldest_queued_age())
 
     def _ended(self, job: Job, outcome: str, work: JobWork | None) -> None:
         stages = {} if work is None else dict(work.laps)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stemwise.errors import ForbiddenError, RequestError
-from stemwise.serving.problems import problem
+from stemwise.serving.problems import REASON, problem
 
 HEADERS = {
     "content-security-policy": (
@@ -23,7 +24,17 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-Count = Callable[[str, str, int], None]
+_METHODS = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class Counts(Protocol):
+    """What the guard tells of each request."""
+
+    def request(self, method: str, route: str, status: int) -> None:
+        """Count one answer."""
+
+    def rejected(self, reason: str) -> None:
+        """Count one refusal."""
 
 
 class Guard:
@@ -32,11 +43,11 @@ class Guard:
     Args:
         hosts: names under which the server may be called; empty allows all. A name that is not ours
             means that another site has pointed its own at this machine (DNS rebinding).
-        count: called with (method, route, status) of each request.
+        counts: told of each request and refusal.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], count: Count) -> None:
-        self.app, self.hosts, self.count = app, {host.lower() for host in hosts}, count
+    def __init__(self, app: ASGIApp, hosts: Collection[str], counts: Counts) -> None:
+        self.app, self.hosts, self.counts = app, {host.lower() for host in hosts}, counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or refuse one request."""
@@ -49,11 +60,18 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                self.count(scope["method"], _route(scope), message["status"])
+                self._count(scope, message["status"])
             await send(message)
 
         refused = self._refusal(scope)
         await (refused or self.app)(scope, receive, answer)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        # a client may call its method anything; what it makes up must not become a label
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.counts.request(method, _route(scope), status)
+        if REASON in scope:
+            self.counts.rejected(scope[REASON])
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -64,13 +82,11 @@ class Guard:
                     f"The Host {host[:80]!r} is not one of this server's: call it as "
                     f"{', '.join(sorted(self.hosts))}, or start it with --allow-host."
                 ),
-                scope["path"],
+                scope,
             )
         foreign = headers.get("sec-fetch-site") == "cross-site" or _foreign(headers, host)
         if scope["method"] not in _SAFE and foreign:
-            return problem(
-                ForbiddenError("Pages of other sites may not use this server."), scope["path"]
-            )
+            return problem(ForbiddenError("Pages of other sites may not use this server."), scope)
         return None
 
 

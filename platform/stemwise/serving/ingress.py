@@ -59,10 +59,11 @@ class Ingress:
             self._args.load().limits,
             self.health,
             self.wake,
+            self._metrics.uploaded,
         )
 
     def __serve_build_asgi_app__(self) -> Guard:
-        return Guard(make_app(self.service), self._args.allowed_hosts, self._metrics.request)
+        return Guard(make_app(self.service), self._args.allowed_hosts, self._metrics)
 
     def wake(self) -> None:
         """Tell the ensemble that there is a new job; were the word lost, it would look soon anyway."""

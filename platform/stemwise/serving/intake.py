@@ -8,8 +8,9 @@ import json
 import logging
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from stemwise.serving.uploads import Upload, read_form
 
 _log = logging.getLogger("ray.serve")
 _LONGEST_KEY = 255
+# Called with the bytes of an upload, and the seconds that its decoding took.
+Accepted = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,19 @@ class Intake:
 
     Args:
         recipes: by name, the default one first.
+        accepted: told of each upload whose audio was sound.
     """
 
     def __init__(
-        self, store: JobStore, files: JobFiles, recipes: Mapping[str, Recipe], limits: Limits
+        self,
+        store: JobStore,
+        files: JobFiles,
+        recipes: Mapping[str, Recipe],
+        limits: Limits,
+        accepted: Accepted = lambda *_: None,
     ) -> None:
         self.store, self.files, self.recipes, self.limits = store, files, recipes, limits
+        self._accepted = accepted
         self._decodes = asyncio.Semaphore(limits.decodes)
         self._uploads = 0
 
@@ -98,7 +108,9 @@ class Intake:
             await asyncio.to_thread(self.store.check_room, owner, self._queue(owner))
         mixture = folder / "mixture.f32"
         async with self._decodes:
+            begun = time.monotonic()
             decoded = await decode(upload.path, mixture, DecodeLimits(self.limits.max_duration_s))
+        self._accepted(upload.size, time.monotonic() - begun)
         new = NewJob(
             id=uuid.uuid4().hex,
             owner=owner,

@@ -79,6 +79,7 @@ class JobMetrics:
             tag_keys=("model",),
         )
         self._queue = Gauge("stemwise_jobs", "Jobs in the store by status.", tag_keys=("status",))
+        self._age = Gauge("stemwise_queue_age_seconds", "For how long the oldest job is queued.")
 
     def ended(self, recipe: str, outcome: str, stages: dict[str, float], audio_s: float) -> None:
         """Count one job."""
@@ -92,8 +93,9 @@ class JobMetrics:
         """Count one repeated call."""
         self._retries.inc(1, {"model": model})
 
-    def queue(self, counts: dict[str, int]) -> None:
-        """Show how many jobs there are."""
+    def queue(self, counts: dict[str, int], oldest_s: float | None) -> None:
+        """Show how many jobs there are, and for how long the oldest queued one waits."""
+        self._age.set(oldest_s or 0.0)
         for status, count in counts.items():
             self._queue.set(count, {"status": status})
 
@@ -111,6 +113,11 @@ class RequestMetrics:
             "stemwise_rejections", "Requests refused, by reason.", tag_keys=("reason",)
         )
         self._bytes = Counter("stemwise_upload_bytes", "Bytes of accepted uploads.")
+        self._decoding = Histogram(
+            "stemwise_decode_seconds",
+            "Seconds of decoding an accepted upload.",
+            boundaries=_SECONDS,
+        )
 
     def request(self, method: str, route: str, status: int) -> None:
         """Count one request."""
@@ -120,6 +127,7 @@ class RequestMetrics:
         """Count one refusal."""
         self._rejections.inc(1, {"reason": reason})
 
-    def uploaded(self, size: int) -> None:
-        """Count one accepted upload."""
+    def uploaded(self, size: int, decoding_s: float) -> None:
+        """Count one accepted upload of `size` bytes."""
         self._bytes.inc(size)
+        self._decoding.observe(decoding_s)

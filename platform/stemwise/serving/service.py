@@ -12,7 +12,7 @@ from stemwise.models.registry import ModelSpec
 from stemwise.separation.recipe import Recipe
 from stemwise.serving import results
 from stemwise.serving.files import JobFiles
-from stemwise.serving.intake import Intake
+from stemwise.serving.intake import Accepted, Intake
 from stemwise.serving.job_store import JobStore
 from stemwise.serving.keys import Keys
 from stemwise.serving.records import Job, Status
@@ -32,6 +32,7 @@ class Service:
         specs: the models of all recipes.
         health: tells for each model, and for `ensemble`, whether it is ready.
         wake: makes the workers look for jobs now.
+        accepted: see `Intake`.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class Service:
         limits: Limits,
         health: Health,
         wake: Callable[[], None] = lambda: None,
+        accepted: Accepted = lambda *_: None,
     ) -> None:
         self.store, self.files, self.keys, self.limits = store, files, keys, limits
         self.recipes, self.specs, self.health, self.wake = recipes, specs, health, wake
-        self.intake = Intake(store, files, recipes, limits)
+        self.intake = Intake(store, files, recipes, limits, accepted)
         self._streams = 0
 
     async def get(self, job_id: str, owner: str) -> Job:

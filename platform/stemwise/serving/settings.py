@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stemwise.config import conf_dir, home, load_yaml
 from stemwise.errors import ConfigError
+
+# In place of arguments, set on every node: URLs may hold passwords, and Serve shows an application's
+# arguments to everyone who may see its dashboard.
+STATE, DATABASE, FILES = "STEMWISE_STATE", "STEMWISE_DATABASE", "STEMWISE_FILES"
 
 
 class Part(BaseModel):
@@ -98,7 +103,8 @@ class AppArgs(BaseModel):
 
     `recipes` (names or YAML files; the first is the default) may be comma-separated text. `state` is
     the folder of jobs and files; `database` and `files` are URLs in its place where several nodes
-    serve. `keys_file` has lines `name:sha256`. `settings` are changes to the profile.
+    serve. Where one of the three is absent, the variable of its name (`STEMWISE_STATE`, …) is read.
+    `keys_file` has lines `name:sha256`. `settings` are changes to the profile.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -119,7 +125,17 @@ class AppArgs(BaseModel):
 
     def state_folder(self) -> Path:
         """Return the folder of jobs and files (made where it is absent)."""
-        return Path(self.state).expanduser().resolve() if self.state else home() / "serve"
+        chosen = self.state or os.environ.get(STATE)
+        return Path(chosen).expanduser().resolve() if chosen else home() / "serve"
+
+    def database_url(self) -> str:
+        """Return where jobs are: SQLite in the state folder, unless `database` says otherwise."""
+        chosen = self.database or os.environ.get(DATABASE)
+        return chosen or f"sqlite:///{self.state_folder() / 'jobs.sqlite3'}"
+
+    def files_url(self) -> str:
+        """Return where their files are: in the state folder, unless `files` says otherwise."""
+        return self.files or os.environ.get(FILES) or str(self.state_folder() / "files")
 
     def load(self) -> ServeSettings:
         """Return the profile with the changes.
