@@ -157,4 +157,8 @@ def quality(recipe: Recipe) -> dict[str, list[float | None]]:
 
 
 def _is_interval(values: Sequence[object]) -> bool:
-    return len(values) == 3 and all(v is None or isinstance(v, int | float) for v in values)
+    # a recipe is written by people: its .nan or .inf would be no JSON
+    numbers = [v for v in values if v is not None]
+    return len(values) == 3 and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -98,11 +99,13 @@ def model_info(spec: ModelSpec, ready: bool) -> ModelInfo:
 
 
 def _plain(value: object) -> object:
-    """Return YAML's values as JSON knows them (dates as text)."""
+    """Return YAML's values as JSON knows them (dates as text, .nan and .inf as null)."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
