@@ -326,7 +326,7 @@ def test_a_job_that_is_claimed_while_the_worker_stops_is_given_back(up: Bench) -
     store = Late(f"sqlite:///{up.folder / 'jobs.sqlite3'}")
     runner = up.made(store=store)
     runner.start()
-    until(lambda: not runner.alive())
+    until(lambda: not any(thread.is_alive() for thread in runner._loops))
     job = up.store.get("job")
     assert (job.status, job.attempts) == (Status.QUEUED, 0)
     store.close()
