@@ -104,6 +104,8 @@ def deployment(spec: ModelSpec, settings: SeparatorSettings) -> Any:
             "min_replicas": settings.min_replicas,
             "max_replicas": settings.max_replicas,
             "target_ongoing_requests": settings.target_ongoing,
+            "upscale_delay_s": settings.upscale_delay_s,
+            "downscale_delay_s": settings.downscale_delay_s,
         }
     else:
         options["num_replicas"] = settings.min_replicas

@@ -20,7 +20,7 @@ STATE, DATABASE, FILES = "STEMWISE_STATE", "STEMWISE_DATABASE", "STEMWISE_FILES"
 class Part(BaseModel):
     """Base of all parts: a key that is not known is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Replicas(Part):
@@ -47,6 +47,8 @@ class SeparatorSettings(Part):
     min_replicas: int = Field(ge=1)
     max_replicas: int = Field(ge=1)
     target_ongoing: float = Field(gt=0)
+    upscale_delay_s: float = Field(ge=0)
+    downscale_delay_s: float = Field(ge=0)
     max_batch: int = Field(ge=1)
     batch_wait_ms: float = Field(ge=0)
     warm_up: bool
@@ -121,7 +123,9 @@ class AppArgs(BaseModel):
     @field_validator("recipes", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return [name.strip() for name in value.split(",") if name.strip()]
 
     def state_folder(self) -> Path:
         """Return the folder of jobs and files (made where it is absent)."""
