@@ -359,13 +359,13 @@ class Api:
         last = ""
         yield ": here\n\n"
         while True:
-            state = json.dumps(job)
+            state, final = json.dumps(job), job["status"] not in {"queued", "running"}
             if state != last:
                 yield f"event: progress\ndata: {state}\n\n"
                 last = state
                 if self.fake.break_stream and job["chunks_done"] > 2:
                     return
-            if job["status"] not in {"queued", "running"}:
+            if final:
                 yield f"event: done\ndata: {state}\n\n"
                 return
             await asyncio.sleep(0.01)

@@ -35,15 +35,16 @@ export function jobPath(id: string, ...below: string[]): string {
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     let answer: Response;
+    const key = keyHeaders();
     try {
-      const headers = { ...(init.headers as Record<string, string>), ...keyHeaders() };
+      const headers = { ...(init.headers as Record<string, string>), ...key };
       answer = await fetch(address(path), { ...init, headers });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       throw new AwayError();
     }
     if (answer.status !== 401) return answer;
-    await askKey(problem(401, await answer.text(), null).message);
+    await askKey(problem(401, await answer.text(), null).message, key.Authorization);
   }
 }
 

@@ -1,6 +1,6 @@
 // The view of one job: progress, then its player; or why there is none.
 
-import { aborted, ask, getJson, jobPath, sentence } from "./api";
+import { aborted, ask, jobPath, sentence } from "./api";
 import { type Child, alertIn, confirmed, el, fill, icon } from "./dom";
 import { saveAll } from "./download";
 import { facts } from "./facts";
@@ -8,7 +8,7 @@ import { ago, clock, moment } from "./format";
 import { Player } from "./player";
 import { Progress } from "./progress";
 import { type Recipe, type Separation, final } from "./types";
-import { watch } from "./watch";
+import { patiently, watch } from "./watch";
 
 export interface JobView {
   box: HTMLElement;
@@ -24,7 +24,7 @@ export async function showJob(id: string, view: JobView): Promise<void> {
   const body = el("div");
   fill(view.box, body, alert);
   try {
-    const job = await getJson<Separation>(jobPath(id), view.signal);
+    const job = await patiently(id, (text) => alertIn(alert, text), view.signal);
     if (final(job)) return finish(job, body, alert, view);
     const progress = new Progress(job.title, () => void cancel(job, alert));
     fill(body, heading(job), alert, progress.element);

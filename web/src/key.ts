@@ -6,7 +6,7 @@ const NAME = "stemwise-key";
 let asking: Promise<void> | null = null;
 
 /** Return the headers that carry the key. */
-export function keyHeaders(): Record<string, string> {
+export function keyHeaders(): { Authorization?: string } {
   const key = sessionStorage.getItem(NAME);
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
@@ -15,8 +15,9 @@ export function hasKey(): boolean {
   return sessionStorage.getItem(NAME) !== null;
 }
 
-/** Ask for a key, saying why; all who wait get the same answer. */
-export function askKey(why: string): Promise<void> {
+/** Ask for another key than the one that was `used`, saying why; all who wait get the same answer. */
+export function askKey(why: string, used: string | undefined): Promise<void> {
+  if (used !== keyHeaders().Authorization) return Promise.resolve(); // there is a newer one
   asking ??= new Promise<void>((resolve) => {
     const form = byId<HTMLFormElement>("key");
     const input = byId<HTMLInputElement>("key-value");

@@ -26,6 +26,7 @@ export async function upload(
   signal: AbortSignal,
 ): Promise<Separation> {
   for (;;) {
+    const key = keyHeaders().Authorization;
     const answer = await post(order, sent, signal);
     if (answer.status >= 200 && answer.status < 300) {
       return JSON.parse(answer.responseText) as Separation;
@@ -33,7 +34,7 @@ export async function upload(
     const retryAfter = answer.getResponseHeader("Retry-After");
     const error = problem(answer.status, answer.responseText, retryAfter);
     if (answer.status !== 401) throw error;
-    await askKey(error.message);
+    await askKey(error.message, key);
   }
 }
 

@@ -21,21 +21,34 @@ export async function watch(
 ): Promise<void> {
   if (await follow(id, changed, signal)) return;
   for (;;) {
+    const job = await patiently(id, trouble, signal);
+    changed(job);
+    if (final(job)) return;
+    await countDown(POLL_S, () => undefined, signal);
+  }
+}
+
+/** Return a job's state, asking again while the server is away or busy. */
+export async function patiently(
+  id: string,
+  trouble: (text: string | null) => void,
+  signal: AbortSignal,
+): Promise<Separation> {
+  for (;;) {
     try {
       const job = await getJson<Separation>(jobPath(id), signal);
       trouble(null);
-      changed(job);
-      if (final(job)) return;
+      return job;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error;
-      trouble(`${sentence(error)} The job goes on there; asking again every two seconds.`);
+      trouble(`${sentence(error)} Asking again every two seconds; the job goes on there.`);
     }
     await countDown(POLL_S, () => undefined, signal);
   }
 }
 
-/** Follow the stream of events; return whether it told the end. */
+/** Follow the stream of events; return whether it told a final state. */
 async function follow(
   id: string,
   changed: (job: Separation) => void,
@@ -55,7 +68,7 @@ async function follow(
       if (event.name === "") continue;
       const job = JSON.parse(event.data) as Separation;
       changed(job);
-      if (event.name === "done" || final(job)) return true;
+      if (final(job)) return true;
     }
   } catch (error) {
     signal.throwIfAborted();

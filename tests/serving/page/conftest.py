@@ -12,6 +12,16 @@ from ..page_browser import PageDriver, chromium
 from ..page_server import Fake, encoded, serving
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any) -> Iterator[None]:
+    """Say of a failed test what stood on the page."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if page and report.when == "call" and report.failed:
+        report.sections.append(("page", f"{page.driver.current_url}\n{page.text('body')}"))
+    return report
+
+
 @pytest.fixture(scope="session")
 def fake() -> Fake:
     return Fake()

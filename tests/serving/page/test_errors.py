@@ -128,3 +128,16 @@ def test_the_key(page: PageDriver, fake: Fake, song: Path):
     assert page.js("[localStorage.length, document.cookie, sessionStorage.length]") == [0, "", 1]
     page.click("#forget")
     page.says("#key-why", "This server needs a key")
+
+
+def test_a_job_is_opened_as_soon_as_the_server_is_back(page: PageDriver, fake: Fake):
+    page.expected = ["ERR_INTERNET_DISCONNECTED"]
+    page.open()
+    page.says("#state", "6 models ready")
+    job = fake.finish(fake.job("Song 1.wav"))
+    page.offline(True)
+    page.js("void (location.hash = arguments[0])", job["id"])
+    page.says("#job .alert", "The server does not answer. Asking again every two seconds")
+    page.offline(False)
+    page.find(".player .row")
+    assert page.text("#job .alert") == ""

@@ -82,7 +82,8 @@ function keyHeaders() {
 function hasKey() {
   return sessionStorage.getItem(NAME) !== null;
 }
-function askKey(why) {
+function askKey(why, used) {
+  if (used !== keyHeaders().Authorization) return Promise.resolve();
   asking ??= new Promise((resolve) => {
     const form2 = byId("key");
     const input = byId("key-value");
@@ -138,15 +139,16 @@ function jobPath(id, ...below) {
 async function send(path, init = {}) {
   for (; ; ) {
     let answer;
+    const key = keyHeaders();
     try {
-      const headers = { ...init.headers, ...keyHeaders() };
+      const headers = { ...init.headers, ...key };
       answer = await fetch(address(path), { ...init, headers });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       throw new AwayError();
     }
     if (answer.status !== 401) return answer;
-    await askKey(problem(401, await answer.text(), null).message);
+    await askKey(problem(401, await answer.text(), null).message, key.Authorization);
   }
 }
 async function ask(path, init = {}) {
@@ -457,6 +459,7 @@ function newKey() {
 }
 async function upload(order, sent, signal) {
   for (; ; ) {
+    const key = keyHeaders().Authorization;
     const answer = await post(order, sent, signal);
     if (answer.status >= 200 && answer.status < 300) {
       return JSON.parse(answer.responseText);
@@ -464,7 +467,7 @@ async function upload(order, sent, signal) {
     const retryAfter = answer.getResponseHeader("Retry-After");
     const error = problem(answer.status, answer.responseText, retryAfter);
     if (answer.status !== 401) throw error;
-    await askKey(error.message);
+    await askKey(error.message, key);
   }
 }
 function post(order, sent, signal) {
@@ -1628,15 +1631,22 @@ var POLL_S = 2;
 async function watch(id, changed, trouble, signal) {
   if (await follow2(id, changed, signal)) return;
   for (; ; ) {
+    const job = await patiently(id, trouble, signal);
+    changed(job);
+    if (final(job)) return;
+    await countDown(POLL_S, () => void 0, signal);
+  }
+}
+async function patiently(id, trouble, signal) {
+  for (; ; ) {
     try {
       const job = await getJson(jobPath(id), signal);
       trouble(null);
-      changed(job);
-      if (final(job)) return;
+      return job;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error;
-      trouble(`${sentence(error)} The job goes on there; asking again every two seconds.`);
+      trouble(`${sentence(error)} Asking again every two seconds; the job goes on there.`);
     }
     await countDown(POLL_S, () => void 0, signal);
   }
@@ -1656,7 +1666,7 @@ async function follow2(id, changed, signal) {
       if (event.name === "") continue;
       const job = JSON.parse(event.data);
       changed(job);
-      if (event.name === "done" || final(job)) return true;
+      if (final(job)) return true;
     }
   } catch (error) {
     signal.throwIfAborted();
@@ -1699,7 +1709,7 @@ async function showJob(id, view) {
   const body = el("div");
   fill(view.box, body, alert);
   try {
-    const job = await getJson(jobPath(id), view.signal);
+    const job = await patiently(id, (text) => alertIn(alert, text), view.signal);
     if (final(job)) return finish(job, body, alert, view);
     const progress = new Progress(job.title, () => void cancel(job, alert));
     fill(body, heading(job), alert, progress.element);
