@@ -55,6 +55,7 @@ def page(driver: Any, page_url: str, downloads: Path, fake: Fake) -> Iterator[Pa
     made.console(), made.hosts()
     made.expected = []  # statuses that the test provokes: Chromium writes each into the console
     yield made
+    made.js("sessionStorage.clear()")
     unexpected = [m for m in made.console() if not any(word in m for word in made.expected)]
     assert unexpected == []
     assert made.hosts() <= {page_url.split("/")[2]}
