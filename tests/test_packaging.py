@@ -65,3 +65,35 @@ def test_the_command_works_outside_the_checkout(wheel: Path, tmp_path: Path):
 def test_the_wheel_carries_what_the_report_is_made_of(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"stemwise/report/assets/page.{kind}" for kind in ("css", "js")} <= names
+
+
+def test_the_wheel_carries_what_the_service_needs(wheel: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    page = ROOT / "platform" / "stemwise" / "serving" / "page"
+    files = {f"stemwise/serving/page/{p.relative_to(page)}" for p in page.rglob("*") if p.is_file()}
+    assert {f"stemwise/serving/page/{name}" for name in ("index.html", "build.json")} <= files
+    assert files <= names
+    assert {f"stemwise/conf/serve/{profile}.yaml" for profile in ("cpu", "gpu")} <= names
+    assert {f"stemwise/conf/recipes/{recipe}.yaml" for recipe in ("demo", "paper")} <= names
+
+
+def test_the_wheel_builds_the_served_application(wheel: Path, tmp_path: Path):
+    installed = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(installed)
+    code = (
+        f"import sys; sys.path.insert(0, {str(installed)!r});"
+        "import stemwise.serving.app as app; from stemwise.serving.page_files import page_files;"
+        f"assert app.__file__.startswith({str(installed)!r}), app.__file__;"
+        "from stemwise.serving.settings import AppArgs;"
+        "app.build(AppArgs(recipes=['demo', 'paper'], profile='gpu'));"
+        "print(sorted(page_files()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "index.html" in done.stdout
