@@ -118,6 +118,12 @@ class UnsupportedAudioError(RequestError):
     status, reason = 415, "unsupported_media_type"
 
 
+class RangeError(RequestError):
+    """A range that lies outside the file."""
+
+    status, reason = 416, "range_not_satisfiable"
+
+
 class UnprocessableError(RequestError):
     """An upload or a field that is understood, but cannot be worked on."""
 

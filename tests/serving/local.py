@@ -219,6 +219,20 @@ def bench(folder: Path, recipes: Mapping[str, Recipe], world: World) -> Iterator
         made.close()
 
 
+class Counts:
+    """What the guard told of requests, in place of metrics."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, int]] = []
+        self.reasons: list[str] = []
+
+    def request(self, method: str, route: str, status: int) -> None:
+        self.requests.append((method, route, status))
+
+    def rejected(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+
 def limits(**changes: float) -> Limits:
     """Return the limits of the cpu profile with changes."""
     return AppArgs(settings={"limits": changes}).load().limits
@@ -252,4 +266,4 @@ def application(
         health,
         wake,
     )
-    return Guard(make_app(service), hosts, lambda *_: None)
+    return Guard(make_app(service), hosts, Counts())

@@ -105,6 +105,9 @@ def describe(app: FastAPI, keys_required: bool) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    for methods in found["paths"].values():
+        for operation in methods.values():  # a wrong Host, see guard
+            operation["responses"].setdefault("400", _problem(400))
     if keys_required:
         for path, methods in found["paths"].items():
             for operation in methods.values() if path.startswith("/v1/") else ():

@@ -6,7 +6,7 @@ No `from __future__ import annotations` here: FastAPI reads these annotations at
 from email.message import Message
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from zipstream import ZipStream
 
@@ -14,36 +14,44 @@ from stemwise.serving.depends import JobId, Owner, Served, StemName
 from stemwise.serving.describe import audio, errors
 from stemwise.serving.records import Job
 from stemwise.serving.schemas import Peaks
+from stemwise.serving.stored_file import StoredFile
 
 router = APIRouter(tags=["stems"])
 MEDIA_TYPES = {"flac": "audio/flac", "wav": "audio/wav"}
-_GONE = errors(401, 404, 409, 416, 422, 503)
+_GONE = errors(401, 404, 409, 422, 503)
+_IN_RANGES = "multipart/byteranges"  # where several are asked for at once
 
 
 @router.get(
     "/v1/separations/{id}/stems/{stem}",
-    response_class=FileResponse,
+    response_class=StoredFile,
     responses={
         200: audio("The stem.", *MEDIA_TYPES.values()),
-        206: audio("The range that was asked for.", *MEDIA_TYPES.values()),
+        206: audio("The range that was asked for.", *MEDIA_TYPES.values(), _IN_RANGES),
+        **errors(416),
         **_GONE,
     },
 )
-async def download(id: JobId, stem: StemName, who: Owner, service: Served) -> FileResponse:
+async def download(id: JobId, stem: StemName, who: Owner, service: Served) -> StoredFile:
     """Download a stem; ranges are answered."""
     job, path = await service.stem(id, stem, who)
     name = f"{_base(job)} - {stem}.{job.format}"
-    return FileResponse(path, media_type=MEDIA_TYPES[job.format], filename=name)
+    return StoredFile(path, media_type=MEDIA_TYPES[job.format], filename=name)
 
 
 @router.get(
     "/v1/separations/{id}/stems/{stem}/peaks",
-    response_class=FileResponse,
-    responses={200: {"model": Peaks}, 206: {"model": Peaks}, **_GONE},
+    response_class=StoredFile,
+    responses={
+        200: {"model": Peaks},
+        206: audio("The range that was asked for.", "application/json", _IN_RANGES),
+        **errors(416),
+        **_GONE,
+    },
 )
-async def peaks(id: JobId, stem: StemName, who: Owner, service: Served) -> FileResponse:
+async def peaks(id: JobId, stem: StemName, who: Owner, service: Served) -> StoredFile:
     """Get a stem's waveform for drawing."""
-    return FileResponse(await service.peaks(id, stem, who), media_type="application/json")
+    return StoredFile(await service.peaks(id, stem, who), media_type="application/json")
 
 
 @router.get(

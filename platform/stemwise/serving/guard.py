@@ -76,7 +76,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self.hosts and (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
+        if self.hosts and _hostname(host) not in self.hosts:
             return problem(
                 RequestError(
                     f"The Host {host[:80]!r} is not one of this server's: call it as "
@@ -93,7 +93,20 @@ class Guard:
 def _foreign(headers: Headers, host: str) -> bool:
     """Tell whether a browser says that another site's page makes the request."""
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() != host.lower()
+    except ValueError:  # no browser sends brackets that are not closed
+        return True
+
+
+def _hostname(host: str) -> str:
+    """Return a Host header's name without its port, or nothing where it is malformed."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def _route(scope: Scope) -> str:

@@ -47,6 +47,7 @@ async def separate(
         service.wake()
     seconds = _wait_of(prefer)
     if seconds is not None:
+        seconds = min(seconds, service.limits.max_wait_s)
         job = await service.wait(job, seconds)
         response.headers["Preference-Applied"] = f"wait={seconds:g}"
     response.headers["Location"] = f"/v1/separations/{job.id}"
@@ -110,7 +111,7 @@ async def _events(service: Service, job: Job) -> AsyncIterator[str]:
 def _wait_of(prefer: str | None) -> float | None:
     """Return the seconds of `Prefer: wait=N`; preferences that are not understood are ignored."""
     for part in (prefer or "").split(","):
-        name, _, value = part.partition("=")
+        name, _, value = part.partition(";")[0].partition("=")
         value = value.strip().strip('"')
         if name.strip().lower() == "wait" and value.isascii() and value.isdigit():
             return float(min(int(value[:9]), _LARGEST_WAIT))
