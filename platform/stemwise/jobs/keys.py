@@ -21,14 +21,26 @@ def make_key(name: str, file: Path | None, console: Console) -> int:
 
     secret, line = new_key(name)
     if file is not None:
-        known = file.read_text(encoding="utf-8") if file.exists() else ""
-        if known.strip() and name in dict(Keys.load(file, {}).entries):
+        known = _read(file)
+        entries = [line for line in known.splitlines() if line.partition("#")[0].strip()]
+        if entries and name in dict(Keys.load(file, {}).entries):
             raise ConfigError(f"{file} has a key called {name!r}: choose another name.")
         _write(file, known + ("\n" if known and not known.endswith("\n") else "") + line + "\n")
     console.print(f"Key (shown only now): {secret}", highlight=False, markup=False, soft_wrap=True)
     said = f"Added to {file}" if file is not None else "Line for the keys file"
     console.print(f"{said}: {line}", highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The file of keys {file} cannot be read ({error}): choose another --file."
+        ) from error
 
 
 def _write(file: Path, text: str) -> None:

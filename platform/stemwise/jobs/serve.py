@@ -90,13 +90,18 @@ def _changes(texts: Sequence[str]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for text in texts:
         path, equals, value = text.partition("=")
-        *parents, last = path.strip().split(".")
-        if not equals or not last:
+        *parents, last = (name.strip() for name in path.split("."))
+        if not equals or not all([*parents, last]):
             raise ConfigError(f"--set {text!r} is not usable: write --set limits.max_upload_mb=50.")
         place = out
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[last] = yaml.safe_load(value)
+            if not isinstance(place, dict):
+                raise ConfigError(f"--set {text!r} contradicts another --set of {parent}.")
+        try:
+            place[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {text!r}: {value!r} is not a YAML value.") from error
     return out
 
 
@@ -106,9 +111,10 @@ def _check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "ports are numbers from 0 to 65535"
             raise ConfigError(
-                f"{host}:{port} cannot be used ({error.strerror}): choose another --host or --port."
+                f"{host}:{port} cannot be used ({reason}): choose another --host or --port."
             ) from error
 
 
