@@ -212,3 +212,14 @@ def test_the_scrape_example_asks_for_what_the_pods_say():
         (drop,) = job["metric_relabel_configs"]
         used = {label for labels in exported().values() for label in labels} | {"WorkerId"}
         assert not [label for label in used if re.fullmatch(drop["regex"], label)]
+
+
+def test_the_docs_name_every_metric_and_setting():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    bases = {re.sub("_(bucket|sum|count)$", "", name) for name in exported()}
+    assert {name for name in bases if f"`{name}`" not in text} == set()
+    for profile in ("cpu", "gpu"):
+        parts = yaml.safe_load((ROOT / "conf" / "serve" / f"{profile}.yaml").read_text())
+        for part in parts.keys() - {"models"}:
+            for key in parts[part]:
+                assert re.search(rf"`({part})?\.{key}`", text), f"{part}.{key}"
