@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from stemwise.serving import views
 from stemwise.serving.depends import Served, owner_of
 from stemwise.serving.describe import errors
-from stemwise.serving.schemas import Health, ModelList, RecipeList
+from stemwise.serving.schemas import Health, ModelList, RecipeList, UploadLimits
 
 router = APIRouter(tags=["facts"])
 
@@ -17,8 +17,12 @@ router = APIRouter(tags=["facts"])
 async def recipes(service: Served) -> RecipeList:
     """List the recipes, the default one first."""
     default = next(iter(service.recipes))
+    limits = service.limits
     return RecipeList(
-        recipes=[views.recipe_info(r, r.name == default) for r in service.recipes.values()]
+        recipes=[views.recipe_info(r, r.name == default) for r in service.recipes.values()],
+        limits=UploadLimits(
+            max_bytes=int(limits.max_upload_mb * 1e6), max_duration_s=limits.max_duration_s
+        ),
     )
 
 

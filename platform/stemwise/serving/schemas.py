@@ -127,10 +127,18 @@ class RecipeInfo(Answer):
     provenance: dict[str, Any] = Field(description="What the recipe says of where it comes from.")
 
 
+class UploadLimits(Answer):
+    """What an upload may be."""
+
+    max_bytes: int
+    max_duration_s: float
+
+
 class RecipeList(Answer):
-    """All recipes, the default one first."""
+    """All recipes, the default one first, and what may be sent to them."""
 
     recipes: list[RecipeInfo]
+    limits: UploadLimits
 
 
 class ModelInfo(Answer):
