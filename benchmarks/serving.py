@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -138,6 +139,7 @@ def _say(text: str) -> None:
 def main() -> int:
     """Run all ways in turns, print medians and ratios, and return the exit code."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with tempfile.TemporaryDirectory(prefix="stemwise-load-") as folder:
         plan = _plan(options, Path(folder))
         audio_s = sum(song.seconds for song in plan.songs)
@@ -146,7 +148,7 @@ def main() -> int:
             f"{options.recipe}, threads {options.threads or 'all'}, {os.cpu_count()} cores"
         )
         chosen = {OURS: stemwise, PROCESSES: processes, NAIVE: naive}
-        wanted = {name: way for name, way in chosen.items() if options.ways in (name, "all")}
+        wanted = {name: chosen[name] for name in options.ways}
         results: dict[str, list[Load]] = {name: [] for name in wanted}
         for _ in range(options.rounds):
             for name, measure in wanted.items():
@@ -198,7 +200,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_bounded(1, 20), default=3, help="medians are shown")
     parser.add_argument("--recipe", default="demo", help="or a model")
     parser.add_argument("--threads", type=_bounded(0, 256), default=0, help="torch's; 0: all cores")
-    parser.add_argument("--ways", choices=("all", OURS, PROCESSES, NAIVE), default="all")
+    ways_known = (OURS, PROCESSES, NAIVE)
+    parser.add_argument("--ways", nargs="+", choices=ways_known, default=ways_known)
     parser.add_argument("--limit-s", type=_bounded(10, 3600), default=900, help="of each round")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--no-faults", action="store_true")

@@ -71,7 +71,7 @@ def drive(
                 return
             _one(song, way, folder / song.name, load, begun + limit_s)
 
-    threads = [Thread(target=work) for _ in range(clients)]
+    threads = [Thread(target=work, daemon=True) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -101,6 +101,17 @@ def test_two_files_with_one_name(tmp_path: Path) -> None:
         served_recipes(paths)
 
 
+def test_two_models_with_one_name_would_be_one_deployment(tmp_path: Path) -> None:
+    paths = []
+    for folder, stem in (("a", "bass"), ("b", "drums")):
+        (tmp_path / folder).mkdir()
+        model = written(tmp_path / folder / "model.yaml", "{name: mine, base: band_split}")
+        recipe = f"stems: {{{stem}: {{'{model}': 1}}}}"
+        paths.append(written(tmp_path / folder / f"{stem}.yaml", recipe))
+    with pytest.raises(ConfigError, match="Two different models are called 'mine'"):
+        served_recipes(paths)
+
+
 def test_the_state_folder_is_made(tmp_path: Path) -> None:
     args = AppArgs(state=str(tmp_path / "deep" / "state"))
     open_store(args).close()

@@ -110,9 +110,11 @@ def _check_port(host: str, port: int) -> None:
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            if port == 0:  # any port: nobody would know which
+                raise OverflowError
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or "ports are numbers from 0 to 65535"
+            reason = getattr(error, "strerror", None) or "ports are numbers from 1 to 65535"
             raise ConfigError(
                 f"{host}:{port} cannot be used ({reason}): choose another --host or --port."
             ) from error

@@ -54,6 +54,10 @@ def served_recipes(names: Sequence[str]) -> tuple[dict[str, Recipe], dict[str, M
             recipe = recipe.explicit(_stems(specs[recipe.any_stem]))
         _check(recipe, specs)
         recipes[recipe.name] = recipe
+    names_of = [spec.name for spec in specs.values()]
+    twice = [name for name in names_of if names_of.count(name) > 1]
+    if twice:  # they would be one deployment
+        raise ConfigError(f"Two different models are called {twice[0]!r}: give one another name.")
     if not recipes:
         raise ConfigError("There is no recipe to serve: name one with --recipe.")
     return recipes, specs

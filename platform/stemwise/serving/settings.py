@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stemwise.config import conf_dir, home, load_yaml
 from stemwise.errors import ConfigError
@@ -52,6 +52,12 @@ class SeparatorSettings(Part):
     max_batch: int = Field(ge=1)
     batch_wait_ms: float = Field(ge=0)
     warm_up: bool
+
+    @model_validator(mode="after")
+    def _enough(self) -> SeparatorSettings:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError("max_replicas is below min_replicas")
+        return self
 
 
 class Limits(Part):
