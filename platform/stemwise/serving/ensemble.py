@@ -5,11 +5,12 @@ Jobs are pulled from the store, not pushed: a replica that is killed loses nothi
 
 import logging
 import threading
+from contextlib import suppress
 from typing import Any
 
 from ray import serve
 
-from stemwise.errors import StemwiseError
+from stemwise.errors import NotReadyError, StemwiseError
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.backend import open_files, open_store
 from stemwise.serving.job_runner import JobRunner
@@ -73,8 +74,10 @@ class Ensemble:
         """Raise where jobs are no longer taken, so that Serve starts another replica."""
         if self._begun.is_set() and not self._runner.alive():
             raise StemwiseError("The ensemble no longer takes jobs.")
-        counts = {status.value: n for status, n in self._store.counts().items()}
-        self._metrics.queue(counts, self._store.oldest_queued_age())
+        # a replica in this one's place would not find the database either; the runner says that
+        with suppress(NotReadyError):
+            counts = {status.value: n for status, n in self._store.counts().items()}
+            self._metrics.queue(counts, self._store.oldest_queued_age())
 
     def _ended(self, job: Job, outcome: str, work: JobWork | None) -> None:
         stages = {} if work is None else dict(work.laps)
