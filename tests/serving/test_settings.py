@@ -47,7 +47,10 @@ def test_one_model_may_differ() -> None:
     assert loaded.for_model("drumsep").max_batch == loaded.separator.max_batch
     assert loaded.for_model("other") == loaded.separator
     gpu = AppArgs(profile="gpu", settings={"models": {"scnet_large": {"threads": 2}}}).load()
-    assert (gpu.for_model("scnet_large").num_gpus, gpu.for_model("scnet_large").threads) == (0.4, 2)
+    assert (gpu.for_model("scnet_large").num_gpus, gpu.for_model("scnet_large").threads) == (
+        0.25,
+        2,
+    )
 
 
 @pytest.mark.parametrize("models", [{}, None])

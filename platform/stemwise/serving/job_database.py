@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from stemwise.errors import ConfigError, NotReadyError, OutputError, require
 from stemwise.serving.job_table import SCHEMA_VERSION, metadata, schema
 
+_log = logging.getLogger("ray.serve")
 _WAIT_S = 30  # for another process that writes
 _WRITES = "stemwise_writes"
 _SILENT = (OperationalError, InterfaceError, PoolTimeoutError, sqlite3.OperationalError)
@@ -106,10 +108,10 @@ class JobDatabase:
         try:
             yield
         except _SILENT as error:
+            # the driver's words name hosts and paths: they are for the log, not for clients
+            _log.error("The job database %s does not answer: %s", self.name, _cause(error))
             raise NotReadyError(
-                f"The job database {self.name} does not answer ({_cause(error)}): "
-                "try again in a few seconds.",
-                retry_after=5,
+                "The job database does not answer: try again in a few seconds.", retry_after=5
             ) from error
 
 
