@@ -18,7 +18,7 @@ from stemwise.serving.keys import Keys
 from stemwise.serving.records import Job, Status
 from stemwise.serving.settings import Limits
 
-_POLL_S = 0.15
+_POLL_S = 0.25  # as often as workers tell of progress (job_runner.PULSE_S)
 _KEEP_ALIVE_S = 15.0
 
 Health = Callable[[], Awaitable[dict[str, bool]]]

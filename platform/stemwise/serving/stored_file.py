@@ -23,6 +23,9 @@ class _RefusedError(Exception):
 class StoredFile(FileResponse):
     """A file; a range that cannot be answered is refused as everything else is."""
 
+    # Each block is a message between Serve's processes; Starlette's 64 KiB are many for a song.
+    chunk_size = 1 << 20
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the file, with the range that was asked for, or with a problem."""
 
