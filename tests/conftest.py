@@ -6,11 +6,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
 import torch
 from threadpoolctl import threadpool_limits
+
+# no test is about how long an example takes, and machines are shared
+hypothesis.settings.register_profile("stemwise", deadline=None)
+hypothesis.settings.load_profile("stemwise")
 
 RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")

@@ -74,7 +74,7 @@ def test_the_wheel_carries_what_the_service_needs(wheel: Path):
     assert {f"stemwise/serving/page/{name}" for name in ("index.html", "build.json")} <= files
     assert files <= names
     assert {f"stemwise/conf/serve/{profile}.yaml" for profile in ("cpu", "gpu")} <= names
-    assert {f"stemwise/conf/recipes/{recipe}.yaml" for recipe in ("demo", "paper")} <= names
+    assert {f"stemwise/conf/named_recipes/{recipe}.yaml" for recipe in ("demo", "paper")} <= names
 
 
 def test_the_wheel_builds_the_served_application(wheel: Path, tmp_path: Path):

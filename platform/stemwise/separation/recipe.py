@@ -105,18 +105,18 @@ class Recipe:
 
 
 def named_recipes() -> tuple[str, ...]:
-    """Return the names of the recipes that stemwise comes with (conf/recipes)."""
-    return tuple(sorted(path.stem for path in (conf_dir() / "recipes").glob("*.yaml")))
+    """Return the names of the recipes that stemwise comes with (conf/named_recipes)."""
+    return tuple(sorted(path.stem for path in (conf_dir() / "named_recipes").glob("*.yaml")))
 
 
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe in a YAML file, one of conf/recipes, or the one that is a single model.
+    """Return the recipe in a YAML file, one of conf/named_recipes, or the one that is a single model.
 
     Raises:
         ConfigError: none of these, or malformed.
     """
     if name in named_recipes():
-        path = conf_dir() / "recipes" / f"{name}.yaml"
+        path = conf_dir() / "named_recipes" / f"{name}.yaml"
         return _parse(load_yaml(path), path)
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} and path.exists():
