@@ -5,10 +5,13 @@ Jobs are pulled from the store, not pushed: a replica that is killed loses nothi
 
 import logging
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
 from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 
 from stemwise.errors import NotReadyError, StemwiseError
 from stemwise.separation.recipe import Recipe
@@ -22,6 +25,7 @@ from stemwise.serving.remote_models import RemoteModels
 from stemwise.serving.settings import AppArgs
 from stemwise.types import SAMPLE_RATE
 
+_PAUSE_S = 2.0
 logger = logging.getLogger("ray.serve")
 
 
@@ -58,9 +62,18 @@ class Ensemble:
     def _begin(self) -> None:
         """Wait for the models; jobs taken before would only wait for them."""
         for name, handle in self._models.items():
-            self._stems[name] = tuple(handle.facts.remote().result()["stems"])
+            self._stems[name] = self._ask(name, handle)
         self._runner.start()
         self._begun.set()
+
+    def _ask(self, name: str, handle: Any) -> tuple[str, ...]:
+        """Return a model's stems, however often its replica dies before it answers."""
+        while True:
+            try:
+                return tuple(handle.facts.remote().result()["stems"])
+            except (RayError, RayServeException) as error:
+                logger.warning("The model %s does not answer yet: %s", name, error)
+                time.sleep(_PAUSE_S)
 
     def wake(self) -> None:
         """Look for a job now."""
