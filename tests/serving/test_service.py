@@ -254,7 +254,7 @@ def test_a_full_queue_is_said_with_retry_after_and_empties(
 ) -> None:
     path = song_file(tmp_path / "long.wav", 40.0)
     links, refused = [], None
-    for _ in range(14):
+    for _ in range(40):  # a busy machine may finish some while others are sent
         with path.open("rb") as file:
             answer = requests.post(
                 f"{service.url}/v1/separations", files={"file": file}, timeout=30
