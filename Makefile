@@ -25,7 +25,7 @@ demo: $(VENV)/.demo-stamp
 	$(BIN)/stemwise evaluate dataset=demo models=demo output=runs/demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.dev-stamp
 	$(BIN)/python -m pytest -m "not ray and not slow"

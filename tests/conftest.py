@@ -21,15 +21,6 @@ RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, and all that share one Ray, in one of `pytest -n`'s workers."""
-    for item in items:
-        shared = {"service", "session_ray"}.intersection(getattr(item, "fixturenames", ()))
-        group = min(shared) if shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Keep torch and BLAS to one thread, as a worker does: others spin where cores are shared."""

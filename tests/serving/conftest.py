@@ -16,7 +16,7 @@ RATE = 44_100
 LIMITS = (
     "limits.max_upload_mb=20",
     "limits.max_duration_s=60",
-    "limits.max_unfinished=12",
+    "limits.max_unfinished=6",
     "jobs.lease_s=4",
     "separator.threads=1",
 )

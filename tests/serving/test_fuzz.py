@@ -85,7 +85,7 @@ def test_hostile_files_are_refused_by_name_and_hurt_nothing(service: Running) ->
             data={"recipe": "demo_scnet", "stems": "bass"},
             timeout=60,
         )
-        if answer.status_code == 503:  # the sound ones among them fill the queue of 12
+        if answer.status_code == 503:  # the sound ones among them fill the queue of 6
             drain(service, queued)
             answer = requests.post(
                 f"{service.url}/v1/separations",

@@ -252,7 +252,7 @@ def test_the_same_idempotency_key_gives_the_same_job(service: Running, song: Pat
 def test_a_full_queue_is_said_with_retry_after_and_empties(
     service: Running, tmp_path: Path
 ) -> None:
-    path = song_file(tmp_path / "long.wav", 40.0)
+    path = song_file(tmp_path / "long.wav", 55.0)
     links, refused = [], None
     for _ in range(40):  # a busy machine may finish some while others are sent
         with path.open("rb") as file:
@@ -269,7 +269,7 @@ def test_a_full_queue_is_said_with_retry_after_and_empties(
         assert int(refused.headers["Retry-After"]) >= 1
     finally:
         states = [requests.delete(link, timeout=10).json()["status"] for link in links]
-    assert set(states) == {"cancelled"}
+    assert "cancelled" in states and set(states) <= {"cancelled", "expired"}  # some were finished
 
 
 def test_facts_and_security_headers(service: Running) -> None:
