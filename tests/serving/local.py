@@ -166,7 +166,12 @@ class Bench:
 
     def made(self, slots: int = 2, store: JobStore | None = None, **changes: float) -> JobRunner:
         """Make a worker that is not started yet."""
-        settings: dict[str, Any] = {"lease_s": 30, "max_attempts": 3, "keep_s": 60, "forget_s": 60}
+        settings: dict[str, Any] = {
+            "lease_s": 30,
+            "max_attempts": 3,
+            "keep_s": 3600,
+            "forget_s": 3600,
+        }
         runner = JobRunner(
             store or self.store,
             self.files,
