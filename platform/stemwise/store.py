@@ -22,12 +22,11 @@ import numpy as np
 import soundfile
 
 from stemwise.errors import AudioError, OutputError
-from stemwise.separation.spool import Spool
+from stemwise.separation.spool import FULL_SCALE, Spool
 from stemwise.types import Audio
 
 _CONTENT = "entry.json"
 _SCRATCH = ".making-"
-_FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ class EstimateStore:
         spool = Spool(scratch, names)
         for stretch in timed:
             spool.add(stretch)
-        gains = {name: min(1.0, _FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
+        gains = {name: min(1.0, FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
         entry = scratch / "entry"
         entry.mkdir()
         sizes = {}

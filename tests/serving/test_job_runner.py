@@ -17,6 +17,7 @@ import soundfile
 
 from stemwise.errors import ModelError, NotReadyError, OutputError
 from stemwise.separation.recipe import Recipe
+from stemwise.separation.spool import FULL_SCALE
 from stemwise.serving import job_runner, results, views
 from stemwise.serving.job_store import JobStore
 from stemwise.serving.records import Status
@@ -120,7 +121,7 @@ def test_flac_is_turned_down_by_one_gain_for_all(up: Bench) -> None:
     up.runner()
     job = up.final()
     peak = max(item["peak"] for item in job.result["results"])
-    assert job.result["gain"] == pytest.approx(results.FULL_SCALE / peak)
+    assert job.result["gain"] == pytest.approx(FULL_SCALE / peak)
     for stem, factor in EXPECTED.items():
         found = audio(up, "job", stem, "flac") / job.result["gain"]
         np.testing.assert_allclose(found, factor * mixture, atol=2e-6, err_msg=stem)

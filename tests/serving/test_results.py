@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stemwise.raw_audio import RawAudio
 from stemwise.separation.recipe import Recipe
-from stemwise.separation.spool import Spool
+from stemwise.separation.spool import FULL_SCALE, Spool, common_gain
 from stemwise.serving import results
 from stemwise.serving.files import JobFiles
 
@@ -210,11 +210,11 @@ def test_an_instrumental_stem_beside_a_remainder_is_counted_as_it_was_subtracted
 
 def test_one_gain_keeps_the_loudest_stem_below_full_scale(spools) -> None:
     quiet, loud = spools(a=constant(0.5)), spools(a=constant(0.5), b=constant(-2.0))
-    assert results.common_gain(quiet, "flac") == 1.0
-    assert results.common_gain(loud, "flac") == results.FULL_SCALE / 2
-    assert results.common_gain(loud, "wav") == 1.0
-    assert results.common_gain(spools(c=constant(1.0)), "flac") == results.FULL_SCALE
-    assert results.common_gain(spools(d=constant(results.FULL_SCALE)), "flac") == 1.0
+    assert common_gain(quiet, "flac") == 1.0
+    assert common_gain(loud, "flac") == FULL_SCALE / 2
+    assert common_gain(loud, "wav") == 1.0
+    assert common_gain(spools(c=constant(1.0)), "flac") == FULL_SCALE
+    assert common_gain(spools(d=constant(FULL_SCALE)), "flac") == 1.0
 
 
 @pytest.mark.parametrize(

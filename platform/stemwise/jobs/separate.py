@@ -18,11 +18,8 @@ from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
-from stemwise.separation.spool import Spool
+from stemwise.separation.spool import SUBTYPES, Spool, common_gain
 from stemwise.stems import MIXTURE
-
-_FULL_SCALE = 1 - 2.0**-23
-_SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
 
 
 def separate(
@@ -101,7 +98,7 @@ def _with_progress(
 def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Console) -> None:
     """Write the stems; where one would clip in FLAC, all are turned down alike and it is said."""
     peak = max(spool.peaks[stem] for stem, spool in made.items())
-    gain = _FULL_SCALE / peak if file_format == "flac" and peak > _FULL_SCALE else 1.0
+    gain = common_gain(made, file_format)
     tell_gain(gain, peak, console)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +106,7 @@ def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Cons
             # half a file must never carry the name of a whole one
             unfinished = folder / f".{stem}.unfinished.{file_format}"
             try:
-                spool.encode(stem, unfinished, gain, _SUBTYPES[file_format])
+                spool.encode(stem, unfinished, gain, SUBTYPES[file_format])
                 unfinished.replace(folder / f"{stem}.{file_format}")
             finally:
                 unfinished.unlink(missing_ok=True)

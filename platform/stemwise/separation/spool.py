@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,9 @@ from stemwise.raw_audio import RawAudio
 from stemwise.types import CHANNELS, SAMPLE_RATE, Audio
 
 _BLOCK = 1 << 18
+FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
+# How stems are encoded, by file format.
+SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
 
 
 class Spool:
@@ -44,3 +47,12 @@ class Spool:
         with soundfile.SoundFile(path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype) as file:
             for start in range(0, self.samples, _BLOCK):
                 file.write((signal[:, start : start + _BLOCK] * np.float32(gain)).T)
+
+
+def common_gain(spools: Mapping[str, Spool], file_format: str) -> float:
+    """Return the factor that keeps the loudest stem below FLAC's full scale; 1 where nothing clips.
+
+    It is the same for all stems, so that they still add up.
+    """
+    peak = max(spool.peaks[stem] for stem, spool in spools.items())
+    return FULL_SCALE / peak if file_format == "flac" and peak > FULL_SCALE else 1.0

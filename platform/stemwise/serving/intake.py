@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from stemwise.errors import NotReadyError, RequestError, UnprocessableError
 from stemwise.separation.recipe import Recipe
+from stemwise.separation.spool import SUBTYPES
 from stemwise.serving import results
 from stemwise.serving.decoding import DecodeLimits, decode
 from stemwise.serving.files import JobFiles
@@ -149,7 +150,7 @@ class Intake:
                 f"There is no recipe {name[:80]!r}: this server has {', '.join(self.recipes)}."
             )
         file_format = _single(fields, "format") or "flac"
-        if file_format not in results.SUBTYPES:
+        if file_format not in SUBTYPES:
             raise UnprocessableError(
                 f"The format {file_format[:80]!r} is not possible: use flac or wav."
             )

@@ -14,7 +14,7 @@ from stemwise.errors import StemwiseError
 from stemwise.raw_audio import RawAudio, Signal
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
-from stemwise.separation.spool import Spool
+from stemwise.separation.spool import Spool, common_gain
 from stemwise.serving import results
 from stemwise.serving.files import JobFiles
 from stemwise.serving.model_calls import JobStoppedError, ModelCalls
@@ -109,7 +109,7 @@ class JobWork:
     def _store(self, mixture: Signal, made: dict[str, Spool]) -> dict[str, Any]:
         wanted = [stem for stem in in_order(made) if not self.job.stems or stem in self.job.stems]
         spools = {stem: made[stem] for stem in wanted}
-        gain = results.common_gain(spools, self.job.format)
+        gain = common_gain(spools, self.job.format)
         known = results.quality(self.recipe)
         stems = []
         for stem, spool in spools.items():

@@ -12,13 +12,11 @@ import numpy as np
 
 from stemwise.raw_audio import Signal
 from stemwise.separation.recipe import Recipe
-from stemwise.separation.spool import Spool
+from stemwise.separation.spool import SUBTYPES, Spool
 from stemwise.serving.files import JobFiles
 from stemwise.stems import MIXTURE, in_order, partition_of
 from stemwise.types import CHANNELS
 
-FULL_SCALE = 1 - 2.0**-23
-SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
 PEAKS = 2000
 _BLOCK = 1 << 20
 
@@ -38,15 +36,6 @@ def stem_key(job_id: str, stem: str, file_format: str) -> str:
 def peaks_key(job_id: str, stem: str) -> str:
     """Return where a finished stem's waveform lies."""
     return f"{job_id}/peaks/{stem}.json"
-
-
-def common_gain(spools: Spools, file_format: str) -> float:
-    """Return the factor that keeps the loudest stem below FLAC's full scale; 1 where nothing clips.
-
-    It is the same for all stems, so that they still add up.
-    """
-    peak = max(spool.peaks[stem] for stem, spool in spools.items())
-    return FULL_SCALE / peak if file_format == "flac" and peak > FULL_SCALE else 1.0
 
 
 def write_stem(
