@@ -23,7 +23,7 @@ def blended(recipe: Recipe, outputs: Mapping[str, Output], mixture: Audio) -> Ou
         mixture: `(2, samples)`, for the remainder.
     """
     origin = Origin(RECIPE_PREFIX + recipe.name)
-    stems = (*recipe.stems, *([recipe.remainder] if recipe.remainder else []))
+    stems = recipe.level1()
     for stem, weights in recipe.stems.items():
         for model in weights:
             output = outputs.get(model)

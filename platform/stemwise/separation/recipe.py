@@ -73,8 +73,16 @@ class Recipe:
 
     def all_stems(self) -> tuple[str, ...]:
         """Return the stems of both levels in tree order; those of `any_stem` are not known yet."""
-        rest = [self.remainder] if self.remainder else []
-        return in_order([*self.stems, *rest, *self.below()])
+        return in_order([*self.level1(), *self.below()])
+
+    def level1(self) -> tuple[str, ...]:
+        """Return the stems of level 1, the remainder last."""
+        return (*self.stems, *([self.remainder] if self.remainder else []))
+
+    def parts_of(self, parent: str) -> tuple[str, ...]:
+        """Return the sub-stems of a parent in tree order, what they leave of it among them."""
+        rest = [self.rests[parent]] if parent in self.rests else []
+        return in_order([*self.children[parent], *rest])
 
     def below(self) -> set[str]:
         """Return all stems of level 2."""

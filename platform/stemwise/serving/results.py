@@ -89,12 +89,10 @@ def conservation(recipe: Recipe, mixture: Signal, spools: Spools) -> list[dict[s
 
     Only complete sets are added up: a request for single stems says nothing of conservation.
     """
-    level1 = [*recipe.stems, *([recipe.remainder] if recipe.remainder else [])]
+    level1 = recipe.level1()
     # with a remainder everything was subtracted, whatever the stems are called
     parts = {MIXTURE: in_order(level1) if recipe.remainder else partition_of(level1)}
-    for parent, group in recipe.children.items():
-        rest = [recipe.rests[parent]] if parent in recipe.rests else []
-        parts[parent] = in_order([*group, *rest])
+    parts |= {parent: recipe.parts_of(parent) for parent in recipe.children}
     found = []
     for parent, stems in parts.items():
         heard = mixture if parent == MIXTURE else _spooled(parent, spools)

@@ -66,19 +66,14 @@ def links(job: Job, stems: list[str]) -> Links:
 
 def recipe_info(recipe: Recipe, default: bool) -> RecipeInfo:
     """Return what people choose a recipe by."""
-    top = [*recipe.stems, *([recipe.remainder] if recipe.remainder else [])]
-    groups = {
-        parent: in_order([*group, *([recipe.rests[parent]] if parent in recipe.rests else [])])
-        for parent, group in recipe.children.items()
-    }
-    stems = [*top, *(stem for group in groups.values() for stem in group)]
+    groups = {parent: recipe.parts_of(parent) for parent in recipe.children}
     return RecipeInfo(
         name=recipe.name,
         default=default,
-        stems=list(in_order(top)),
+        stems=list(in_order(recipe.level1())),
         children={parent: list(group) for parent, group in groups.items()},
         models=list(recipe.models()),
-        weights={stem: results.origin(recipe, stem)[1] for stem in stems},
+        weights={stem: results.origin(recipe, stem)[1] for stem in recipe.all_stems()},
         quality_db=results.quality(recipe),
         provenance={key: _plain(value) for key, value in recipe.provenance.items()},
     )
