@@ -42,7 +42,7 @@ class LoadedModel:
         if self.separator is not None and self.separator.model.stems:
             return self.separator.stems_for()
         spec = self.ready.spec
-        return (*(spec.stems or partition), *([spec.residual] if spec.residual else []))
+        return spec.with_residual(spec.stems or partition)
 
     def separate(
         self,

@@ -80,7 +80,7 @@ def _level(spec: ModelSpec) -> str:
 
 
 def _stems(spec: ModelSpec) -> list[str]:
-    return [*spec.stems, *([spec.residual] if spec.residual is not None else [])]
+    return list(spec.with_residual(spec.stems))
 
 
 def _installed(spec: ModelSpec) -> str:

@@ -63,6 +63,10 @@ class ModelSpec:
     published: tuple[facts.Published, ...] = ()
     cost: facts.Cost | None = None
 
+    def with_residual(self, stems: Iterable[str]) -> tuple[str, ...]:
+        """Return `stems` of this model, and its residual last where it has one."""
+        return (*stems, *([self.residual] if self.residual else []))
+
 
 @dataclass(frozen=True)
 class ReadyModel:

@@ -105,7 +105,7 @@ class Recipe:
                 refuse_unknown((spec.parent,), set(self.stems), self.name)
             if spec.parent in children:
                 raise ConfigError(f"{spec.parent} is taken apart twice: leave {name!r} out.")
-            made = (*spec.stems, *([spec.residual] if spec.residual else []))
+            made = spec.with_residual(spec.stems)
             children[spec.parent] = {stem: {name: 1.0} for stem in made}
             if not spec.residual:
                 rests[spec.parent] = f"{spec.parent}_remainder"

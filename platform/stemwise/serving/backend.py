@@ -72,8 +72,7 @@ def _servable(model: str) -> ModelSpec:
 
 def _stems(spec: ModelSpec) -> tuple[str, ...]:
     """Return a model's stems, from its checkpoint where its entry does not say them."""
-    own = spec.stems or build(prepare(spec)).stems
-    return (*own, *([spec.residual] if spec.residual else []))
+    return spec.with_residual(spec.stems or build(prepare(spec)).stems)
 
 
 def _check(recipe: Recipe, specs: Mapping[str, ModelSpec]) -> None:

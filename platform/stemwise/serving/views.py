@@ -84,7 +84,7 @@ def model_info(spec: ModelSpec, ready: bool) -> ModelInfo:
     return ModelInfo(
         name=spec.name,
         architecture=spec.architecture,
-        stems=[*spec.stems, *([spec.residual] if spec.residual else [])],
+        stems=list(spec.with_residual(spec.stems)),
         parent=spec.parent,
         licence=spec.licence,
         trained_on=list(spec.trained_on),
