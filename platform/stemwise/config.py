@@ -32,6 +32,23 @@ def conf_dir() -> Path:
     )
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, which refuses a key that stands twice instead of taking the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping of a node (ConstructorError where a key is repeated)."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            # "<<" may merge several mappings
+            if name in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} stands there twice", key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
@@ -39,7 +56,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is absent, not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

@@ -70,6 +70,15 @@ def partition_of(stems: Iterable[str]) -> tuple[str, ...]:
     return in_order(top)
 
 
+def whole_of(partition: Iterable[str]) -> str | None:
+    """Return the stem whose parts alone make up a partition: a recording of drums is all drums.
+
+    None for whole songs, and where nothing is known.
+    """
+    names = set(partition)
+    return next((stem for stem, parts in CHILDREN.items() if names and names <= set(parts)), None)
+
+
 def check_name(stem: str) -> str:
     """Return `stem` if it is safe in file names and tables.
 

@@ -206,6 +206,7 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("gain", _FLOAT),
             ("gain_low", _FLOAT),
             ("gain_high", _FLOAT),
+            ("dropped", _INT),
         ]
     ),
     "front": pa.schema(
@@ -217,6 +218,8 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("weights", pa.list_(_FLOAT)),
             ("mean_score", _FLOAT),
             ("seconds_per_minute", _FLOAT),
+            ("tracks", _INT),
+            ("dropped", _INT),
         ]
     ),
     "anomalies": pa.schema(

@@ -8,6 +8,8 @@ import polars as pl
 
 _STEM = ("parent", "parent_source", "stem")
 _TRACK = ("dataset", "track_id")
+# No separators but lines to compare them with: the floor, the ceiling, and the choice by truth.
+REFERENCE_LINES = ("mixture", "oracle_irm", "oracle")
 
 
 def matched_means(
@@ -18,7 +20,10 @@ def matched_means(
     """Return mean scores over the tracks on which *all* that is compared in a group has one.
 
     Models must never be ranked on different tracks: a track on which one of them failed, is undefined
-    or infinite (a stem that is the whole mixture) counts for none of them.
+    or infinite counts for none of them. Lines of reference (`REFERENCE_LINES`) have no veto: where the
+    input *is* the stem (lead vocals of a song without backing vocals), its own score is infinite, and
+    that says nothing about the models. Their means are over those of the matched tracks on which they
+    have a score.
 
     Args:
         scores: rows of `scores`.
@@ -26,34 +31,41 @@ def matched_means(
         compared: columns that tell the competitors of a group apart.
 
     Returns:
-        The columns of groups and compared, paper_snr, paper_sdr, score (means, dB), tracks (matched)
-        and dropped (tracks with a score of some competitor, but not of all).
+        The columns of groups and compared, paper_snr, paper_sdr, score (means, dB), tracks (that the
+        means are over) and dropped (tracks with some score, but not a finite one of each model).
     """
     groups, compared = list(groups), list(compared)
+    who, keys = pl.struct(compared), [*groups, *compared]
     good = scores.filter(pl.col("status") == "ok", pl.col("score").is_not_null())
-    who = pl.struct(compared)
-    rivals = good.group_by(groups).agg(who.n_unique().alias("_rivals"))
+    # where nothing but lines was scored, they are what is compared
+    lines = pl.col("model").is_in(REFERENCE_LINES)
+    votes = good.with_columns((~lines | lines.all().over(groups)).alias("_votes"))
     finite = pl.all_horizontal(pl.col("paper_snr", "paper_sdr", "score").is_finite())
-    present = who.filter(finite).n_unique().alias("_present")
-    per_track = good.group_by(*groups, *_TRACK).agg(present)
+    rivals = votes.filter("_votes").group_by(groups).agg(who.n_unique().alias("_rivals"))
+    present = who.filter(finite & pl.col("_votes")).n_unique().alias("_present")
+    per_track = votes.group_by(*groups, *_TRACK).agg(present)
     per_track = per_track.join(rivals, on=groups, nulls_equal=True)
     per_track = per_track.with_columns((pl.col("_present") == pl.col("_rivals")).alias("_all"))
-    matched = per_track.filter("_all")
-    counts = per_track.group_by(groups).agg(
-        pl.col("_all").sum().cast(pl.Int64).alias("tracks"),
-        (~pl.col("_all")).sum().cast(pl.Int64).alias("dropped"),
+    dropped = per_track.group_by(groups).agg(
+        (~pl.col("_all")).sum().cast(pl.Int64).alias("dropped")
     )
-    keys = [*groups, *compared]
+    matched = per_track.filter("_all").select(*groups, *_TRACK)
     means = (
-        good.join(
-            matched.select(*groups, *_TRACK), on=[*groups, *_TRACK], how="semi", nulls_equal=True
-        )
+        good.filter(finite)
+        .join(matched, on=[*groups, *_TRACK], how="semi", nulls_equal=True)
         .group_by(keys)
-        .agg(pl.col("paper_snr", "paper_sdr", "score").mean())
+        .agg(
+            pl.col("paper_snr", "paper_sdr", "score").mean(),
+            pl.len().cast(pl.Int64).alias("tracks"),
+        )
     )
-    every = good.select(keys).unique()
-    joined = every.join(counts, on=groups, nulls_equal=True)
-    return joined.join(means, on=keys, how="left", nulls_equal=True).sort(keys)
+    joined = good.select(keys).unique().join(dropped, on=groups, how="left", nulls_equal=True)
+    joined = joined.join(means, on=keys, how="left", nulls_equal=True)
+    return (
+        joined.with_columns(pl.col("tracks", "dropped").fill_null(0))
+        .select(*keys, "tracks", "dropped", "paper_snr", "paper_sdr", "score")
+        .sort(keys)
+    )
 
 
 def with_floor(selections: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

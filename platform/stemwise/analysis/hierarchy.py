@@ -36,19 +36,21 @@ def bleed_contrast(scores: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         Columns parent, parent_source, stem, model, with_bleed, without (means in dB), tracks_with,
-        tracks_without and difference (with − without).
+        tracks_without, dropped (tracks on which either score is infinite or unknown) and difference
+        (with − without).
     """
     gap = (pl.col("paper_snr") - pl.col("paper_sdr")).abs().alias("_gap")
     known = scores.filter(
         pl.col("status") == "ok", pl.col("has_bleed").is_not_null(), pl.col("model") != _ORACLE
     ).with_columns(gap)
-    known = known.filter(pl.col("_gap").is_finite())
-    bleeding, clean = pl.col("has_bleed"), ~pl.col("has_bleed")
+    usable = pl.col("_gap").is_finite().fill_null(False)
+    bleeding, clean = pl.col("has_bleed") & usable, ~pl.col("has_bleed") & usable
     found = known.group_by(_ROW).agg(
         pl.col("_gap").filter(bleeding).mean().alias("with_bleed"),
         pl.col("_gap").filter(clean).mean().alias("without"),
         bleeding.sum().cast(pl.Int64).alias("tracks_with"),
         clean.sum().cast(pl.Int64).alias("tracks_without"),
+        (~usable).sum().cast(pl.Int64).alias("dropped"),
     )
     both = found.filter(pl.col("tracks_with") > 0, pl.col("tracks_without") > 0)
     difference = (pl.col("with_bleed") - pl.col("without")).alias("difference")

@@ -10,7 +10,7 @@ import numpy as np
 
 from stemwise.errors import ConfigError, ModelError
 from stemwise.stems import MIXTURE
-from stemwise.types import ESTIMATE, REFERENCE, Audio
+from stemwise.types import ESTIMATE, RECIPE_PREFIX, REFERENCE, Audio
 
 if TYPE_CHECKING:
     from stemwise.evaluation.outputs import Output
@@ -42,6 +42,13 @@ class Provider:
         if total is None:
             raise ModelError(f"The recipe {self.name!r} has no weights for {stem}.")
         return total
+
+    @classmethod
+    def of_recipe(cls, recipe: str, weights: Mapping[str, float]) -> Provider:
+        """Return a recipe's provider of a parent: a single model is called by its own name."""
+        if list(weights.values()) == [1.0]:
+            return cls(next(iter(weights)), dict(weights))
+        return cls(f"{RECIPE_PREFIX}{recipe}", dict(weights))
 
 
 @dataclass(frozen=True)

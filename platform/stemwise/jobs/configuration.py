@@ -186,20 +186,19 @@ def without_estimate(hierarchy: HierarchySettings, specs: list[ModelSpec]) -> li
 def _provider(stem: str, who: str, named: Mapping[str, ModelSpec]) -> Provider:
     """Return the model or recipe that estimates a parent; all its models must be in the run."""
     if who in named:
-        weights: Mapping[str, float] = {who: 1.0}
-        name = who
+        provider = Provider(who, {who: 1.0})
     elif Path(who).suffix in {".yaml", ".yml"}:
         recipe = load_recipe(who)
-        weights, name = recipe.stems.get(stem, {}), f"recipe:{recipe.name}"
+        provider = Provider.of_recipe(recipe.name, recipe.stems.get(stem, {}))
     else:
         raise ConfigError(
             f"hierarchy.parents.{stem}={who} is neither a level-1 model of models= nor a recipe "
             f"YAML: use one of {', '.join(named) or 'its models'}."
         )
-    reason = _why_not(stem, weights, named)
+    reason = _why_not(stem, provider.weights, named)
     if reason is not None:
         raise ConfigError(f"hierarchy.parents.{stem}={who} cannot be used: {reason}.")
-    return Provider(name, dict(weights))
+    return provider
 
 
 def _why_not(stem: str, weights: Mapping[str, float], named: Mapping[str, ModelSpec]) -> str | None:

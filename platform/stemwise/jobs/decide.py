@@ -7,54 +7,68 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import yaml
 
 from stemwise import results, tables
 from stemwise.analysis.statistics import seconds_per_minute, statistics
-from stemwise.decision import DecisionSettings, Fitting, decide
+from stemwise.decision import Decision, Fitting, decide
 from stemwise.errors import OutputError
-from stemwise.models.registry import ModelSpec
+from stemwise.jobs.finished_run import FinishedRun
+from stemwise.models.entries import Entry, relative
 from stemwise.selection.oracle import key_of
-from stemwise.types import FILE_PREFIX, RECIPE_PREFIX
+from stemwise.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 
 
-def write_decision(
-    output: Path,
-    content: dict[str, pa.Table],
-    specs: Sequence[ModelSpec],
-    candidates: Sequence[str],
-    pair: tuple[str, str],
-    rule: str,
-    settings: DecisionSettings,
-) -> list[str]:
-    """Write all tables and recipes of a run; return notes on what could not be fitted.
+def write_decision(run: FinishedRun) -> list[str]:
+    """Write all tables and recipes of a run; return notes on what could not be fitted or claimed.
 
     Raises:
         OutputError: the run's folder cannot be written.
     """
-    frame = pl.DataFrame(pl.from_arrow(content["scores"]))
-    # a recipe is for serving, and finished files of other tools cannot be run
-    able = [model for model in candidates if not model.startswith(FILE_PREFIX)]
-    fitting = Fitting(able, pair, rule, settings, seconds_per_minute(frame))
-    rows = {name: table.to_pylist() for name, table in content.items()}
-    decision = decide(rows, fitting, output.name)
+    output = run.output
+    frame = pl.DataFrame(pl.from_arrow(run.content["scores"]))
+    rows = {name: table.to_pylist() for name, table in run.content.items()}
+    decision = decide(rows, fitting_of(run, able(run)), output.name)
     measured = {row["model"] for row in rows["scores"] if row["model"].startswith(RECIPE_PREFIX)}
     scores = [*rows["scores"], *_described(decision.scores, rows["scores"])]
-    results.write(output / "tables", content | {"scores": tables.to_table("scores", scores)})
+    results.write(output / "tables", run.content | {"scores": tables.to_table("scores", scores)})
     found = statistics(
         frame,
-        pl.DataFrame(pl.from_arrow(content["tracks"])),
-        [*candidates, *sorted(measured)],
-        {spec.name: spec.trained_on for spec in specs},
-        settings.seed,
+        pl.DataFrame(pl.from_arrow(run.content["tracks"])),
+        [*run.candidates, *sorted(measured)],
+        {spec.name: spec.trained_on for spec in run.specs},
+        run.decision.seed,
     )
     found |= {"regret": decision.regret, "front": decision.front}
     for name, group in found.items():
         tables.write(output / "tables", name, [tables.to_table(name, group)])
     for recipe in decision.recipes.values():
-        write_recipe(output / "recipes", recipe)
-    return decision.notes
+        write_recipe(output / "recipes", recipe, run.resolved.entries)
+    return [*decision.notes, *unclaimed(decision, output / "recipes" / f"{HELD_OUT}.yaml")]
+
+
+def able(run: FinishedRun) -> list[str]:
+    """Return the candidates that a recipe can run: finished files of other tools cannot be."""
+    return [model for model in run.candidates if not model.startswith(FILE_PREFIX)]
+
+
+def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
+    """Return what `decide` fits of a run."""
+    cost = seconds_per_minute(pl.DataFrame(pl.from_arrow(run.content["scores"])))
+    return Fitting(
+        models, run.metric.pair, run.selection.rule, run.decision, cost, run.resolved.blends
+    )
+
+
+def unclaimed(decision: Decision, path: Path) -> list[str]:
+    """Say which sub-stems a recipe claims nothing of, why, and how to measure them."""
+    return [
+        f"{path.name} claims no score of {', '.join(item.stems)}: they were measured below "
+        f"{item.parent} of {', '.join(item.measured_below)}, but the recipe takes {item.parent} from "
+        f"{', '.join(item.own)}. The same command with hierarchy.parents.{item.parent}={path} measures "
+        "them."
+        for item in decision.unclaimed
+    ]
 
 
 def _described(
@@ -66,13 +80,23 @@ def _described(
     return [{name: known[key_of(row)][name] for name in shared} | dict(row) for row in made]
 
 
-def write_recipe(folder: Path, recipe: Mapping[str, Any]) -> Path:
-    """Write `<folder>/<name>.yaml` and return its path (OutputError where that is impossible)."""
+def write_recipe(folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, Entry]) -> Path:
+    """Write `<folder>/<name>.yaml` with the entries of its own models; return its path.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     path = folder / f"{recipe['name']}.yaml"
     temporary = path.with_name(f".{path.name}")
+    groups = [recipe["stems"], *recipe.get("children", {}).values()]
+    used = {model for group in groups for weights in group.values() for model in weights}
+    own = {name: relative(entry, folder) for name, entry in entries.items() if name in used}
+    content = {k: v for k, v in recipe.items() if k != "provenance"}
+    content |= {"models": own} if own else {}
+    content["provenance"] = recipe["provenance"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:

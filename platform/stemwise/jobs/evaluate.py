@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from stemwise import results, tables
 from stemwise.decision import DecisionSettings
 from stemwise.errors import PARTLY_FAILED
 from stemwise.evaluation.settings import Stage
-from stemwise.jobs import configuration
+from stemwise.jobs import configuration, saved_run
 from stemwise.jobs.decide import write_decision
+from stemwise.jobs.finished_run import FinishedRun, candidates
 from stemwise.jobs.launch import launch
+from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.work import job
-from stemwise.models.registry import ModelSpec
 from stemwise.report.decision import leaders, ledger
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.page import write_report
@@ -25,7 +25,7 @@ from stemwise.report.tables import table_one, winners, winners_per_track
 from stemwise.report.terminal import show_list, show_table
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
-from stemwise.types import FILE_PREFIX, Track
+from stemwise.types import Track
 
 
 def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> int:
@@ -34,17 +34,17 @@ def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> 
     decision = configuration.settings(DecisionSettings, config["decision"], "decision")
     with job(config, console, stage) as run:
         names = run.finish(console)
-        saved = json.dumps(config, indent=2, default=str)
-        (run.output / "config.json").write_text(saved, encoding="utf-8")
-        collected = results.collect(run.work.parts, names)
+        work, metric = run.work, run.work.metric
+        resolved = Resolved.of(work.models, work.hierarchy)
+        saved_run.save(run.output, config, resolved)
+        collected = results.collect(work.parts, names)
         chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
-        content = results.score_and_select(collected, run.work.metric.pair, selection, chosen)
-        pair = run.work.metric.pair
-        notes = write_decision(
-            run.output, content, run.specs, chosen, pair, selection.rule, decision
+        content = results.score_and_select(collected, metric.pair, selection, chosen)
+        finished = FinishedRun(
+            run.output, run.specs, chosen, content, metric, selection, decision, resolved
         )
-        names = [spec.name for spec in run.specs]
-        return report(run.output, names, console, notes, run.work.tracks)
+        notes = write_decision(finished)
+        return report(run.output, [spec.name for spec in run.specs], console, notes, work.tracks)
 
 
 def report(
@@ -80,12 +80,6 @@ def report(
     page = write_report(output, models, songs)
     console.print(f"Tables: {folder}\nReport: {page}", soft_wrap=True, highlight=False)
     return PARTLY_FAILED if failed.rows else 0
-
-
-def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
-    """Return the models that may be chosen: no reference lines or recipes, finished estimates too."""
-    finished = sorted({name for name in present if name.startswith(FILE_PREFIX)})
-    return [spec.name for spec in specs if spec.selectable] + finished
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from stemwise.decision import DecisionSettings
 from stemwise.errors import ConfigError, OutputError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
-from stemwise.jobs import configuration
-from stemwise.jobs.evaluate import candidates
+from stemwise.jobs import configuration, saved_run
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
+from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.work import output_folder
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
+from stemwise.types import FILE_PREFIX
 
 # Decided while measuring: another value would need the audio again.
 _MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval", "engine", "extra")
@@ -27,7 +27,7 @@ _MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval", "engine", "extra
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What `stemwise report` and `stemwise fit` work on.
+    """What decisions and reports are made from.
 
     `content` are the run's tables with the rule applied and winners selected anew.
     """
@@ -39,6 +39,7 @@ class FinishedRun:
     metric: MetricSettings
     selection: SelectionSettings
     decision: DecisionSettings
+    resolved: Resolved
 
 
 def open_run(config: dict[str, Any]) -> FinishedRun:
@@ -53,15 +54,7 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
     decision = configuration.settings(DecisionSettings, config["decision"], "decision")
-    try:
-        earlier = json.loads((output / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            f"{output} holds no finished run: run `stemwise evaluate` first."
-        ) from error
-    measured = earlier.get("metric") if isinstance(earlier, dict) else None
-    if not isinstance(measured, dict) or "models" not in earlier:
-        raise OutputError(f"{output / 'config.json'} is damaged: run `stemwise evaluate` again.")
+    earlier, resolved = saved_run.load(output)
     for key in _MEASURED:
         if key in earlier["metric"] and config["metric"][key] != earlier["metric"][key]:
             raise ConfigError(
@@ -73,7 +66,13 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
     content = {name: _read(output, name) for name in (*results.TRACK_TABLES, "scores")}
     chosen = candidates(specs, content["scores"].column("model").to_pylist())
     selected = results.score_and_select(content, metric.pair, selection, chosen)
-    return FinishedRun(output, specs, chosen, selected, metric, selection, decision)
+    return FinishedRun(output, specs, chosen, selected, metric, selection, decision, resolved)
+
+
+def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
+    """Return the models that may be chosen: no reference lines or recipes, finished estimates too."""
+    finished = sorted({name for name in present if name.startswith(FILE_PREFIX)})
+    return [spec.name for spec in specs if spec.selectable] + finished
 
 
 def _read(output: Path, name: str) -> pa.Table:

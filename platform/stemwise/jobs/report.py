@@ -15,15 +15,7 @@ from stemwise.jobs.launch import launch
 def report_again(config: dict[str, Any], console: Console) -> int:
     """Apply another protocol, rule or decision to a run and print its report; return the exit code."""
     run = open_run(config)
-    notes = write_decision(
-        run.output,
-        run.content,
-        run.specs,
-        run.candidates,
-        run.metric.pair,
-        run.selection.rule,
-        run.decision,
-    )
+    notes = write_decision(run)
     return report(run.output, [spec.name for spec in run.specs], console, notes)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from stemwise.errors import ConfigError
-from stemwise.models.registry import ModelSpec, resolve
+from stemwise.models.registry import ModelSpec, same_model
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.stems import MIXTURE
 from stemwise.types import HELD_OUT
 
 
-def load_recipes(value: Any) -> list[Recipe]:
+def load_recipes(value: Any, tell: Callable[[str], None] = lambda _: None) -> list[Recipe]:
     """Return the recipes in the files that `recipes=` lists.
+
+    A run scores what it fits itself as `recipe:deployable`, so a given recipe of that name gets
+    another, of which `tell` is told.
 
     Raises:
         ConfigError: no recipe file, or two of one name.
@@ -27,7 +30,12 @@ def load_recipes(value: Any) -> list[Recipe]:
         recipe = load_recipe(file)
         if not recipe.stems:
             raise ConfigError(f"recipes={file} is a model, not a recipe: list it in models=.")
-        name = f"{recipe.name}_" if recipe.name == HELD_OUT else recipe.name
+        name = recipe.name
+        if name == HELD_OUT:
+            name = f"{HELD_OUT}_"
+            tell(
+                f"{file} is called {name!r} here, since {HELD_OUT!r} is what this run fits itself."
+            )
         if name in found:
             raise ConfigError(f"recipes= lists two recipes called {name!r}: rename one.")
         found[name] = replace(recipe, name=name)
@@ -38,14 +46,23 @@ def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> 
     """Add the models that recipes blend to those of the run.
 
     Raises:
-        ConfigError: a model that a recipe names by its file, or that does not make the stem.
+        ConfigError: a model that a recipe names by its file, that does not make the stem, or that is
+            another than the run's or another recipe's of the same name.
     """
     known = {spec.name: spec for spec in specs}
     for recipe in recipes:
         for stem, weights in recipe.stems.items():
             for model in weights:
-                spec = known.setdefault(model, known.get(model) or resolve(model))
-                _check(recipe, stem, model, spec)
+                own = recipe.spec(model) if model in recipe.entries or model not in known else None
+                spec = known.setdefault(model, own or known[model])
+                if own is not None and not same_model(spec, own):
+                    raise ConfigError(
+                        f"The recipe {recipe.name!r} has a model {model!r} of its own that is another "
+                        "than the one of that name in models= or another recipe: rename one."
+                    )
+                # a recipe knows the digests of its models' files, so that they are checked
+                known[model] = own or spec
+                _check(recipe, stem, model, known[model])
     return list(known.values())
 
 

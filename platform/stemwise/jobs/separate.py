@@ -41,7 +41,8 @@ def separate(
     check_output(output)
     plan = load_recipe(recipe)
     _hint(plan, console)
-    separator = RecipeSeparator(plan.taking_apart(level2), device, _fetcher(console))
+    plan = plan.taking_apart(level2)
+    separator = RecipeSeparator(plan, device, _fetcher(plan, console))
 
     def work(file: Path, folder: Path) -> None:
         _separate_one(file, folder, separator, file_format, tuple(stems), console)
@@ -118,11 +119,11 @@ def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Cons
         ) from error
 
 
-def _fetcher(console: Console) -> Callable[[str], ReadyModel]:
+def _fetcher(plan: Recipe, console: Console) -> Callable[[str], ReadyModel]:
     """Return a function that makes a model's checkpoints ready and shows their download."""
 
     def fetch(name: str) -> ReadyModel:
-        spec = resolve(name)
+        spec = plan.spec(name)
         if needs_references(spec):
             raise ConfigError(
                 f"The model {name!r} needs the true stems: it only works in evaluate."

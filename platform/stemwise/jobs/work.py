@@ -57,13 +57,17 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
     specs, files = configuration.models(config["models"])
-    recipes = load_recipes(config["recipes"])
+
+    def tell(note: str) -> None:
+        console.print(note, style="yellow", soft_wrap=True, highlight=False)
+
+    recipes = load_recipes(config["recipes"], tell)
     specs = with_their_models(specs, recipes)
     hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
     output = output_folder(config)
     refuse_imported(output)
     for note in configuration.without_estimate(hierarchy, specs):
-        console.print(note, style="yellow", soft_wrap=True, highlight=False)
+        tell(note)
     if config["device"] not in ("auto", "cpu") and cluster.address is None:
         pick_device(config["device"])
     if metric.museval and metric.engine == "museval":

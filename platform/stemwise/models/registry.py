@@ -11,14 +11,14 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError, StemwiseError
-from stemwise.models import audio_separator_entry, facts, msst_config
-from stemwise.models.checkpoint import Checkpoint, ensure, locate
+from stemwise.models import audio_separator_entry, entries, facts, msst_config
+from stemwise.models.checkpoint import Checkpoint, digest, ensure, locate
 from stemwise.stems import CHILDREN, MIXTURE, check_name
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class ModelSpec:
     `parent` is the stem that the model takes apart (`mixture` at level 1); `residual` names the
     sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals. `extra`,
     `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are.
+    `entry` is what a user gave instead of a name of the zoo, its paths absolute (`entries`).
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelSpec:
     parameters: int | None = None
     published: tuple[facts.Published, ...] = ()
     cost: facts.Cost | None = None
+    entry: entries.Entry | None = None
 
     def with_residual(self, stems: Iterable[str]) -> tuple[str, ...]:
         """Return `stems` of this model, and its residual last where it has one."""
@@ -71,11 +73,19 @@ class ModelSpec:
 @dataclass(frozen=True)
 class ReadyModel:
     """A spec whose checkpoints are on disk and verified; `identity` is the digest of all that decides
-    its output besides the audio (class, settings, stems, checkpoint digests, not the name)."""
+    its output besides the audio (class, settings, stems, checkpoint digests, not the name), `digests`
+    are the SHA-256 of `paths`."""
 
     spec: ModelSpec
     paths: tuple[Path, ...]
     identity: str
+    digests: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> entries.Entry | None:
+        """What a recipe must carry to find this very model again; None for one of the zoo."""
+        own = self.spec.entry
+        return None if own is None else entries.with_digests(own, self.digests)
 
 
 def names() -> tuple[str, ...]:
@@ -121,7 +131,8 @@ def resolve(entry: str | Mapping[str, Any]) -> ModelSpec:
     if not isinstance(entry, str):
         raise ConfigError(f"{entry!r} is not a model: give a name, a file or a mapping.")
     if entry.startswith(audio_separator_entry.PREFIX):
-        return _spec(audio_separator_entry.content(entry), entry)
+        spec = _spec(audio_separator_entry.content(entry), entry)
+        return replace(spec, entry={"name": spec.name, "base": entry})
     if Path(entry).suffix == ".th":
         name = _UNUSABLE.sub("_", Path(entry).stem.lower()).strip("_-") or "checkpoint"
         return _user_spec({"name": name, "base": "demucs_package", "checkpoint": entry})
@@ -159,7 +170,8 @@ def prepare(spec: ModelSpec, progress: Progress | None = None) -> ReadyModel:
     if spec.residual is not None:
         content["residual"] = spec.residual
     identity = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-    return ReadyModel(spec, tuple(file.path for file in files), identity)
+    digests = tuple(file.sha256 for file in files)
+    return ReadyModel(spec, tuple(file.path for file in files), identity, digests)
 
 
 def build(ready: ReadyModel) -> Model:
@@ -210,6 +222,27 @@ def needs_references(spec: ModelSpec) -> bool:
     return bool(model_class(spec).uses_references)
 
 
+def same_model(one: ModelSpec, other: ModelSpec) -> bool:
+    """Tell whether two specs of one name are one model: class, settings, stems and weights."""
+    own, others = (
+        (s.target, dict(s.settings), s.stems, s.parent, s.residual) for s in (one, other)
+    )
+    if own != others or len(one.checkpoints) != len(other.checkpoints):
+        return False
+    return all(
+        (a.path == b.path and None in (a.sha256, b.sha256, a.path))
+        or _weights_of(a) == _weights_of(b)
+        for a, b in zip(one.checkpoints, other.checkpoints, strict=True)
+    )
+
+
+def _weights_of(checkpoint: Checkpoint) -> object:
+    """Return what tells one file of weights from another."""
+    if checkpoint.sha256 is not None or checkpoint.path is None:
+        return checkpoint.sha256 or checkpoint.filename
+    return digest(checkpoint.path) if checkpoint.path.is_file() else checkpoint.path
+
+
 def is_cached(spec: ModelSpec) -> bool:
     """Tell whether all checkpoints of the model are on this machine (nothing is verified)."""
     return all(locate(item) is not None for item in spec.checkpoints)
@@ -229,6 +262,7 @@ def model_class(spec: ModelSpec) -> type[Any]:
 
 def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     """Merge a user's `{name, base, checkpoint, sha256, …}` over the base's YAML or MSST's."""
+    entry = entries.absolute(entry, Path.cwd())
     given = dict(entry)
     origin = "msst_config" if given.get("msst_config") else "base"
     missing = [key for key in ("name", origin) if not given.get(key)]
@@ -245,13 +279,18 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     content |= {"name": name, "licence": None, "trained_on": [], "paper": None, "notes": None}
     content |= {"parameters": None, "published": [], "cost": None}  # they are of the base's file
     checkpoint, sha256 = given.pop("checkpoint", None), given.pop("sha256", None)
-    if sha256 is not None and (checkpoint is None or isinstance(checkpoint, list)):
-        raise ConfigError(f"The model {name!r} gives a sha256, which needs one checkpoint.")
+    paths = [Path(str(file)) for file in entries.as_list(checkpoint)]
+    digests = entries.as_list(sha256) or [None] * len(paths)
+    carried = content.get("checkpoints") or []
+    if not paths and digests and content.get("_target_") == audio_separator_entry.TARGET:
+        # of several files only the first is named here: the one with the weights
+        content["checkpoints"] = [{**carried[0], "sha256": digests[0]}, *carried[1:]]
+    elif len(digests) != len(paths):
+        raise ConfigError(f"The model {name!r} must give one sha256 per checkpoint, or none.")
     if checkpoint is not None:
-        files = checkpoint if isinstance(checkpoint, list) else [checkpoint]
-        paths = [Path(str(file)).expanduser().resolve() for file in files]
         content["checkpoints"] = [
-            {"filename": path.name, "path": path, "sha256": sha256} for path in paths
+            {"filename": path.name, "path": path, "sha256": found}
+            for path, found in zip(paths, digests, strict=True)
         ]
         if content.get("self_describing") and "stems" not in given:
             content["stems"] = []  # the file says which stems it separates
@@ -265,7 +304,7 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
         network = content["settings"].get("network", {}) | dict(settings["network"])
         settings = {**settings, "network": network}
     content["settings"] = {**content.get("settings", {}), **settings}
-    return _spec(content | given, f"the model entry {name!r}")
+    return replace(_spec(content | given, f"the model entry {name!r}"), entry=entry)
 
 
 def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
@@ -284,7 +323,8 @@ def _msst_base(given: dict[str, Any], name: str) -> dict[str, Any]:
             f"The model {name!r} with an msst_config needs its checkpoint, and no base: "
             "{name: …, msst_config: FILE, checkpoint: FILE}."
         )
-    path = Path(str(given.pop("msst_config"))).expanduser()
+    path = Path(str(given.pop("msst_config")))
+    entries.check_config(given.pop("msst_config_sha256", None), path, name)
     stems, kind = given.get("stems"), given.pop("model_type", None)
     named = stems if isinstance(stems, list | tuple) else None
     return msst_config.translate(msst_config.read(path), str(path), kind, named)
@@ -307,7 +347,7 @@ def _check_types(values: Mapping[str, Any], origin: str) -> None:
 def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
     values = {key: value for key, value in content.items() if key != "self_describing"}
     values["target"] = str(values.pop("_target_", ""))
-    known = set(ModelSpec.__dataclass_fields__)
+    known = set(ModelSpec.__dataclass_fields__) - {"entry"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(f"{origin} has unknown keys {', '.join(unknown)}.")

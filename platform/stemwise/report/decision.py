@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from stemwise.report.tables import TextTable, number, stem_label
+from stemwise.report.tables import TextTable, left_out, number, stem_label
 from stemwise.stems import MIXTURE, in_order
 
 _LEVELS = {
     "best_single": "best single model",
-    "recipe": "recipe (deployable)",
+    "recipe": "fitted blend",
     "track_oracle": "oracle per track",
     "segment_oracle": "oracle per segment",
     "equal_models": "equal models (chance)",
@@ -37,6 +37,7 @@ def leaders(leaderboard: pl.DataFrame) -> TextTable:
         "per minute of audio. Models of one group cannot be told apart from its best (p ≥ 0.05 "
         "after Holm)."
     )
+    note += left_out({_label(row): row["dropped"] for row in _served(leaderboard, "rank")})
     if leaderboard["trained_here"].any():
         note += " *: was trained on this dataset."
     columns = ("stem", "group", "model", "score", "95 %", "s/min", "tracks")
@@ -60,9 +61,10 @@ def ledger(regret: pl.DataFrame) -> TextTable:
     ]
     note = (
         "Score in dB; gain over the best single model with its 95 % interval (equal models: over "
-        "their mean). Best single and recipe are chosen on other artists' tracks; the oracles look "
+        "their mean). Best single and blend are chosen on other artists' tracks; the oracles look "
         "at the truth and cannot be served."
     )
+    note += left_out({_label(row): row["dropped"] for row in _served(regret, "level")})
     columns = ("stem", "choice", "score", "gain", "95 % of gain", "tracks")
     return TextTable("regret", "What an ensemble is worth", columns, tuple(rows), note)
 
@@ -84,6 +86,7 @@ def front(steps: pl.DataFrame) -> TextTable:
         "Models in the order in which they help most, with fitted weights; score in dB on the "
         "tracks that were fitted, and seconds of work per minute of audio for all so far."
     )
+    note += left_out({_label(row): row["dropped"] for row in _served(steps, "step")})
     columns = ("stem", "step", "model", "score", "s/min")
     return TextTable("front", "Quality against cost", columns, tuple(rows), note)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row, RunTables, label
-from stemwise.report.tables import TextTable
+from stemwise.report.tables import TextTable, left_out
 
 LEVELS = {
     "best_single": "best single model",
-    "recipe": "recipe (deployable)",
+    "recipe": "fitted blend",
     "track_oracle": "oracle per track",
     "segment_oracle": "oracle per segment",
     "equal_models": "equal models",
@@ -59,6 +59,7 @@ def leaderboard(run: RunTables) -> TextTable:
         "Mean score over matched tracks; models of one tie group cannot be told apart from its first. "
         "Rank clean leaves out models that were trained on this dataset."
     )
+    note += _left_out(run, "leaderboard")
     return TextTable("leaderboard", "Leaderboard", columns, tuple(rows), note)
 
 
@@ -84,6 +85,7 @@ def comparisons(run: RunTables) -> TextTable:
         "a paired test by artist, adjusted for all pairs of the stem. Needed: about how many tracks "
         "would show such a difference in 4 of 5 studies."
     )
+    note += _left_out(run, "leaderboard")
     return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)
 
 
@@ -110,6 +112,7 @@ def regret(run: RunTables) -> TextTable:
     numbers = ("score dB", "95 %", "gain dB", "95 % of the gain")
     columns = ("stem", "level", *numbers, "tracks", "artists")
     note = "Gain is over the best single model; of equal models, over the mean of all models."
+    note += _left_out(run, "regret")
     return TextTable("regret", "Regret ledger", columns, tuple(rows), note)
 
 
@@ -134,6 +137,7 @@ def front(run: RunTables) -> TextTable:
     ]
     columns = ("stem", "step", "adds", "blend", "score dB", "s per minute")
     note = "Each step adds the model that helps most, on the run's own tracks (not held out)."
+    note += _left_out(run, "front")
     return TextTable("front", "Quality against cost", columns, tuple(rows), note)
 
 
@@ -153,6 +157,7 @@ def genres(run: RunTables) -> TextTable:
     ]
     columns = ("stem", "genre", "model", "score dB", "95 %", "tracks", "artists")
     note = "A genre with one track has no winner, and one with one artist no interval."
+    note += _left_out(run, "leaderboard")
     return TextTable("genre_scores", "Scores by genre", columns, tuple(rows), note)
 
 
@@ -174,6 +179,7 @@ def effects(run: RunTables) -> TextTable:
         "p: whether models differ in where they are good (permutation over artists). Routing: the "
         "model that is best in the genre instead of one for all, both chosen on other tracks."
     )
+    note += _left_out(run, "leaderboard")
     return TextTable("genre_effects", "Does genre matter?", columns, tuple(rows), note)
 
 
@@ -186,6 +192,11 @@ def anomalies(run: RunTables) -> TextTable:
     columns = ("track", "model", "stem", "kind", "what")
     note = "An estimate that is late, inverted or at another level is a bug, not bad separation."
     return TextTable("anomalies", "Suspicious estimates", columns, tuple(rows), note)
+
+
+def _left_out(run: RunTables, name: str) -> str:
+    """Say how many tracks of each stem a table leaves out."""
+    return left_out({stem: row["dropped"] or 0 for stem, row in _per_stem(run, name)})
 
 
 def _key(row: Row) -> tuple[str, str, str]:

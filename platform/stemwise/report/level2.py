@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stemwise.analysis.hierarchy import bleed_contrast, sub_stem_means
-from stemwise.report.tables import TextTable, model_order, number, stem_label
+from stemwise.report.tables import TextTable, left_out, model_order, number, stem_label
 from stemwise.stems import MIXTURE, in_order
 from stemwise.types import ESTIMATE, REFERENCE
 
@@ -32,21 +32,31 @@ def sub_stems(scores: pl.DataFrame, parent: str, models: Sequence[str]) -> TextT
             group = [key for key in cells if key[:2] == (stem, voice)]
             for model in model_order(models, [key[2] for key in group]):
                 found = [cells.get((stem, voice, model, source)) for source in _SOURCES]
-                tracks = max(row["tracks"] for row in found if row)
-                label = stem_label(stem) + (f" ({voice})" if voice else "")
                 name = "input (floor)" if model == MIXTURE else model
-                rows.append((label, name, *_numbers(found), str(tracks)))
+                rows.append((_label(stem, voice), name, *_numbers(found), tracks_of(found)))
     columns = [f"{text} {metric}" for text in _SOURCES.values() for metric in ("SNR", "SDR")]
     name, title = TITLES[parent]
+    dropped = {_label(key[0], key[1]): row["dropped"] for key, row in cells.items()}
     return TextTable(
         name,
         title,
         ("sub-stem", "model", *columns, "tracks"),
         tuple(rows),
         f"Means in dB over the tracks on which both parents have a score. {_whose(scores, parent)}"
-        "The true parent is an upper bound; the input is the parent itself, not taken apart.",
+        "The true parent is an upper bound; the input is the parent itself, not taken apart: where it "
+        f"is the stem, its score is infinite and no part of its mean.{left_out(dropped)}",
         (1, 2, 2, 1),
     )
+
+
+def _label(stem: str, voice: str | None) -> str:
+    return stem_label(stem) + (f" ({voice})" if voice else "")
+
+
+def tracks_of(found: Sequence[dict[str, int] | None]) -> str:
+    """Return over how many tracks the means of both parents are, once where they agree."""
+    counts = [str(row["tracks"]) for row in found if row]
+    return " / ".join(dict.fromkeys(counts) if len(set(counts)) == 1 else counts)
 
 
 def _numbers(found: Sequence[dict[str, float] | None]) -> list[str]:
@@ -92,4 +102,9 @@ def by_bleed(scores: pl.DataFrame) -> TextTable:
         "Mean |SNR − SDR| in dB of tracks whose recordings of the stem have bleed, and of those "
         "without; only where there are both."
     )
+    dropped = {
+        f"{row['model']} of {stem_label(row['stem'])}": row["dropped"]
+        for row in contrast.iter_rows(named=True)
+    }
+    note += left_out(dropped)
     return TextTable("bleed", "|SNR − SDR| with and without bleed", columns, tuple(rows), note)

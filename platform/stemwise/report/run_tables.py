@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from stemwise import tables
+from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
 from stemwise.errors import OutputError
 from stemwise.report.tables import model_order, stem_label
@@ -22,8 +23,6 @@ StemKey = tuple[str, str, str]
 NEEDED = ("tracks", "scores")
 # Blends of the run's models are scored under this name.
 RECIPE = "recipe:"
-# No separators but lines to compare them with: the floor, the ceiling, and the choice by truth.
-REFERENCE_LINES = ("mixture", "oracle_irm", "oracle")
 
 
 @dataclass(frozen=True)

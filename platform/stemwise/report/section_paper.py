@@ -11,10 +11,11 @@ from stemwise.analysis.hierarchy import sub_stem_means
 from stemwise.report import figures
 from stemwise.report import paper_numbers as paper
 from stemwise.report.drawing import Sheet
+from stemwise.report.level2 import tracks_of
 from stemwise.report.markup import Html, db, el, join, of_text
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables, slug_of
-from stemwise.report.tables import TextTable, model_order, stem_label
+from stemwise.report.tables import TextTable, left_out, matched_counts, model_order, stem_label
 from stemwise.stems import MIXTURE, in_order, parts_of
 from stemwise.types import ESTIMATE, REFERENCE
 
@@ -42,6 +43,7 @@ def beside_table_1(run: RunTables) -> TextTable:
         "other numbers: compare differences between models, not levels. `oracle` is the per-track "
         "choice by the truth, the paper's Final Ensemble."
     )
+    note += left_out({stem_label(s): n for s, (_, n) in matched_counts(means).items()})
     return TextTable("paper_table1", "Table 1, here and in the paper", columns, tuple(rows), note)
 
 
@@ -56,6 +58,7 @@ def beside_table_2_or_3(run: RunTables, parent: str) -> TextTable:
     means = sub_stem_means(run["scores"].filter(pl.col("parent") == parent))
     found = means.filter(pl.col("model") != MIXTURE)
     rows = []
+    dropped: dict[str, int] = {}
     for stem in in_order({*found["stem"].to_list(), *(stem for stem, _ in theirs)}):
         published = {key: pair for key, pair in theirs.items() if key[0] == _paper_stem(stem)}
         own = found.filter(pl.col("stem") == stem).to_dicts()
@@ -75,14 +78,17 @@ def beside_table_2_or_3(run: RunTables, parent: str) -> TextTable:
                 ]
                 pair = published.get((_paper_stem(stem), voice), (None, None))
                 name = stem_label(stem) + (f" ({voice})" if voice else "")
-                rows.append((name, model, *cells, db(pair[0]), db(pair[1])))
+                over = tracks_of([by_source.get(source) for source in (ESTIMATE, REFERENCE)]) or "–"
+                rows.append((name, model, *cells, db(pair[0]), db(pair[1]), over))
+                dropped[name] = max((row["dropped"] for row in mine), default=0)
     sides = [
         f"{side} {m}" for side in ("from estimate", "from truth", "paper") for m in ("SNR", "SDR")
     ]
-    columns = ("sub-stem", "model", *sides)
+    columns = ("sub-stem", "model", *sides, "tracks here")
     note = (
         f"Means in dB; paper: its Table {number}, {paper.SONGS} songs of MoisesDB. It does not say "
         "whether the parent was the true stem or an estimate. Its cymbals include the hi-hat."
+        f"{left_out(dropped)}"
     )
     return TextTable(
         f"paper_table{number}",
@@ -90,7 +96,7 @@ def beside_table_2_or_3(run: RunTables, parent: str) -> TextTable:
         columns,
         tuple(rows),
         note,
-        (1, 2, 2, 2),
+        (1, 2, 2, 2, 1),
     )
 
 

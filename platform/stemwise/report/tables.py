@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from stemwise.analysis.aggregate import matched_means, win_counts, with_floor
+from stemwise.analysis.aggregate import (
+    REFERENCE_LINES,
+    matched_means,
+    win_counts,
+    with_floor,
+)
 from stemwise.errors import OutputError
 from stemwise.stems import LEVEL1, MIXTURE, in_order, parts_of
 from stemwise.types import REFERENCE
@@ -40,6 +45,14 @@ def stem_label(stem: str) -> str:
     return stem
 
 
+def left_out(dropped: Mapping[str, int]) -> str:
+    """Say how many tracks of each stem a table leaves out, and why; nothing where it is none."""
+    told = [f"{stem} {count}" for stem, count in dropped.items() if count]
+    if not told:
+        return ""
+    return f" Tracks left out because a model has no finite score there: {', '.join(told)}."
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number for a table; "–" where it is unknown."""
     if value is None or math.isnan(value):
@@ -59,7 +72,7 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
     means = matched_means(scores.filter(pl.col("parent") == MIXTURE))
     stems = in_order(means["stem"].unique())
     cells = {(row["model"], row["stem"]): row for row in means.iter_rows(named=True)}
-    counts = {row["stem"]: (row["tracks"], row["dropped"]) for row in means.iter_rows(named=True)}
+    counts = matched_counts(means)
     rows = []
     for model in model_order(models, means["model"].unique().to_list()):
         found = [cells.get((model, stem)) for stem in stems]
@@ -71,13 +84,29 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
         rows.append((_label(model), *texts))
     rows.append(("tracks", *(text for stem in stems for text in (str(counts[stem][0]), ""))))
     columns = ("model", *(f"{stem_label(s)} {metric}" for s in stems for metric in ("SNR", "SDR")))
-    dropped = [f"{stem_label(s)} {counts[s][1]}" for s in stems if counts[s][1]]
     note = "Means in dB over the tracks on which every model of the column has a finite score."
-    if dropped:
-        note += f" Left out because a model has no finite score there: {', '.join(dropped)}."
+    note += left_out({stem_label(s): counts[s][1] for s in stems})
+    note += lines_on_fewer(means)
     return TextTable(
         "table1", "Mean scores per model and stem", columns, tuple(rows), note, (2,) * len(stems)
     )
+
+
+def matched_counts(means: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return stem → matched tracks and dropped ones, of `matched_means` of one parent."""
+    counts = means.group_by("stem").agg(pl.col("tracks", "dropped").max())
+    return {row["stem"]: (row["tracks"], row["dropped"]) for row in counts.iter_rows(named=True)}
+
+
+def lines_on_fewer(means: pl.DataFrame) -> str:
+    """Say which lines of reference have a mean over fewer tracks than the models beside them."""
+    matched = matched_counts(means)
+    fewer = [
+        f"{_label(row['model'])} of {stem_label(row['stem'])} {row['tracks']}"
+        for row in means.filter(pl.col("model").is_in(REFERENCE_LINES)).iter_rows(named=True)
+        if row["tracks"] < matched[row["stem"]][0]
+    ]
+    return f" Over fewer tracks, those where it is finite: {', '.join(fewer)}." if fewer else ""
 
 
 def winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:

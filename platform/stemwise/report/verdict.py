@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stemwise.analysis.aggregate import matched_means
+from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
 from stemwise.report.markup import db, span_of
-from stemwise.report.run_tables import REFERENCE_LINES, Row, RunTables, StemKey, finite, label
+from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
 from stemwise.stems import MIXTURE
 
 
@@ -135,10 +135,14 @@ def _floor(run: RunTables, key: StemKey, best: str) -> float | None:
     own = run["scores"].filter(
         [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)]
     )
-    means = matched_means(own.filter(pl.col("model").is_in([MIXTURE, best])))
-    by_model = {row["model"]: row["score"] for row in means.iter_rows(named=True)}
-    floor, score = by_model.get(MIXTURE), by_model.get(best)
-    return None if floor is None or score is None else float(floor - score)
+    finite_score = pl.col("score").is_finite()
+    both = own.filter(pl.col("status") == "ok", finite_score).pivot(
+        "model", index=["dataset", "track_id"], values="score"
+    )
+    if not {MIXTURE, best} <= set(both.columns):
+        return None
+    gaps = both.select((pl.col(MIXTURE) - pl.col(best)).drop_nulls()).to_series()
+    return None if gaps.is_empty() else float(gaps.mean())  # type: ignore[arg-type]
 
 
 def blend_sentence(rows: list[Row]) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 
 from stemwise.config import conf_dir, load_yaml
 from stemwise.errors import ConfigError
-from stemwise.models.registry import resolve
+from stemwise.models import entries
+from stemwise.models.registry import ModelSpec, names, resolve
 from stemwise.stems import MIXTURE, check_name, in_order
 
 Weights = Mapping[str, float]
 _REMAINDER = "remainder"
 _LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
-_KEYS = ("name", "sample_rate", "stems", "children", "remainder", "provenance")
+_KEYS = ("name", "sample_rate", "stems", "children", "remainder", "models", "provenance")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Recipe:
 
     `stems` and `children[parent]` map a stem to model weights; `remainder` names the stem that
     receives mixture − Σ level-1 stems, `rests[parent]` the one that receives parent − Σ children.
-    `any_stem` is a model whose own stems are all wanted.
+    `any_stem` is a model whose own stems are all wanted. `entries` are the models that are not in the
+    zoo, their paths absolute.
     """
 
     name: str
@@ -34,6 +36,28 @@ class Recipe:
     any_stem: str | None = None
     rests: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    entries: Mapping[str, entries.Entry] = field(default_factory=dict)
+
+    def spec(self, model: str) -> ModelSpec:
+        """Return the spec of one of the recipe's models: its own entry, else the zoo's.
+
+        Raises:
+            ConfigError: it is neither, or its entry cannot be used.
+        """
+        if model in self.entries:
+            spec = resolve(self.entries[model])
+            if spec.name != model:
+                raise ConfigError(
+                    f"The recipe {self.name!r}: the entry of {model!r} is called {spec.name!r}."
+                )
+            return spec
+        if self.any_stem is None and model not in names() and Path(model).suffix == "":
+            raise ConfigError(
+                f"The recipe {self.name!r} needs a model {model!r}, which is neither in the zoo "
+                f"(`stemwise models`) nor among its own: add models: {{{model}: {{base: NAME, "
+                "checkpoint: FILE}} to it."
+            )
+        return resolve(model)
 
     def explicit(self, stems: Sequence[str]) -> Recipe:
         """Name the `stems` of the recipe's one model (`any_stem`), now that they are known.
@@ -96,7 +120,7 @@ class Recipe:
         """
         children, rests = dict(self.children), dict(self.rests)
         for name in models:
-            spec = resolve(name)
+            spec = self.spec(name) if name in self.entries else resolve(name)
             if spec.parent == MIXTURE or not spec.stems:
                 raise ConfigError(
                     f"{name!r} does not take a stem apart: name level-2 models such as drumsep."
@@ -171,7 +195,30 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     provenance = content.get("provenance") or {}
     if not isinstance(provenance, Mapping):
         raise ConfigError(f"{path}: provenance must map names to values.")
-    return Recipe(name, stems, children, remainder, rests=rests, provenance=dict(provenance))
+    return Recipe(
+        name,
+        stems,
+        children,
+        remainder,
+        rests=rests,
+        provenance=dict(provenance),
+        entries=_entries(content.get("models") or {}, path),
+    )
+
+
+def _entries(values: object, path: Path) -> dict[str, entries.Entry]:
+    """Return a recipe's own models, their paths taken from the recipe's folder."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: models must map names to entries such as {{base: NAME}}.")
+    found: dict[str, entries.Entry] = {}
+    for name, entry in values.items():
+        if isinstance(entry, Mapping):
+            found[str(name)] = {"name": str(name), **entries.absolute(entry, path.resolve().parent)}
+        else:
+            raise ConfigError(
+                f"{path}: the model {name!r} must be an entry such as {{base: NAME}}, not {entry!r}."
+            )
+    return found
 
 
 def _pop_rest(group: dict[str, Any]) -> str | None:
@@ -188,7 +235,11 @@ def _weights(value: Mapping[str, Any]) -> Weights:
     weights = {str(model): float(weight) for model, weight in value.items()}
     if not weights or not all(abs(weight) <= _LARGEST for weight in weights.values()):
         raise ValueError(f"weights {value!r} must be numbers of at most ±{_LARGEST}")
-    return weights
+    # a model that counts nothing must not be run
+    used = {model: weight for model, weight in weights.items() if weight != 0}
+    if not used:
+        raise ValueError(f"the weights {value!r} are all 0")
+    return used
 
 
 def refuse_unknown(wanted: tuple[str, ...], known: set[str], name: str) -> None:

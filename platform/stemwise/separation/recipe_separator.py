@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from stemwise.models.registry import ReadyModel, build, prepare, resolve
+from stemwise.models.registry import ReadyModel, build, prepare
 from stemwise.raw_audio import Signal
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
@@ -25,16 +25,17 @@ class RecipeSeparator:
     Args:
         recipe: what to make.
         device: see `Separator`.
-        fetch: returns a model's verified checkpoints (`registry.prepare` with a progress display).
+        fetch: makes the recipe's model of a name ready, for example with a progress display.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         device: str = "auto",
-        fetch: Callable[[str], ReadyModel] = lambda name: prepare(resolve(name)),
+        fetch: Callable[[str], ReadyModel] | None = None,
     ) -> None:
-        self.recipe, self.device, self._fetch = recipe, device, fetch
+        self.recipe, self.device = recipe, device
+        self._fetch = fetch or (lambda name: prepare(recipe.spec(name)))
         self._loaded: dict[str, Separator] = {}
 
     def __call__(

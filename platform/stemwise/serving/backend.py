@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stemwise.errors import ConfigError, OutputError
-from stemwise.models.registry import ModelSpec, build, needs_references, prepare, resolve
+from stemwise.models.registry import ModelSpec, build, needs_references, prepare, same_model
 from stemwise.separation.recipe import Recipe, load_recipe, refuse_unknown
 from stemwise.serving.files import JobFiles
 from stemwise.serving.job_store import JobStore
@@ -49,22 +49,33 @@ def served_recipes(names: Sequence[str]) -> tuple[dict[str, Recipe], dict[str, M
         recipe = load_recipe(name)
         if recipe.name in recipes:
             raise ConfigError(f"The recipe {recipe.name!r} is given twice: leave one out.")
-        specs |= {model: _servable(model) for model in recipe.models()}
+        for model in recipe.models():
+            _add(specs, model, _servable(recipe, model))
         if recipe.any_stem is not None:
             recipe = recipe.explicit(_stems(specs[recipe.any_stem]))
         _check(recipe, specs)
         recipes[recipe.name] = recipe
     names_of = [spec.name for spec in specs.values()]
     twice = [name for name in names_of if names_of.count(name) > 1]
-    if twice:  # they would be one deployment
-        raise ConfigError(f"Two different models are called {twice[0]!r}: give one another name.")
+    if twice:
+        raise _two_models(twice[0])
     if not recipes:
         raise ConfigError("There is no recipe to serve: name one with --recipe.")
     return recipes, specs
 
 
-def _servable(model: str) -> ModelSpec:
-    spec = resolve(model)
+def _add(specs: dict[str, ModelSpec], model: str, spec: ModelSpec) -> None:
+    """Add a recipe's model; one of the same name that is another model would be one deployment."""
+    if not same_model(specs.setdefault(model, spec), spec):
+        raise _two_models(spec.name)
+
+
+def _two_models(name: str) -> ConfigError:
+    return ConfigError(f"Two different models are called {name!r}: give one another name.")
+
+
+def _servable(recipe: Recipe, model: str) -> ModelSpec:
+    spec = recipe.spec(model)
     if needs_references(spec):
         raise ConfigError(f"The model {model!r} needs the true stems: it cannot be served.")
     return spec

@@ -1,4 +1,4 @@
-"""From the tables of a run to what to do: ledger, recipes that hold up, quality against cost."""
+"""Fitting every stem of a run: regret ledger, held-out rows, front, recipes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from stemwise import stems
 from stemwise.analysis.cross_fit import each
 from stemwise.analysis.regret import Ledger, ledger
+from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone
 from stemwise.errors import ConfigError
 from stemwise.measurement.matching import match_stems
 from stemwise.selection.combinations import greedy
@@ -19,7 +20,7 @@ from stemwise.selection.oracle import KEY, key_of
 from stemwise.selection.segments import segment_oracle
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms, collect, stack
 from stemwise.selection.weights import get_strategy, most_selected
-from stemwise.types import ESTIMATE, HELD_OUT, RECIPE_PREFIX, REFERENCE
+from stemwise.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -60,6 +61,7 @@ class Decision:
         front: rows of the table.
         scores: rows of `scores` of the model `recipe:deployable`, each track held out.
         recipes: content of the recipe YAMLs by name.
+        unclaimed: sub-stems of `deployable` that were not measured as it makes them.
         notes: what could not be fitted, and why.
     """
 
@@ -67,18 +69,23 @@ class Decision:
     regret: list[Row] = field(default_factory=list)
     front: list[Row] = field(default_factory=list)
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unclaimed: list[Unclaimed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """What is fitted, and by which score: the same for all stems."""
+    """What is fitted, and by which score: the same for all stems.
+
+    `blends` are the weights of those parents of level 2 that recipes estimated, by their names.
+    """
 
     candidates: Sequence[str]
     pair: tuple[str, str]
     rule: str
     settings: DecisionSettings
     cost: Mapping[str, float | None]
+    blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def score(self, forms: StemForms, weights: Float) -> Float:
         """Return scores in dB, `(..., tracks)`."""
@@ -98,9 +105,11 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
     decision = Decision()
     artists = {(r["dataset"], r["track_id"]): r["artist"] for r in content["tracks"]}
-    fitted: dict[Stem, Ledger] = {}
-    papers: dict[Stem, Mapping[str, float]] = {}
-    for stem, forms, blocks in _stems(content, fitting):
+    below = {key_of(row): row["parent_model"] for row in content["scores"] if row["parent_model"]}
+    chosen: dict[Stem, Choice] = {}
+    papers: dict[Stem, Choice] = {}
+    held_out: dict[Stem, list[Row]] = {}
+    for stem, forms, blocks, dropped in _stems(content, fitting):
         segments = np.array(
             [
                 segment_oracle(
@@ -114,28 +123,59 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         found = ledger(
             stem, forms, labels, segments, own.strategy, fitting.score, own.folds, own.seed
         )
-        decision.regret.extend(found.rows)
-        decision.front.extend(_front(stem, forms, fitting))
-        decision.scores.extend(_held_out_rows(stem, forms, found, fitting))
-        fitted[stem] = found
-        winner = most_selected(forms, fitting.score)
-        papers[stem] = {forms.models[int(np.argmax(winner))]: 1.0}
-    if fitted:
-        facts = _facts(content, fitting, fitted, run)
-        weights = {stem: found.weights for stem, found in fitted.items()}
-        decision.recipes[HELD_OUT] = _recipe(HELD_OUT, weights, facts)
-        chosen = {**facts, "fitted_by": "the model that wins most tracks, per stem (the paper)"}
-        chosen = {k: v for k, v in chosen.items() if k not in ("held_out_snr", "established")}
-        decision.recipes["paper"] = _recipe("paper", papers, chosen)
-    else:
-        decision.notes.append("No recipe is fitted: no stem has a track that all candidates share.")
+        lost = {"dropped": dropped}
+        decision.regret.extend(row | lost for row in found.rows)
+        decision.front.extend(row | lost for row in _front(stem, forms, fitting))
+        parents = frozenset(below[k] for t in forms.tracks if (k := (*t, *stem)) in below)
+        chosen[stem] = Choice(
+            found.weights, parents, found.oracle_gap, found.held_out_snr, found.established
+        )
+        papers[stem] = _papers(forms, fitting, parents)
+        held_out[stem] = _held_out_rows(stem, forms, found, fitting)
+    if not chosen:
+        decision.notes.append(_why_nothing(content, fitting))
+        return decision
+    whole = alone([stems.partition_of(row["stems"] or ()) for row in content["tracks"]])
+    recipe = Recipe.of(HELD_OUT, chosen, fitting.blends, whole)
+    decision.unclaimed.extend(recipe.unclaimed())
+    silent = {(u.parent, s) for u in decision.unclaimed for s in u.stems}
+    for stem, rows in held_out.items():
+        if (stem[0], stem[2]) not in silent or stem[1] != ESTIMATE:
+            decision.scores.extend(rows)
+    decision.recipes[HELD_OUT] = recipe.content(_facts(content, fitting, run))
+    theirs = {"fitted_by": "the model that wins most tracks, per stem (the paper)"}
+    paper = Recipe.of("paper", papers, fitting.blends, whole)
+    decision.recipes["paper"] = paper.content(_facts(content, fitting, run) | theirs)
     return decision
+
+
+def _papers(forms: StemForms, fitting: Fitting, parents: frozenset[str]) -> Choice:
+    """Return the paper's choice: the model that wins most tracks, with the truth at hand."""
+    winner = most_selected(forms, fitting.score)
+    singles = fitting.score(forms, np.eye(len(forms.models)))
+    gap = float((singles.max(axis=0) - singles[int(np.argmax(winner))]).mean())
+    return Choice({forms.models[int(np.argmax(winner))]: 1.0}, parents, gap)
+
+
+def _why_nothing(content: Mapping[str, Rows], fitting: Fitting) -> str:
+    """Say why no stem could be fitted."""
+    present = {str(row["model"]) for row in content["scores"] if row["status"] == "ok"}
+    files = sorted(name for name in present if name.startswith(FILE_PREFIX))
+    if files and not present & set(fitting.candidates):
+        shown = ", ".join(files[:4]) + (" and others" if len(files) > 4 else "")
+        return (
+            f"No recipe is fitted: a recipe runs its models on new songs, and {shown} are finished "
+            "files. The leaderboard says which of them is best."
+        )
+    return "No recipe is fitted: no stem has a track that all candidates share."
 
 
 def _stems(
     content: Mapping[str, Rows], fitting: Fitting
-) -> Iterator[tuple[Stem, StemForms, dict[tuple[str, str], list[Mapping[str, Any]]]]]:
-    """Yield each stem with the forms of its candidates, and its measured blocks by track."""
+) -> Iterator[tuple[Stem, StemForms, dict[tuple[str, str], list[Mapping[str, Any]]], int]]:
+    """Yield each stem with the forms of its candidates, its measured blocks by track, and how many
+    tracks with a score of some candidate lack a finite one of another.
+    """
     good = [
         row
         for row in content["scores"]
@@ -154,7 +194,9 @@ def _stems(
             continue
         finite = np.isfinite(fitting.score(forms, np.eye(len(models)))).all(axis=0)
         if finite.any():
-            yield stem, forms.at(finite), {t: blocks[(*t, *stem)] for t in forms.tracks}
+            kept = forms.at(finite)
+            own = {t: blocks[(*t, *stem)] for t in kept.tracks}
+            yield stem, kept, own, len(tracks) - len(kept)
 
 
 def _order(stem: Stem) -> tuple[Any, ...]:
@@ -186,6 +228,7 @@ def _front(stem: Stem, forms: StemForms, fitting: Fitting) -> list[Row]:
             "weights": list(step.weights),
             "mean_score": step.mean_score,
             "seconds_per_minute": step.seconds_per_minute,
+            "tracks": len(forms),
         }
         for number, step in enumerate(steps, start=1)
     ]
@@ -211,53 +254,13 @@ def _held_out_rows(stem: Stem, forms: StemForms, found: Ledger, fitting: Fitting
     ]
 
 
-def _facts(
-    content: Mapping[str, Rows], fitting: Fitting, fitted: Mapping[Stem, Ledger], run: str
-) -> dict[str, Any]:
+def _facts(content: Mapping[str, Rows], fitting: Fitting, run: str) -> dict[str, Any]:
     """Return the provenance that all recipes of a run share."""
-    served = {stem[2]: found for stem, found in fitted.items() if stem[1] != REFERENCE}
     own = fitting.settings
     return {
         "dataset": ", ".join(sorted({str(row["dataset"]) for row in content["tracks"]})),
         "tracks": len(content["tracks"]),
         "fitted_by": f"{own.strategy}, {own.folds} folds by artist, {fitting.rule} of "
         f"{' and '.join(fitting.pair)}",
-        "held_out_snr": {
-            stem: [None if v is None else round(v, 4) for v in found.held_out_snr]
-            for stem, found in served.items()
-        },
-        "established": {stem: found.established for stem, found in served.items()},
-        "oracle_gap_db": {stem: round(found.oracle_gap, 4) for stem, found in served.items()},
         "run": run,
     }
-
-
-def _recipe(
-    name: str, weights: Mapping[Stem, Mapping[str, float]], provenance: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return a recipe's content: level-1 stems, and children of those that it makes."""
-    top = {stem: own for (parent, _, stem), own in weights.items() if parent == stems.MIXTURE}
-    named = [stem for stem in top if stem in stems.LEVEL1]
-    # a two-stem model's instrumental is a stem of its own only where nothing else makes it up
-    made = named if set(named) - {"vocals"} else [*named, *(s for s in top if s in _WHOLE)]
-    children: dict[str, dict[str, Any]] = {}
-    for (parent, source, stem), own in weights.items():
-        if source == ESTIMATE and parent in made and stem in stems.PARENT:
-            children.setdefault(parent, {})[stem] = _rounded(own)
-    recipe: dict[str, Any] = {
-        "name": name,
-        "sample_rate": 44_100,
-        "stems": {stem: _rounded(top[stem]) for stem in made},
-    }
-    if children:
-        recipe["children"] = children
-    if "other" not in made and stems.INSTRUMENTAL not in made:
-        recipe["remainder"] = "other"
-    return recipe | {"provenance": dict(provenance)}
-
-
-def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
-    return {model: round(weight, 6) for model, weight in weights.items()}
-
-
-_WHOLE = (stems.INSTRUMENTAL,)

@@ -26,7 +26,7 @@ from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.store import EstimateStore
 from stemwise.types import WHOLE, Track
 
-from .conftest import make_song
+from ..conftest import make_song
 
 PAIR = ("snr", "bss_sdr")
 MODELS = ("band_split", "hpss", "repet_sim")

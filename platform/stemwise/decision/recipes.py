@@ -1,0 +1,168 @@
+"""The content of a recipe's YAML: which models make which stem, and what may be claimed of each.
+
+Sub-stems are measured below one estimate of their parent, the run's (`parent_model`). A recipe takes
+its parent from where that is best, which may be elsewhere: what was measured then says nothing about
+the recipe's own sub-stems, and nothing is claimed of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stemwise import stems
+from stemwise.types import ESTIMATE, REFERENCE
+
+Stem = tuple[str, str, str]
+Weights = Mapping[str, float]
+Interval = tuple[float, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for one stem, and what that is worth.
+
+    Attributes:
+        weights: of the models.
+        below: the models whose estimates of the parent it was measured on; empty at level 1.
+        oracle_gap: mean score that the track oracle has above it, in dB.
+        held_out_snr: mean SNR on held-out tracks with its interval; None where nothing was held out.
+        established: whether a blend's gain is certain; None where that was not asked.
+    """
+
+    weights: Weights
+    below: frozenset[str]
+    oracle_gap: float
+    held_out_snr: Interval | None = None
+    established: bool | None = None
+
+
+@dataclass(frozen=True)
+class Unclaimed:
+    """Sub-stems of which a recipe claims nothing: measured below another parent than its own."""
+
+    parent: str
+    stems: tuple[str, ...]
+    measured_below: tuple[str, ...]
+    own: Weights
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe in the making: its stems by level, and who estimated the parents that were measured.
+
+    Attributes:
+        name: of the recipe and its file.
+        top: level-1 stems.
+        children: parent → sub-stem.
+        blends: weights of the parent models that are blends, by the name that the tables have.
+    """
+
+    name: str
+    top: Mapping[str, Choice]
+    children: Mapping[str, Mapping[str, Choice]]
+    blends: Mapping[str, Weights]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        chosen: Mapping[Stem, Choice],
+        blends: Mapping[str, Weights],
+        alone: str | None = None,
+    ) -> Recipe:
+        """Arrange what was chosen per stem.
+
+        Args:
+            name: the recipe's.
+            chosen: by (parent, parent source, stem).
+            blends: see the class.
+            alone: the stem that the songs are recordings of, if they hold nothing else: its parts
+                are then what the recipe makes of a file.
+        """
+        top = {
+            stem: own
+            for (parent, source, stem), own in chosen.items()
+            if parent == stems.MIXTURE or (parent == alone and source == REFERENCE)
+        }
+        whole_stems = stems.LEVEL1 if alone is None else stems.CHILDREN[alone]
+        named = [stem for stem in top if stem in whole_stems]
+        # a two-stem model's instrumental is a stem of its own only where nothing else makes it up
+        whole = [] if set(named) - {"vocals"} else [s for s in top if s == stems.INSTRUMENTAL]
+        made = {stem: top[stem] for stem in [*named, *whole]}
+        children: dict[str, dict[str, Choice]] = {}
+        for (parent, source, stem), own in chosen.items():
+            if source == ESTIMATE and parent in made and stem in stems.PARENT:
+                children.setdefault(parent, {})[stem] = own
+        return cls(name, made, children, blends)
+
+    def unclaimed(self) -> list[Unclaimed]:
+        """Return the parents whose sub-stems were measured below another parent than the recipe's."""
+        return [
+            Unclaimed(
+                parent,
+                tuple(group),
+                tuple(sorted({model for own in group.values() for model in own.below})),
+                rounded(self.top[parent].weights),
+            )
+            for parent, group in self.children.items()
+            if not all(self._is_own(parent, own) for own in group.values())
+        ]
+
+    def content(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the YAML holds; `facts` begin its provenance."""
+        recipe: dict[str, Any] = {
+            "name": self.name,
+            "sample_rate": 44_100,
+            "stems": {stem: rounded(own.weights) for stem, own in self.top.items()},
+        }
+        if self.children:
+            recipe["children"] = {
+                parent: {stem: rounded(own.weights) for stem, own in group.items()}
+                for parent, group in self.children.items()
+            }
+        if not {"other", stems.INSTRUMENTAL, *stems.PARENT} & set(self.top):
+            recipe["remainder"] = "other"
+        return recipe | {"provenance": {**facts, **self._claims()}}
+
+    def _claims(self) -> dict[str, Any]:
+        """Return what the provenance says of each stem that the recipe makes as it was measured."""
+        claimed = dict(self.top)
+        for parent, group in self.children.items():
+            claimed |= {stem: own for stem, own in group.items() if self._is_own(parent, own)}
+        held = {s: _four(own.held_out_snr) for s, own in claimed.items() if own.held_out_snr}
+        claims: dict[str, Any] = {}
+        if held:
+            claims["held_out_snr"] = held
+            claims["established"] = {stem: claimed[stem].established for stem in held}
+        claims["oracle_gap_db"] = {stem: round(own.oracle_gap, 4) for stem, own in claimed.items()}
+        if self.children:
+            claims["parent_models"] = {
+                parent: ", ".join(sorted({m for own in group.values() for m in own.below}))
+                for parent, group in self.children.items()
+            }
+        return claims
+
+    def _is_own(self, parent: str, choice: Choice) -> bool:
+        """Tell whether a sub-stem was measured below the very parent that the recipe makes."""
+        own = rounded(self.top[parent].weights)
+        return bool(choice.below) and all(
+            rounded(self.blends.get(model, {model: 1.0})) == own for model in choice.below
+        )
+
+
+def alone(partitions: Sequence[Sequence[str]]) -> str | None:
+    """Return the stem that all songs are recordings of, by their partitions; None for whole songs."""
+    parents = {stems.whole_of(partition) for partition in partitions}
+    return parents.pop() if len(parents) == 1 else None
+
+
+def rounded(weights: Weights) -> dict[str, float]:
+    """Return weights as they are written; one that rounds to 0 is none, since it would be run."""
+    found = {model: round(float(weight), 6) for model, weight in weights.items()}
+    return {model: weight for model, weight in found.items() if weight != 0}
+
+
+def _four(values: Interval) -> list[float | None]:
+    return [None if value is None else round(value, 4) for value in values]

@@ -1,0 +1,78 @@
+"""`config.json`: the settings of a run, and what its names meant when it ran.
+
+A recipe file may be written anew and a checkpoint replaced after the run; its tables hold what they
+were then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stemwise.errors import OutputError
+from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.models.entries import Entry
+from stemwise.models.registry import ReadyModel
+from stemwise.types import RECIPE_PREFIX
+
+_NAME = "config.json"
+_KEY = "resolved"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What names meant.
+
+    Attributes:
+        entries: models that are not in the zoo, with the digests of their files, by name.
+        blends: weights of the recipes whose blends were taken apart at level 2, by their names.
+    """
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, models: Iterable[ReadyModel], hierarchy: HierarchySettings) -> Resolved:
+        """Gather both from the models and the level-2 settings of a run."""
+        entries = {ready.spec.name: ready.entry for ready in models}
+        return cls(
+            {name: entry for name, entry in entries.items() if entry is not None},
+            {
+                provider.name: dict(provider.weights)
+                for provider in hierarchy.providers.values()
+                if provider.name.startswith(RECIPE_PREFIX)
+            },
+        )
+
+
+def save(output: Path, config: Mapping[str, Any], resolved: Resolved) -> None:
+    """Write `<output>/config.json` (OutputError where that is impossible)."""
+    content = {**config, _KEY: {"entries": resolved.entries, "blends": resolved.blends}}
+    path = output / _NAME
+    try:
+        path.write_text(json.dumps(content, indent=2, default=str), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}).") from error
+
+
+def load(output: Path) -> tuple[dict[str, Any], Resolved]:
+    """Return the settings of a finished run, and what its names meant.
+
+    Raises:
+        OutputError: there is no finished run, or its file is damaged.
+    """
+    path = output / _NAME
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{output} holds no finished run: run `stemwise evaluate` first."
+        ) from error
+    measured = config.get("metric") if isinstance(config, dict) else None
+    found = config.get(_KEY, {}) if isinstance(config, dict) else None
+    if not isinstance(measured, dict) or "models" not in config or not isinstance(found, dict):
+        raise OutputError(f"{path} is damaged: run `stemwise evaluate` again.")
+    return config, Resolved(found.get("entries", {}), found.get("blends", {}))
