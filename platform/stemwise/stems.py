@@ -29,6 +29,8 @@ CHILDREN = {
     "vocals": ("lead_vocals", "backing_vocals"),
     "drums": ("kick", "snare", "toms", "hihat", "cymbals"),
 }
+# What is no part of the instrumental.
+VOICES = ("vocals", *CHILDREN["vocals"])
 PARENT = {child: parent for parent, children in CHILDREN.items() for child in children}
 INSTRUMENTAL = "instrumental"
 ORDER = ("vocals", "lead_vocals", "backing_vocals", "drums", *CHILDREN["drums"], "bass", "guitar")

@@ -6,8 +6,8 @@ Audio in memory is float32, shape `(channels, samples)`; estimates of a model ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,18 +47,24 @@ WHOLE = Parent()
 
 @dataclass(frozen=True)
 class Source:
-    """One audio file that contributes to a stem; `stream` picks one of a container's audio streams."""
+    """One audio file that contributes to a stem; `stream` picks one of a container's audio streams.
+
+    `voice` and `has_bleed` are what the dataset says of this very recording.
+    """
 
     path: Path
     stream: int | None = None
+    voice: str | None = None
+    has_bleed: bool | None = None
 
 
 @dataclass(frozen=True)
 class Reference:
     """The true recording of one stem: the sum of its sources.
 
-    `status` is `ok`, or `ambiguous_reference` where the dataset cannot tell what belongs to the stem.
-    `voice` is `male`, `female` or `mixed` for singing voices whose kind is known.
+    `status` is `ok`, or `ambiguous_reference` where the dataset cannot tell what belongs to the stem:
+    `unplaced` are the recordings that may hold some of it. `voice` is `male`, `female` or `mixed` for
+    singing voices whose kind is known.
     """
 
     stem: str
@@ -66,6 +72,46 @@ class Reference:
     voice: str | None = None
     has_bleed: bool | None = None
     status: str = "ok"
+    unplaced: tuple[Source, ...] = ()
+
+    @classmethod
+    def of(cls, stem: str, sources: Iterable[Source], unplaced: Iterable[Source] = ()) -> Reference:
+        """Return the reference whose facts follow from those of its recordings."""
+        sources, unplaced = tuple(sources), tuple(unplaced)
+        voices = {source.voice for source in sources} - {None}
+        return cls(
+            stem,
+            sources,
+            voice="mixed" if len(voices) > 1 else next(iter(voices), None),
+            has_bleed=any_bleed(source.has_bleed for source in sources),
+            status="ambiguous_reference" if unplaced else "ok",
+            unplaced=unplaced,
+        )
+
+    def without(self, broken: Collection[Source]) -> Reference:
+        """Return what is left when these files cannot be used, with the facts of the others."""
+        kept = tuple(source for source in self.sources if source not in broken)
+        unplaced = tuple(source for source in self.unplaced if source not in broken)
+        if (kept, unplaced) == (self.sources, self.unplaced):
+            return self
+        made = Reference.of(self.stem, kept, unplaced)
+        return replace(
+            made,
+            # what was said of the stem and not of its recordings stays true
+            voice=made.voice if any(source.voice for source in self.sources) else self.voice,
+            has_bleed=self.has_bleed
+            if all(source.has_bleed is None for source in self.sources)
+            else made.has_bleed,
+            status=made.status if self.unplaced else self.status,
+        )
+
+
+def any_bleed(flags: Iterable[bool | None]) -> bool | None:
+    """Combine flags of several recordings: true if any is true, else unknown if any is unknown."""
+    known = list(flags)
+    if any(known):
+        return True
+    return None if None in known or not known else False
 
 
 @dataclass(frozen=True)

@@ -143,3 +143,32 @@ def test_problems_are_counted_by_status():
     ]
     found = problem_counts(frame("scores", rows)).rows()
     assert found == [("failed", 3, 2, 2), ("silent_reference", 1, 1, 1)]
+
+
+@pytest.mark.parametrize("line", ["mixture", "oracle_irm", "oracle"])
+def test_lines_of_reference_have_no_veto(line):
+    """Where the input is the stem its score is infinite: that loses no track for the models."""
+    rows = scores({"a": {"t": 1.0, "u": 3.0, "v": 5.0}, line: {"t": -2.0, "u": math.inf}})
+    found = means(rows)
+    own, floor = found["vocals", "a"], found["vocals", line]
+    assert (own["paper_snr"], own["tracks"], own["dropped"]) == (3.0, 3, 0)
+    assert (floor["paper_snr"], floor["tracks"]) == (-2.0, 1)
+
+
+def test_a_line_counts_only_where_the_models_are_matched():
+    rows = scores({"a": {"t": 1.0, "u": 3.0}, "b": {"t": 1.0, "u": None}})
+    found = means(rows + scores({"mixture": {"t": -1.0, "u": -3.0}}))
+    assert found["vocals", "mixture"]["paper_snr"] == -1.0
+
+
+def test_a_track_on_which_every_model_failed_is_counted_as_dropped():
+    rows = scores({"a": {"t": 1.0, "u": None}, "mixture": {"t": -1.0, "u": -3.0}})
+    assert means(rows)["vocals", "a"]["dropped"] == 1
+
+
+def test_lines_alone_are_compared_with_each_other():
+    found = means(scores({"mixture": {"t": -1.0, "u": -3.0}, "oracle_irm": {"t": 5.0}}))
+    assert (found["vocals", "mixture"]["paper_snr"], found["vocals", "mixture"]["tracks"]) == (
+        -1.0,
+        1,
+    )

@@ -89,3 +89,33 @@ def test_the_bleed_contrast_is_the_difference_of_mean_gaps():
     assert (found["with_bleed"], found["without"]) == (pytest.approx(4.0), pytest.approx(1.0))
     assert found["difference"] == pytest.approx(3.0)
     assert (found["tracks_with"], found["tracks_without"]) == (2, 1)
+
+
+def test_songs_whose_input_is_the_lead_count_for_every_model():
+    """No backing vocals: the true parent is the lead, and the floor +inf (4 of 5 songs of one run)."""
+    rows = []
+    for number in range(5):
+        floor = float("inf") if number else 1.0
+        rows += [
+            row(f"t{number}", "lead_vocals", "mixture", "reference", floor),
+            row(f"t{number}", "lead_vocals", "mixture", "estimate", -1.0),
+            row(f"t{number}", "lead_vocals", "m", "reference", float(number)),
+            row(f"t{number}", "lead_vocals", "m", "estimate", float(number) - 1),
+        ]
+    found = means(rows)
+    own = found["lead_vocals", None, "m", "reference"]
+    assert (own["paper_snr"], own["tracks"], own["dropped"]) == (2.0, 5, 0)
+    floor = found["lead_vocals", None, "mixture", "reference"]
+    assert (floor["paper_snr"], floor["tracks"]) == (1.0, 1)
+    assert found["lead_vocals", None, "mixture", "estimate"]["tracks"] == 5
+
+
+def test_bleed_counts_what_it_leaves_out():
+    rows = [
+        row("a", "lead_vocals", "m", "estimate", 0.0, gap=3.0, has_bleed=True),
+        row("b", "lead_vocals", "m", "estimate", 0.0, gap=1.0, has_bleed=False),
+        row("c", "lead_vocals", "m", "estimate", 0.0, gap=float("inf"), has_bleed=False),
+        row("d", "lead_vocals", "m", "estimate", 0.0, has_bleed=True) | {"paper_sdr": None},
+    ]
+    (found,) = bleed_contrast(frame(rows)).to_dicts()
+    assert (found["tracks_with"], found["tracks_without"], found["dropped"]) == (1, 1, 2)

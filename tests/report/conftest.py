@@ -167,10 +167,12 @@ def _ledger(board: pl.DataFrame) -> dict[str, list[dict[str, object]]]:
             score = best["mean_score"] + gain
             row = {"level": level, "tracks": best["tracks"], "artists": best["artists"]}
             row |= {"mean_score": score, "low": score - 1, "high": score + 1, "gain": gain}
+            row["dropped"] = best["dropped"]
             regret.append(key | row | {"gain_low": low, "gain_high": high})
         names = group.sort("rank")["model"].to_list()
         for step, model in enumerate(names, start=1):
             row = {"step": step, "model": model, "models": names[:step]}
             row |= {"weights": [1 / step] * step, "mean_score": best["mean_score"] + step / 10}
+            row |= {"tracks": best["tracks"], "dropped": best["dropped"]}
             front.append(key | row | {"seconds_per_minute": 12.0 * step})
     return {"regret": regret, "front": front}

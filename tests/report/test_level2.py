@@ -103,3 +103,36 @@ def test_sub_stems_that_one_model_makes_have_no_winner():
     )
     table = winners(selections, frame([score("kick", "mixture", "estimate", 0.0)]))
     assert [row[0] for row in table.rows] == ["snare (estimated drums)", "snare (true drums)"]
+
+
+def test_an_input_that_is_the_stem_loses_no_song_and_its_own_count_is_shown():
+    rows = []
+    for number in range(5):
+        head = {"parent": "vocals", "track_id": f"t{number}"}
+        floor = float("inf") if number else 1.0
+        rows += [
+            score("lead_vocals", "mixture", "reference", floor, **head),
+            score("lead_vocals", "mixture", "estimate", -1.0, **head),
+            score("lead_vocals", "m", "reference", 4.0, **head),
+            score("lead_vocals", "m", "estimate", 2.0, **head),
+        ]
+    table = sub_stems(frame(rows), "vocals", ["m"])
+    assert table.rows == (
+        ("lead_vocals", "input (floor)", "-1.00", "0.00", "1.00", "2.00", "5 / 1"),
+        ("lead_vocals", "m", "2.00", "3.00", "4.00", "5.00", "5"),
+    )
+    assert "left out" not in table.note
+
+
+def test_songs_that_drop_out_are_counted():
+    rows = [
+        score("lead_vocals", "m", source, snr, "vocals", track_id=track)
+        for source in ("estimate", "reference")
+        for track, snr in (("a", 1.0), ("b", 2.0))
+    ]
+    rows += [
+        score("lead_vocals", "n", s, 1.0, "vocals", track_id="a") for s in ("estimate", "reference")
+    ]
+    table = sub_stems(frame(rows), "vocals", ["m", "n"])
+    assert [row[-1] for row in table.rows] == ["1", "1"]
+    assert "no finite score there: lead_vocals 1." in table.note

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -131,11 +131,3 @@ def text_or_none(value: object) -> str | None:
     line = " ".join(str(value).encode("utf-8", "replace").decode().split())
     # a title may hold control characters that would play tricks on a terminal
     return "".join(letter for letter in line if letter.isprintable()) or None
-
-
-def any_bleed(flags: Iterable[bool | None]) -> bool | None:
-    """Combine flags of several recordings: true if any is true, else unknown if any is unknown."""
-    known = list(flags)
-    if any(known):
-        return True
-    return None if None in known or not known else False

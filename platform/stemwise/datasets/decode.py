@@ -6,14 +6,14 @@ summed in `mixing`; docs/datasets.md names the one policy for each defect.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from stemwise import audio, stems
 from stemwise.datasets.mixing import Mixer, add_padded, span
 from stemwise.errors import AudioError, MissingReferenceError
-from stemwise.types import Audio, Track
-
-_VOCALS = {"vocals", *stems.CHILDREN["vocals"]}
+from stemwise.types import Audio, Track, any_bleed
 
 
 class TrackAudio:
@@ -46,6 +46,42 @@ class TrackAudio:
     def length(self) -> int:
         """Samples of the mixture at 44.1 kHz."""
         return int(self.mixture.shape[1])
+
+    @property
+    def used(self) -> Track:
+        """The track as it was heard: without files that turned out to be broken, nor their facts.
+
+        Which files those are is known once the mixture is.
+        """
+        broken, track = self._mixer.broken, self.track
+        if not broken:
+            return track
+        left = {stem: reference.without(broken) for stem, reference in track.references.items()}
+        left = {stem: reference for stem, reference in left.items() if reference.sources}
+        every = {source for reference in left.values() for source in reference.sources}
+        told = any(s.has_bleed is not None for s in (*every, *broken))
+        bleed = any_bleed(s.has_bleed for s in every) if told else track.has_bleed
+        return dataclasses.replace(track, references=left, has_bleed=bleed)
+
+    @property
+    def file_format(self) -> tuple[int, int] | None:
+        """Rate in Hz and channels of the mixture's file, or the largest among those that it sums."""
+        given = self.track.mixture
+        summed = self.used.references
+        files = (
+            [given]
+            if given
+            else [
+                source
+                for stem in self.track.partition
+                if stem in summed
+                for source in summed[stem].sources
+            ]
+        )
+        known = [self._mixer.formats[source] for source in files if source in self._mixer.formats]
+        if not known:
+            return None
+        return max(rate for rate, _ in known), max(channels for _, channels in known)
 
     def reference(self, stem: str) -> Audio:
         """Return the true `stem`, `(2, length)`; `a+b` is the sum of its parts.
@@ -96,7 +132,7 @@ class TrackAudio:
         They are complete where they sum to the mixture by construction, or where all are there and
         the catch-all `other` is one of them: any four stems need not hold all of a song.
         """
-        rest = [stem for stem in self.track.partition if stem not in _VOCALS]
+        rest = [stem for stem in self.track.partition if stem not in stems.VOICES]
         complete = "other" in rest and all(map(self._usable, self.track.partition))
         if self.track.mixture is None or complete:
             present = [stem for stem in rest if self._usable(stem)]

@@ -22,6 +22,7 @@ class Mixer:
     def __init__(self, track: Track, problems: list[str]) -> None:
         self.problems = problems
         self.broken: dict[Source, str] = {}
+        self.formats: dict[Source, tuple[int, int]] = {}  # rate in Hz, channels
         self._shortest: dict[_Take, Fraction] = {}  # seconds
         # Sub-stems share their parent's takes, so that they are trimmed to the same length.
         self._take_of: dict[Source, _Take] = {
@@ -111,6 +112,7 @@ class Mixer:
         """Decode one source at its own rate and note what has to be converted."""
         decoded = audio.read(source)
         channels = decoded.samples.shape[0]
+        self.formats[source] = (decoded.sample_rate, channels)
         if channels > CHANNELS:
             # One sample is enough for its error.
             audio.to_layout(audio.Decoded(decoded.samples[:, :1], SAMPLE_RATE), source.path)

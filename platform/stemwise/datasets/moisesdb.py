@@ -13,7 +13,7 @@ from typing import Any
 
 from stemwise import stems
 from stemwise.datasets import base
-from stemwise.types import Reference, Source, Track
+from stemwise.types import Reference, Source, Track, any_bleed
 
 VERSION_FOLDER = "moisesdb_v0.1"
 SONG_FILE = "data.json"
@@ -89,7 +89,7 @@ def _song(folder: Path, track_id: str) -> Track:
         genre=base.text_or_none(data.get("genre")),
         partition=stems.LEVEL1,
         references=_references(recordings, problems),
-        has_bleed=base.any_bleed(recording.has_bleed for recording in recordings),
+        has_bleed=any_bleed(recording.source.has_bleed for recording in recordings),
         problems=tuple(problems),
     )
 
@@ -98,10 +98,9 @@ def _song(folder: Path, track_id: str) -> Track:
 class _Recording:
     """One audio file of a song: the level-1 stem that it belongs to, and what kind it is."""
 
-    path: Path
+    source: Source
     stem: str
     track_type: str
-    has_bleed: bool | None
 
 
 def _recordings(folder: Path, data: Mapping[str, Any], problems: list[str]) -> Iterator[_Recording]:
@@ -126,13 +125,13 @@ def _recordings(folder: Path, data: Mapping[str, Any], problems: list[str]) -> I
                 problems.append(f"{stem_name}/{name} is listed more than once and is used once.")
                 continue
             seen.add(path)
-            bleed = item.get("has_bleed")
-            yield _Recording(
+            bleed, kind = item.get("has_bleed"), base.text_or_none(item.get("trackType")) or ""
+            source = Source(
                 path,
-                stem or "other",
-                base.text_or_none(item.get("trackType")) or "",
-                bleed if isinstance(bleed, bool) else None,
+                voice=SINGERS.get(kind),
+                has_bleed=bleed if isinstance(bleed, bool) else None,
             )
+            yield _Recording(source, stem or "other", kind)
 
 
 def _objects(
@@ -165,20 +164,9 @@ def _references(recordings: list[_Recording], problems: list[str]) -> dict[str, 
     for stem in stems.LEVEL1:
         own = [recording for recording in recordings if recording.stem == stem]
         if own:
-            references[stem] = _reference(stem, own)
+            references[stem] = Reference.of(stem, (recording.source for recording in own))
             references |= _sub_references(stem, own, problems)
     return references
-
-
-def _reference(stem: str, recordings: list[_Recording], status: str = "ok") -> Reference:
-    voices = {SINGERS.get(recording.track_type) for recording in recordings} - {None}
-    return Reference(
-        stem=stem,
-        sources=tuple(Source(recording.path) for recording in recordings),
-        voice=("mixed" if len(voices) > 1 else next(iter(voices), None)),
-        has_bleed=base.any_bleed(recording.has_bleed for recording in recordings),
-        status=status,
-    )
 
 
 def _sub_references(
@@ -188,16 +176,17 @@ def _sub_references(
     kinds = SUB_STEM_OF.get(parent, {})
     if not kinds:
         return {}
-    unplaced = {recording.track_type for recording in recordings} - set(kinds)
-    strange = sorted(unplaced - AMBIGUOUS_DRUMS if parent == "drums" else unplaced)
+    unplaced = [recording for recording in recordings if recording.track_type not in kinds]
+    types = {recording.track_type for recording in unplaced}
+    strange = sorted(types - AMBIGUOUS_DRUMS if parent == "drums" else types)
     if strange:
         problems.append(
             f"{parent} has recordings of track type {', '.join(map(repr, strange))}: "
             "its sub-stems are ambiguous."
         )
-    parts: dict[str, list[_Recording]] = {}
+    parts: dict[str, list[Source]] = {}
     for recording in recordings:
         if child := kinds.get(recording.track_type):
-            parts.setdefault(child, []).append(recording)
-    status = "ambiguous_reference" if unplaced else "ok"
-    return {child: _reference(child, parts[child], status) for child in stems.in_order(parts)}
+            parts.setdefault(child, []).append(recording.source)
+    unclear = [recording.source for recording in unplaced]
+    return {child: Reference.of(child, parts[child], unclear) for child in stems.in_order(parts)}

@@ -52,6 +52,11 @@ class Level:
     scores: list[Row] = field(default_factory=list)
     failures: int = 0
 
+    @property
+    def used(self) -> Track:
+        """The track with the facts of the files that it was heard from."""
+        return self.decoded.used
+
     def separate(
         self, models: Iterable[LoadedModel], heard: Audio, store: EstimateStore, tell: Tell
     ) -> list[Output]:
@@ -83,13 +88,13 @@ class Level:
         self.failures += 1
         self.estimates += rows.estimate_rows(self.track, origin, stems, error)
         for stem in stems:
-            self.scores.append(rows.status_row(self.track, origin, stem, "failed", error))
+            self.scores.append(rows.status_row(self.used, origin, stem, "failed", error))
 
     def without_scores(
         self, origins: Iterable[Origin], stem: str, status: str, error: str | None = None
     ) -> None:
         """Record that `stem` cannot be scored, and why."""
-        self.scores += [rows.status_row(self.track, o, stem, status, error) for o in origins]
+        self.scores += [rows.status_row(self.used, o, stem, status, error) for o in origins]
 
     def measure(self, outputs: Mapping[str, Output], heard: Audio, floors: Sequence[str]) -> None:
         """Measure every output against its references, and the parent itself, as the floor.
@@ -144,7 +149,7 @@ class Level:
                 if match.known:
                     wanted.setdefault(match.stem, {})[name] = match
                 else:
-                    row = rows.status_row(track, output.origin, match.stem, "missing_reference")
+                    row = rows.status_row(self.used, output.origin, match.stem, "missing_reference")
                     self.scores.append(row)
         return wanted
 
@@ -172,7 +177,7 @@ class Level:
         self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
         self.correlations += rows.correlation_rows(self.track, self.parent, stem, measured)
         for name, estimate in signals.items():
-            row = rows.score_row(self.track, origins[name], stem, self.metric, measured, name)
+            row = rows.score_row(self.used, origins[name], stem, self.metric, measured, name)
             if row["status"] in SCORED:
                 row |= extra_scores(self.metric.extra, reference, estimate, heard)
             self.scores.append(row)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stemwise import stems
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.measurement.track_stem import StemMeasurement
 from stemwise.store import Entry
-from stemwise.types import CHANNELS, SAMPLE_RATE, WHOLE, Parent, Reference, Track
+from stemwise.types import SAMPLE_RATE, WHOLE, Parent, Track, any_bleed
 
 Row = dict[str, Any]
 
@@ -56,9 +57,21 @@ def _head(track: Track, parent: Parent, stem: str) -> Row:
     }
 
 
-def track_row(track: Track, problems: Iterable[str], samples: int | None) -> Row:
-    """Return the row of `tracks`; a track that cannot be decoded has no `samples`."""
-    readable = samples is not None
+def track_row(
+    track: Track,
+    problems: Iterable[str],
+    samples: int | None,
+    file_format: tuple[int, int] | None = None,
+) -> Row:
+    """Return the row of `tracks`.
+
+    Args:
+        track: as it was heard (`TrackAudio.used`).
+        problems: sentences about its files.
+        samples: at 44.1 kHz; None where it cannot be decoded.
+        file_format: rate in Hz and channels of its files.
+    """
+    rate, channels = file_format or (None, None)
     return {
         "dataset": track.dataset,
         "track_id": track.track_id,
@@ -67,8 +80,8 @@ def track_row(track: Track, problems: Iterable[str], samples: int | None) -> Row
         "genre": track.genre,
         "split": track.split,
         "duration_s": samples / SAMPLE_RATE if samples is not None else None,
-        "sample_rate": SAMPLE_RATE if readable else None,
-        "channels": CHANNELS if readable else None,
+        "sample_rate": rate,
+        "channels": channels,
         "has_bleed": track.has_bleed,
         "stems": list(track.references),
         "problems": list(problems),
@@ -132,18 +145,27 @@ def status_row(
     track: Track, origin: Origin, stem: str, status: str, error: str | None = None
 ) -> Row:
     """Return a row of `scores` without scores: only what is known before measuring."""
-    reference: Reference | None = track.references.get(stem)
+    reference = track.references.get(stem)
     return _head(track, origin.parent, stem) | {
         "genre": track.genre,
         "model": origin.model,
         "voice": reference.voice if reference else None,
-        "has_bleed": reference.has_bleed if reference else None,
+        "has_bleed": reference.has_bleed if reference else _bleed_of_sum(track, stem),
         "wall_s": origin.wall_s,
         "realtime_factor": origin.realtime_factor,
         "device": origin.device,
         "status": status,
         "error": error,
     }
+
+
+def _bleed_of_sum(track: Track, stem: str) -> bool | None:
+    """Return whether a sum of stems has bleed, from the parts of it that the song has."""
+    parts = stems.parts_of(stem)
+    if stem == stems.INSTRUMENTAL:
+        parts = tuple(name for name in track.partition if name not in stems.VOICES)
+    present = [track.references[part] for part in parts if part in track.references]
+    return any_bleed(reference.has_bleed for reference in present)
 
 
 def score_row(

@@ -138,7 +138,7 @@ class _Evaluation:
         level, models = self._level(parent), self.evaluator.zoo.of(parent.stem)
         known = {
             stem: reference.status
-            for stem, reference in self.track.references.items()
+            for stem, reference in self.decoded.used.references.items()
             if stems.PARENT.get(stem) == parent.stem
         }
         if self.evaluator.measures and "ok" not in known.values():
@@ -189,7 +189,8 @@ class _Evaluation:
             self._tell("measure", started)
 
     def _record_track(self, samples: int | None) -> None:
-        row = rows.track_row(self.track, self.decoded.problems, samples)
+        heard = self.decoded
+        row = rows.track_row(heard.used, heard.problems, samples, heard.file_format)
         self.result.tables["tracks"].append(row)
 
     def _tell(self, stage: str, started: float) -> None:
