@@ -1,6 +1,6 @@
 import pytest
 
-from stemwise.measurement.matching import Match, match_stems
+from stemwise.measurement.matching import Match, match_stems, match_sum
 from stemwise.stems import partition_of
 
 FOUR = ("vocals", "drums", "bass", "other")
@@ -163,3 +163,49 @@ def test_cymbals_include_the_hihat_where_nobody_splits_it_off(model, references,
 def test_cymbals_without_a_reference_have_none():
     found = matched(("hihat", "cymbals"), FOUR, FOUR)
     assert [found[stem].known for stem in ("hihat", "cymbals")] == [False, False]
+
+
+    ("drums", "bass", "other", "vocals"),
+    ("vocals", "drums", "bass", "guitar", "piano", "other"),
+)
+
+
+def summed(stem, model, partition=SIX, references=None):
+    own = match_stems(model, partition, references or partition)
+    found = match_sum(stem, own, partition)
+    return None if found is None else set(found.parts)
+
+
+@pytest.mark.parametrize(
+    ("stem", "model", "parts"),
+    [
+        ("guitar+piano+other", SIX, {"guitar", "piano", "other"}),
+        ("instrumental", SIX, {"drums", "bass", "guitar", "piano", "other"}),
+        ("instrumental", FOUR, {"drums", "bass", "other"}),  # its other is guitar+piano+other
+        ("instrumental", ("vocals", "other"), {"other"}),  # the same stem by another name
+        ("guitar+piano+other", FOUR, {"other"}),
+        ("instrumental", ("vocals", "drums", "bass"), None),  # guitar, piano, other are missing
+        ("guitar+piano+other", ("guitar", "piano"), None),
+        ("guitar+piano+other", ("vocals", "instrumental"), None),
+        ("vocals+drums", ("vocals", "other"), None),  # its other is everything but vocals
+    ],
+)
+def test_a_sum_that_others_make_whole_is_matched_by_its_parts(stem, model, parts):
+    assert summed(stem, model) == parts
+
+
+def test_hihat_and_cymbals_meet_their_sum():
+    kit = ("kick", "snare", "toms", "hihat", "cymbals")
+    assert summed("hihat+cymbals", kit, kit) == {"hihat", "cymbals"}
+    assert summed("hihat+cymbals", ("kick", "snare", "toms", "cymbals"), kit) == {"cymbals"}
+    assert summed("hihat+cymbals", ("kick", "hihat"), kit) is None
+
+
+def test_a_stem_that_the_song_lacks_is_part_of_the_sum_all_the_same():
+    """Without piano in the song, what the model takes for piano is still missing from its other."""
+    references = ("vocals", "drums", "bass", "guitar", "other")
+    assert summed("guitar+piano+other", SIX, SIX, references) == {"guitar", "piano", "other"}
+
+
+def test_more_stems_than_the_dataset_has_are_counted_once():
+    assert summed("instrumental", SIX, FOUR) == {"drums", "bass", "guitar", "piano", "other"}

@@ -19,7 +19,7 @@ from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.engines import Engine, load_engine
 from stemwise.measurement.extra_metrics import extra_scores
-from stemwise.measurement.matching import Match, match_stems
+from stemwise.measurement.matching import Match, match_stems, match_sum
 from stemwise.measurement.track_stem import measure_stem
 from stemwise.stems import MIXTURE
 from stemwise.store import EstimateStore
@@ -104,17 +104,22 @@ class Level:
             heard: the parent, `(2, samples)`.
             floors: stems on which the parent is scored even where no model makes them.
         """
-        for stem, matches in self._wanted(outputs, floors).items():
+        wanted = self._wanted(outputs, floors)
+        for stem, matches in wanted.items():
             self._measure_stem(stem, matches, outputs, heard)
         if self.metric.museval:
-            self._museval_all(outputs.values(), heard)
+            self._museval_all(outputs.values(), wanted, heard)
 
-    def _museval_all(self, outputs: Iterable[Output], heard: Audio) -> None:
+    def _museval_all(
+        self, outputs: Iterable[Output], wanted: Mapping[str, Mapping[str, Match]], heard: Audio
+    ) -> None:
         """Add museval's scores to the rows of all models, those of equal stems in a row."""
         engine = load_engine(self.metric.engine, self._uncertain)
         for output in sorted(outputs, key=lambda output: sorted(output.stems)):
+            name = output.origin.model
+            matches = [found[name] for found in wanted.values() if name in found]
             try:
-                self._museval(engine, output, heard)
+                self._museval(engine, output, matches, heard)
             except MissingDependencyError:
                 raise  # true for every track and model: the run cannot give what was asked for
             except Exception as error:  # noqa: BLE001 - the other scores stand
@@ -144,14 +149,27 @@ class Level:
         wanted: dict[str, dict[str, Match]] = {
             stem: {} for stem in floors if stem in track.references
         }
+        own = {
+            name: match_stems(output.stems, track.partition, track.references)
+            for name, output in outputs.items()
+        }
         for name, output in outputs.items():
-            for match in match_stems(output.stems, track.partition, track.references):
+            for match in own[name]:
                 if match.known:
                     wanted.setdefault(match.stem, {})[name] = match
                 else:
                     row = rows.status_row(self.used, output.origin, match.stem, "missing_reference")
                     self.scores.append(row)
-        return wanted
+        for stem, matches in wanted.items():
+            for name in outputs.keys() - matches.keys() if matches else ():
+                found = match_sum(stem, own[name], track.partition)
+                if found is not None:
+                    matches[name] = found
+        # in the order of the models, whoever makes a stem whole
+        return {
+            stem: {name: matches[name] for name in outputs if name in matches}
+            for stem, matches in wanted.items()
+        }
 
     def _measure_stem(
         self, stem: str, matches: Mapping[str, Match], outputs: Mapping[str, Output], heard: Audio
@@ -190,19 +208,48 @@ class Level:
             if row["model"] == origin.model and row["stem"] in match.parts:
                 row.update(status="failed", error=error)
 
-    def _museval(self, engine: Engine, output: Output, heard: Audio) -> None:
-        """Add museval's medians to the rows of one model."""
+    def _museval(
+        self, engine: Engine, output: Output, matches: Sequence[Match], heard: Audio
+    ) -> None:
+        """Add museval's medians to the rows of one model.
+
+        Its scores of a stem depend on the others beside it, so a sum of stems is scored once more, in
+        place of its parts.
+        """
         scored = {
             row["stem"]: row
             for row in self.scores
             if row["model"] == output.origin.model and row["status"] in SCORED
         }
-        matches = match_stems(output.stems, self.track.partition, self.track.references)
-        found = {match.stem: match for match in matches if match.stem in scored}
-        if not found:
-            return
-        references = {stem: self.decoded.reference(stem) for stem in found}
-        estimates = {stem: output.read_sum(match) for stem, match in found.items()}
-        values = engine(references, estimates, heard)
+        known = [match for match in matches if match.stem in scored]
+        made = [match for match in known if match not in _sums(known)]
+        values = self._museval_of(engine, output, made, heard)
+        for match in _sums(known):
+            beside = [one for one in made if not set(one.parts) & set(match.parts)]
+            values[match.stem] = self._museval_of(engine, output, [*beside, match], heard)[
+                match.stem
+            ]
         for stem, row in scored.items():
             row.update(values[stem])
+
+    def _museval_of(
+        self, engine: Engine, output: Output, matches: Sequence[Match], heard: Audio
+    ) -> dict[str, dict[str, float | None]]:
+        if not matches:
+            return {}
+        references = {match.stem: self.decoded.reference(match.stem) for match in matches}
+        estimates = {match.stem: output.read_sum(match) for match in matches}
+        return dict(engine(references, estimates, heard))
+
+
+def _sums(matches: Sequence[Match]) -> list[Match]:
+    """Return those whose parts other matches have too: sums of stems, or a stem by another name."""
+    return [
+        match
+        for place, match in enumerate(matches)
+        if any(
+            set(one.parts) < set(match.parts)
+            or (before < place and set(one.parts) == set(match.parts))
+            for before, one in enumerate(matches)
+        )
+    ]

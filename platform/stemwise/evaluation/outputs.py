@@ -11,7 +11,7 @@ from stemwise.evaluation.rows import Origin
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.matching import Match
 from stemwise.store import EstimateStore
-from stemwise.types import FILE_PREFIX, Audio, Parent, Source, Track
+from stemwise.types import FILE_PREFIX, WHOLE, Audio, Parent, Source, Track
 
 
 @dataclass
@@ -55,7 +55,11 @@ def separated(
 
 
 def finished(
-    track: Track, names: tuple[str, ...] | None, length: int, problems: list[str]
+    track: Track,
+    names: tuple[str, ...] | None,
+    length: int,
+    problems: list[str],
+    parent: Parent = WHOLE,
 ) -> list[Output]:
     """Return the finished estimates beside the track, brought to its length.
 
@@ -64,12 +68,13 @@ def finished(
         names: what was asked for; one that is absent is an error. None takes all there are.
         length: samples of the mixture.
         problems: receives a sentence for each estimate of another length.
+        parent: what they are estimates of parts of.
     """
     outputs = []
     for name in sorted(track.estimates) if names is None else names:
         sources = track.estimates.get(name, {})
         uris = {stem: str(source.path) for stem, source in sources.items()}
-        origin = Origin(FILE_PREFIX + name, uris=uris)
+        origin = Origin(FILE_PREFIX + name, parent, uris=uris)
         if sources:
             outputs.append(Output(tuple(sources), origin, _reader(sources, length, problems)))
         else:

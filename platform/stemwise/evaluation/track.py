@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from stemwise import stems
 from stemwise.datasets.decode import TrackAudio
@@ -23,7 +24,16 @@ from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
 from stemwise.separation.recipe import Recipe
 from stemwise.store import EstimateStore
-from stemwise.types import ESTIMATE, RECIPE_PREFIX, SAMPLE_RATE, WHOLE, Audio, Parent, Track
+from stemwise.types import (
+    ESTIMATE,
+    RECIPE_PREFIX,
+    REFERENCE,
+    SAMPLE_RATE,
+    WHOLE,
+    Audio,
+    Parent,
+    Track,
+)
 
 # (track id, stage or model, seconds of audio, seconds of work)
 Notify = Callable[[str, str, float, float], None]
@@ -80,6 +90,7 @@ class _Evaluation:
         self.evaluator, self.track = evaluator, track
         self.decoded = TrackAudio(track)
         self.result = TrackResult()
+        self._heard = False
 
     def run(self) -> TrackResult:
         started = time.perf_counter()
@@ -88,6 +99,7 @@ class _Evaluation:
         except Exception as error:  # noqa: BLE001 - recorded, counted and shown as failed rows
             self._fail_whole(describe(error))
             return self.result
+        self._heard = True
         self._tell("decode", started)
         outputs = self._level_one(mixture)
         for parent, provider in self._parents():
@@ -108,15 +120,35 @@ class _Evaluation:
         """Separate and measure the mixture; return the outputs that have estimates, by model."""
         level = self._level(WHOLE)
         own = self._separate(level, self.evaluator.zoo.of(stems.MIXTURE), mixture)
-        files = finished(self.track, self.evaluator.files, mixture.shape[1], self.decoded.problems)
-        outputs = level.record([*own, *files])
+        outputs = level.record([*own, *self._files(WHOLE)])
         outputs |= level.record(
             blended(recipe, outputs, mixture) for recipe in self.evaluator.recipes
         )
-        # the mixture is scored on all its stems, also on those that no model makes
-        self._measure(level, outputs, mixture, self.track.partition)
+        # the mixture is scored on all its stems, also on those that no model makes; a recording of
+        # drums alone is scored as the drums that it is
+        floors = self.track.partition if self._whole is None else ()
+        self._measure(level, outputs, mixture, floors)
         self._add(level)
         return outputs
+
+    @cached_property
+    def _whole(self) -> str | None:
+        """The stem that the track is a recording of, if it is of one that models take apart."""
+        whole = stems.whole_of(self.track.partition)
+        apart = whole is not None and self.evaluator.zoo.of(whole)
+        return whole if apart and REFERENCE in self.evaluator.hierarchy.sources else None
+
+    def _files(self, parent: Parent) -> list[Output]:
+        """Return the finished estimates of parts of `parent`.
+
+        They are compared with models that hear the same: of a recording of drums alone, with those
+        that take drums apart.
+        """
+        own = WHOLE if self._whole is None else Parent(self._whole, REFERENCE)
+        if parent != own:
+            return []
+        length = self.decoded.length if self._heard else 0
+        return finished(self.track, self.evaluator.files, length, self.decoded.problems, own)
 
     def _parents(self) -> list[tuple[Parent, Provider | None]]:
         """Return every parent that a model takes apart: true, and as its provider estimates it."""
@@ -163,7 +195,8 @@ class _Evaluation:
         except Exception as error:  # noqa: BLE001 - recorded, counted and shown as failed rows
             self._fail_all(level, models, describe(error))
             return
-        self._measure(level, level.record(self._separate(level, models, heard)), heard, ())
+        made = [*self._separate(level, models, heard), *self._files(level.parent)]
+        self._measure(level, level.record(made), heard, ())
 
     def _skip(
         self, level: Level, models: Iterable[LoadedModel], statuses: Mapping[str, str]
@@ -176,6 +209,10 @@ class _Evaluation:
     def _fail_all(self, level: Level, models: Iterable[LoadedModel], error: str) -> None:
         for model in models:
             level.fail(Origin(model.name, level.parent), model.stems(self.track.partition), error)
+
+    def _fail_files(self, level: Level, error: str) -> None:
+        for output in self._files(level.parent):
+            level.fail(output.origin, output.stems, error)
 
     def _separate(self, level: Level, models: Iterable[LoadedModel], heard: Audio) -> list[Output]:
         return level.separate(models, heard, self.evaluator.store, self._tell)
@@ -207,11 +244,11 @@ class _Evaluation:
         self._fail_all(level, zoo.of(stems.MIXTURE), error)
         for recipe in self.evaluator.recipes:
             level.fail(Origin(RECIPE_PREFIX + recipe.name), recipe.stems, error)
-        for output in finished(self.track, self.evaluator.files, 0, self.decoded.problems):
-            level.fail(output.origin, output.stems, error)
+        self._fail_files(level, error)
         self._add(level)
         for parent, _ in self._parents():
             below = self._level(parent)
             self._fail_all(below, zoo.of(parent.stem), error)
+            self._fail_files(below, error)
             self._add(below)
         self.result.failures += 1

@@ -165,7 +165,7 @@ def fingerprints(
         "metric": measured,
         "hierarchy": asdict(hierarchy),
         "recipes": [asdict(recipe) for recipe in recipes],
-        "format": 3,
+        "format": 4,
     }
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}
 

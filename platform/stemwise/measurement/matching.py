@@ -9,6 +9,10 @@ its guitar and piano added to its `other`.
 Cymbals include the hi-hat where nobody splits it off: a model without hi-hat is compared with
 `hihat+cymbals` where the dataset has both, and the hi-hat of a model is added to its cymbals where the
 dataset has no such reference.
+
+What one model makes whole and another in parts is one stem for both: a model of guitar, piano and other
+is also scored on their sum where a four-stem model of the run makes that, and one of four stems on the
+instrumental.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from stemwise.stems import INSTRUMENTAL, LEVEL1, composite
+from stemwise.stems import INSTRUMENTAL, LEVEL1, VOICES, composite, parts_of
 
 _CYMBALS = ("hihat", "cymbals")
 
@@ -51,6 +55,24 @@ def match_stems(
     if "other" in model:
         matches.append(_match_other(model, partition, references))
     return matches
+
+
+def match_sum(stem: str, own: Sequence[Match], partition: Sequence[str]) -> Match | None:
+    """Return the match of a row that other models make whole and this one in parts, if it does.
+
+    Args:
+        stem: the row: a sum of the dataset's stems (`a+b`), or the instrumental.
+        own: the model's own matches.
+        partition: the dataset's stems that add up to the mixture.
+    """
+    parts = set(parts_of(stem))
+    if stem == INSTRUMENTAL:
+        parts = set(partition) - set(VOICES)
+    pieces = [match for match in own if set(parts_of(match.stem)) <= parts]
+    covered = [part for match in pieces for part in parts_of(match.stem)]
+    if not pieces or sorted(covered) != sorted(parts):
+        return None
+    return Match(stem, tuple(part for match in pieces for part in match.parts), known=True)
 
 
 def _match_cymbals(model: Sequence[str], references: Collection[str]) -> list[Match]:

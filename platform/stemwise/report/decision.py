@@ -8,6 +8,7 @@ import polars as pl
 
 from stemwise.report.tables import TextTable, left_out, number, stem_label
 from stemwise.stems import MIXTURE, in_order
+from stemwise.types import REFERENCE
 
 _LEVELS = {
     "best_single": "best single model",
@@ -92,8 +93,12 @@ def front(steps: pl.DataFrame) -> TextTable:
 
 
 def _served(frame: pl.DataFrame, within: str) -> list[dict[str, Any]]:
-    """Return rows in the order of the stem tree, and of a column within; true parents are left out."""
-    served = frame.filter(pl.col("parent_source") != "reference")
+    """Return rows in the order of the stem tree, and of a column within.
+
+    True parents are left out, unless there is nothing else: recordings of drums alone.
+    """
+    served = frame.filter(pl.col("parent_source") != REFERENCE)
+    served = frame if served.is_empty() else served
     order = {stem: i for i, stem in enumerate(in_order(served["stem"].unique()))}
 
     def place(row: dict[str, Any]) -> tuple[int, int]:
@@ -105,7 +110,10 @@ def _served(frame: pl.DataFrame, within: str) -> list[dict[str, Any]]:
 
 def _label(row: dict[str, Any]) -> str:
     label = stem_label(str(row["stem"]))
-    return label if row["parent"] == MIXTURE else f"{label} (of estimated {row['parent']})"
+    if row["parent"] == MIXTURE:
+        return label
+    kind = "true" if row["parent_source"] == REFERENCE else "estimated"
+    return f"{label} (of {kind} {row['parent']})"
 
 
 def _signed(value: object) -> str:

@@ -55,8 +55,9 @@ class RunTables:
 
     @property
     def level1(self) -> tuple[StemKey, ...]:
-        """Those stems that come from the mixture."""
-        return tuple(key for key in self.stems if key[0] == MIXTURE)
+        """Those stems that come from the mixture; of recordings of drums alone, their parts."""
+        whole = tuple(key for key in self.stems if key[0] == MIXTURE)
+        return whole or tuple(key for key in self.stems if key[1] == REFERENCE)
 
     def rows(self, name: str, key: StemKey | None = None) -> list[Row]:
         """Return the rows of a table, of one stem where `key` is given."""

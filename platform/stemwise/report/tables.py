@@ -82,7 +82,8 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
             for metric in ("paper_snr", "paper_sdr")
         ]
         rows.append((_label(model), *texts))
-    rows.append(("tracks", *(text for stem in stems for text in (str(counts[stem][0]), ""))))
+    if rows:
+        rows.append(("tracks", *(text for stem in stems for text in (str(counts[stem][0]), ""))))
     columns = ("model", *(f"{stem_label(s)} {metric}" for s in stems for metric in ("SNR", "SDR")))
     note = "Means in dB over the tracks on which every model of the column has a finite score."
     note += left_out({stem_label(s): counts[s][1] for s in stems})
