@@ -165,11 +165,6 @@ def test_cymbals_without_a_reference_have_none():
     assert [found[stem].known for stem in ("hihat", "cymbals")] == [False, False]
 
 
-    ("drums", "bass", "other", "vocals"),
-    ("vocals", "drums", "bass", "guitar", "piano", "other"),
-)
-
-
 def summed(stem, model, partition=SIX, references=None):
     own = match_stems(model, partition, references or partition)
     found = match_sum(stem, own, partition)
