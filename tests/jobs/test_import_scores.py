@@ -253,3 +253,86 @@ def test_models_without_input_and_a_folder_in_use_are_refused(tmp_path: Path, ca
     (output / "config.json").write_text('{"imported": {}}')
     assert run(output) == 1
     assert "another version" in capsys.readouterr().err
+
+
+def test_the_unprocessed_mixture_is_the_floor_and_wins_nothing(tmp_path: Path, capsys):
+    """SiSEC's MIX scores above a weak method, and must neither win songs nor be ranked."""
+    root = methods(tmp_path / "sisec", {"good": 1.0, "weak": -9.0, "MIX": 3.0})
+    output = tmp_path / "run"
+    assert run(output, f"input={root}") == 0
+    scores = read(output, "scores")
+    assert set(scores["model"]) == {"good", "weak", "mixture", "oracle"}
+    assert set(read(output, "selections")["model"]) == {"good"}
+    assert set(read(output, "leaderboard")["model"]) == {"good", "weak"}
+    assert "above mixture" in capsys.readouterr().out
+    assert run(output) == 0  # reported again
+
+
+def test_scores_of_mix_that_were_imported_before_become_the_floor(tmp_path: Path):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "MIX": 3.0})
+    output = tmp_path / "run"
+    assert run(output, f"input={root}", "floor=[]") == 0
+    assert "MIX" in set(read(output, "leaderboard")["model"])
+    assert run(output) == 0
+    assert set(read(output, "leaderboard")["model"]) == {"good"}
+
+
+def test_two_unprocessed_mixtures_are_refused(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "MIX": 3.0, "mixture": 3.0})
+    assert run(tmp_path / "run", f"input={root}") == 2
+    assert "MIX and mixture are both the unprocessed mixture" in capsys.readouterr().err
+
+
+def test_one_system_alone_is_shown_and_compared_with_nobody(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"only": 1.0})
+    assert run(tmp_path / "run", f"input={root}") == 0
+    assert "only is the only model, nothing to compare" in capsys.readouterr().out.replace(
+        "\n", " "
+    )
+    assert read(tmp_path / "run", "comparisons").is_empty()
+
+
+def test_genres_and_artists_come_from_a_table(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "bad": 0.0})
+    output, table = tmp_path / "run", tmp_path / "songs.csv"
+    assert run(output, f"input={root}") == 0
+    assert "genres of these songs are unknown" in capsys.readouterr().out.replace("\n", " ")
+    lines = [
+        f"ARTIST {n} - song {n},{'rock' if n % 2 else 'pop'},band {n // 2}"
+        for n in range(SONGS - 1)
+    ]
+    table.write_text("\n".join(["Track Name,Genre,Artist", *lines, "Somebody Else - Song,jazz,x"]))
+    assert run(output, f"genres={table}") == 0  # also afterwards
+    printed = capsys.readouterr().out.replace("\n", " ")
+    assert "lacks 1 of 12 songs" in printed and "unknown (genres=" not in printed
+    tracks = {row["track_id"]: row for row in read(output, "tracks").to_dicts()}
+    song = tracks["artist-3-song-3"]
+    assert (song["genre"], song["artist"]) == ("rock", "band 1")
+    lost = tracks[f"artist-{SONGS - 1}-song-{SONGS - 1}"]
+    assert (lost["genre"], lost["artist"]) == (None, f"Artist {SONGS - 1}")
+    per_genre = read(output, "genre_scores").filter(pl.col("stem") == "vocals")
+    assert set(per_genre["genre"]) == {"rock", "pop"}
+    assert set(read(output, "scores")["genre"]) == {"rock", "pop", None}
+    board = read(output, "leaderboard").filter(pl.col("stem") == "vocals")
+    assert set(board["artists"]) == {7}  # bands now
+    assert run(output) == 0 and set(read(output, "tracks")["genre"]) == {"rock", "pop", None}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("a,genre\nx,rock\n", "no column of songs"),
+        ("track,b\nx,rock\n", "no column of genre or artist"),
+        ("track,genre\nnobody,rock\n", "has none of the songs"),
+        ("", "cannot be read"),
+        (None, "cannot be read"),
+    ],
+)
+def test_tables_of_genres_that_are_none_are_named(tmp_path: Path, capsys, content, says):
+    root = methods(tmp_path / "sisec", {"good": 1.0}, songs=2)
+    table = tmp_path / "genres.csv"
+    if content is not None:
+        table.write_text(content)
+    assert run(tmp_path / "run", f"input={root}", f"genres={table}") in (1, 2)
+    error = " ".join(capsys.readouterr().err.split())
+    assert says in error and "genres.csv" in error and "Traceback" not in error

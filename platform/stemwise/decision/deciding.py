@@ -143,6 +143,11 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         if (stem[0], stem[2]) not in silent or stem[1] != ESTIMATE:
             decision.scores.extend(rows)
     decision.recipes[HELD_OUT] = recipe.content(_facts(content, fitting, run))
+    if files := _files(content):
+        decision.notes.append(
+            f"Recipes and the regret ledger leave {files} out: a recipe runs its models on new songs, "
+            "and these are finished files."
+        )
     theirs = {"fitted_by": "the model that wins most tracks, per stem (the paper)"}
     paper = Recipe.of("paper", papers, fitting.blends, whole)
     decision.recipes["paper"] = paper.content(_facts(content, fitting, run) | theirs)
@@ -157,16 +162,22 @@ def _papers(forms: StemForms, fitting: Fitting, parents: frozenset[str]) -> Choi
     return Choice({forms.models[int(np.argmax(winner))]: 1.0}, parents, gap)
 
 
-def _why_nothing(content: Mapping[str, Rows], fitting: Fitting) -> str:
-    """Say why no stem could be fitted."""
+def _files(content: Mapping[str, Rows]) -> str:
+    """Name the finished estimates of other tools that have scores."""
     present = {str(row["model"]) for row in content["scores"] if row["status"] == "ok"}
     files = sorted(name for name in present if name.startswith(FILE_PREFIX))
-    if files and not present & set(fitting.candidates):
-        shown = ", ".join(files[:4]) + (" and others" if len(files) > 4 else "")
+    return ", ".join(files[:4]) + (" and others" if len(files) > 4 else "")
+
+
+def _why_nothing(content: Mapping[str, Rows], fitting: Fitting) -> str:
+    """Say why no stem could be fitted."""
+    if not fitting.candidates and (files := _files(content)):
         return (
-            f"No recipe is fitted: a recipe runs its models on new songs, and {shown} are finished "
+            f"No recipe is fitted: a recipe runs its models on new songs, and {files} are finished "
             "files. The leaderboard says which of them is best."
         )
+    if not fitting.candidates:
+        return "No recipe is fitted: the run has no model that could be chosen."
     return "No recipe is fitted: no stem has a track that all candidates share."
 
 

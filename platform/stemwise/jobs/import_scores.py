@@ -15,7 +15,9 @@ from stemwise.analysis.statistics import statistics
 from stemwise.errors import PARTLY_FAILED, ConfigError
 from stemwise.importing import folder, models_scores, museval_json, rows
 from stemwise.importing.coverage import comparable, limits
+from stemwise.importing.floor import rows_with_floor, with_floor
 from stemwise.importing.folder import Imported
+from stemwise.importing.genres import join_facts
 from stemwise.importing.published import Frames, Published
 from stemwise.jobs.import_settings import ImportSettings, import_settings
 from stemwise.jobs.launch import launch
@@ -56,8 +58,10 @@ def import_scores(config: dict[str, Any], console: Console) -> int:
         folder.check_same(output, held, found.frames)
     with exclusive(output):
         imported, tracks, scores = _merged(settings, output, held, found)
+        tracks, scores, told = _with_facts(settings, tracks, scores)
         notes = [
             *(found.notes if found else ()),
+            *told,
             *_write(settings, output, imported, tracks, scores),
         ]
         _report(output, console, [*notes, _NO_LEDGER])
@@ -69,6 +73,10 @@ def _read(settings: ImportSettings) -> Published | None:
     if settings.input is None:
         return None
     path = Path(settings.input).expanduser()
+    return with_floor(_published(settings, path), settings.floor)
+
+
+def _published(settings: ImportSettings, path: Path) -> Published:
     if settings.format == "museval":
         return museval_json.read_folder(path, settings.models, settings.split, settings.stems)
     if settings.split not in (None, models_scores.SPLIT):
@@ -84,7 +92,7 @@ def _merged(
 ) -> tuple[Imported, list[rows.Row], list[rows.Row]]:
     """Return what the folder will hold: its description, and the rows of tracks and scores."""
     tracks = folder.read_rows(output, "tracks") if held else []
-    scores = folder.read_rows(output, "scores") if held else []
+    scores = rows_with_floor(folder.read_rows(output, "scores"), settings.floor) if held else []
     new_tracks = rows.track_rows(found, settings.dataset_name) if found else []
     new_scores = rows.score_rows(found, settings.dataset_name) if found else []
     tracks, scores = rows.merge(tracks, scores, new_tracks, new_scores)
@@ -106,11 +114,29 @@ def _merged(
     )
 
 
+def _with_facts(
+    settings: ImportSettings, tracks: list[rows.Row], scores: list[rows.Row]
+) -> tuple[list[rows.Row], list[rows.Row], list[str]]:
+    """Return the rows of both tables with the genres of `genres=`, and what to say about genres."""
+    notes: list[str] = []
+    if settings.genres is not None:
+        tracks, notes = join_facts(tracks, Path(settings.genres).expanduser())
+    genres = {(row["dataset"], row["track_id"]): row.get("genre") for row in tracks}
+    scores = [row | {"genre": genres.get((row["dataset"], row["track_id"]))} for row in scores]
+    if not any(genres.values()):
+        notes.append(
+            "Per genre: the genres of these songs are unknown (genres=FILE takes them from a table "
+            "with the columns track and genre)."
+        )
+    return tracks, scores, notes
+
+
 def _trained_on(settings: ImportSettings, found: Published) -> dict[str, list[str]]:
     """Return what each model was trained on: as given, else the songs if they are training songs."""
     if settings.trained_on is not None:
         return dict.fromkeys(found.models, settings.trained_on)
     on_training = {track.model for track in found.tracks if track.split == "train"}
+    on_training -= {MIXTURE}
     return {m: [settings.dataset_name] if m in on_training else [] for m in found.models}
 
 

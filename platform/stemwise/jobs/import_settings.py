@@ -12,7 +12,7 @@ from stemwise.jobs import configuration
 from stemwise.stems import check_name
 
 FORMATS = ("museval", "audio_separator")
-_LISTS = ("models", "trained_on", "reference_lines")
+_LISTS = ("models", "trained_on", "reference_lines", "floor")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class _Single:
     split: str | None = None
     score: str = "museval_sdr"
     min_tracks: int | None = None
+    genres: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -47,6 +48,7 @@ class ImportSettings(_Single):
     models: list[str] | None = None
     trained_on: list[str] | None = None
     reference_lines: list[str] = field(default_factory=list)
+    floor: list[str] = field(default_factory=list)
     stems: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,6 +74,7 @@ def import_settings(config: Mapping[str, Any]) -> ImportSettings:
         models=lists["models"],
         trained_on=lists["trained_on"],
         reference_lines=lists["reference_lines"] or [],
+        floor=lists["floor"] or [],
         stems={str(theirs): str(ours) for theirs, ours in stems.items()},
     )
 

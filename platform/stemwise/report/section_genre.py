@@ -47,6 +47,8 @@ def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     counts = list(_counts(run).items())
     if not counts:
         return Html("")
+    if set(dict(counts)) == {_UNKNOWN}:
+        return el("p", "The genres of these songs are unknown, so nothing can be said per genre.")
     alt = "; ".join(f"{genre}: {number} tracks" for genre, number in counts)
     height = figures.height_of(len(counts))
     first = sheet.figure(
