@@ -206,6 +206,7 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("gain", _FLOAT),
             ("gain_low", _FLOAT),
             ("gain_high", _FLOAT),
+            ("gain_shrunken", _FLOAT),
             ("dropped", _INT),
         ]
     ),

@@ -20,7 +20,7 @@ def matched(values, artists=None, genres=None):
     count = values.shape[1]
     return Matched(
         STEM,
-        tuple("abcdef"[: len(values)]),
+        tuple("abcdefghijklmnopqrstuvwxyz"[: len(values)]),
         tuple(("d", f"t{i}") for i in range(count)),
         tuple(artists or (f"artist {i}" for i in range(count))),
         tuple(genres or [None] * count),
@@ -50,6 +50,25 @@ def test_planted_ties_and_differences_are_recovered():
     assert by_pair[frozenset("ab")]["tracks_needed"] > 500
     order = sorted("abc", key=lambda m: -found.of(m).mean())
     assert tie_groups(order, pairs) == {order[0]: 1, order[1]: 1, "c": 2}
+
+
+@pytest.mark.parametrize("tracks", [4, 6, 11, 20, 40])
+def test_what_is_needed_never_contradicts_what_was_found(tracks):
+    """ "About 3 tracks would be needed" beside 6 that could not tell: seen on one page."""
+    random = np.random.default_rng(tracks)
+    for _ in range(30):
+        levels = random.normal(0, 1, (8, 1))
+        found = matched((levels + random.normal(0, 1.5, (8, tracks))).tolist())
+        for row in comparisons(found):
+            if row["told_apart"] is False and row["tracks_needed"] is not None:
+                assert row["tracks_needed"] > tracks
+
+
+def test_no_number_is_promised_where_the_test_has_a_floor():
+    """4000 sign patterns give no p below 1/4000: 325 pairs are never told apart, at any size."""
+    random = np.random.default_rng(0)
+    found = matched((np.arange(26.0)[:, None] + random.normal(0, 1, (26, 14))).tolist())
+    assert all(row["tracks_needed"] is None for row in comparisons(found))
 
 
 def test_the_first_that_can_be_told_apart_opens_the_next_group():

@@ -168,6 +168,7 @@ def _ledger(board: pl.DataFrame) -> dict[str, list[dict[str, object]]]:
             row = {"level": level, "tracks": best["tracks"], "artists": best["artists"]}
             row |= {"mean_score": score, "low": score - 1, "high": score + 1, "gain": gain}
             row["dropped"] = best["dropped"]
+            row["gain_shrunken"] = 0.3 if level == "recipe" and stem == "vocals" else None
             regret.append(key | row | {"gain_low": low, "gain_high": high})
         names = group.sort("rank")["model"].to_list()
         for step, model in enumerate(names, start=1):

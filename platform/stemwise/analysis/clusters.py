@@ -18,6 +18,7 @@ from scipy import stats
 Float = npt.NDArray[np.float64]
 DRAWS = 4000
 _EXACT = 12  # up to this many clusters all sign patterns are tried
+_MOST_ARTISTS = 100_000  # more than anybody will ever have
 
 
 def draw_clusters(labels: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Float:
@@ -74,23 +75,32 @@ def sign_flip_p(
     return float(np.mean(means >= abs(sums.sum()) * (1 - 1e-12)))
 
 
-def cluster_t_p(differences: Float, labels: Sequence[str]) -> float | None:
-    """Return the two-sided p-value of a t-test of a mean of 0 with cluster-robust standard error.
+def cluster_error(differences: Float, labels: Sequence[str]) -> float | None:
+    """Return the cluster-robust standard error of the mean difference; None with one cluster.
 
-    t = mean / SE, SE² = G/(G−1)·Σ_g u_g²/n², where u_g is the sum of cluster g's deviations from the
-    mean of all n differences, against Student's t with G − 1 degrees of freedom (G clusters). With one
-    song per artist it is the paired t-test. None with fewer than two artists.
+    SE² = G/(G−1)·Σ_g u_g²/n², where u_g is the sum of the deviations of cluster g (of G) from the mean
+    of all n differences.
     """
     names, index = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
     count = len(names)
     if count < 2:
         return None
-    mean = float(differences.mean())
-    sums = np.bincount(index, weights=differences - mean)
-    error = math.sqrt(count / (count - 1) * float(sums @ sums)) / len(differences)
+    sums = np.bincount(index, weights=differences - float(differences.mean()))
+    return math.sqrt(count / (count - 1) * float(sums @ sums)) / len(differences)
+
+
+def cluster_t_p(differences: Float, labels: Sequence[str]) -> float | None:
+    """Return the two-sided p-value of a t-test of a mean of 0 with cluster-robust standard error.
+
+    t = mean / SE (`cluster_error`), against Student's t with G − 1 degrees of freedom (G clusters).
+    With one song per artist it is the paired t-test. None with fewer than two artists.
+    """
+    error, mean = cluster_error(differences, labels), float(np.mean(differences))
+    if error is None:
+        return None
     if error == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / error, count - 1))
+    return float(2 * stats.t.sf(abs(mean) / error, len(set(labels)) - 1))
 
 
 def paired_p(differences: Float, labels: Sequence[str], seed: int = 0) -> float | None:
@@ -111,15 +121,31 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def tracks_needed(differences: Float, power_z: float = 0.84, level_z: float = 1.96) -> int | None:
-    """Return about how many such tracks a difference like this needs to be seen in 4 of 5 studies.
+def tracks_needed(
+    differences: Float, labels: Sequence[str], pairs: int = 1, level: float = 0.05
+) -> int | None:
+    """Return about how many such tracks would tell a difference like this in 4 of 5 studies.
 
-    n = ((z_level + z_power)·σ/δ)², the sample size of a paired test at 5 % with power 80 %. None
-    where the difference or its spread is 0, or there is one track.
+    It is the sample size of the test that is used (`cluster_t_p`) where `pairs` differences are tested
+    at `level` together: the least number of artists G for which a noncentral t with G − 1 degrees of
+    freedom and noncentrality √G·d exceeds the quantile of 1 − level/(2·pairs) with probability 0.8,
+    where d = mean/(SE·√artists) as they are now, times the tracks per artist. None where the
+    difference or its spread is 0, where there is one artist, or where no number that one could have
+    would do.
     """
-    if len(differences) < 2:
+    count, error = len(set(labels)), cluster_error(differences, labels)
+    mean = abs(float(np.mean(differences))) if len(differences) else 0.0
+    if error is None or error == 0 or mean == 0:
         return None
-    mean, spread = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    if mean == 0 or spread == 0:
-        return None
-    return max(2, int(np.ceil(((level_z + power_z) * spread / mean) ** 2)))
+    effect, tail = mean / (error * math.sqrt(count)), level / (2 * pairs)
+    # of a normal distribution, and so too few
+    artists = max(2, math.ceil(((stats.norm.isf(tail) + stats.norm.isf(0.2)) / effect) ** 2))
+    while artists <= _MOST_ARTISTS and _power(effect, artists, tail) < 0.8:
+        artists += max(1, artists // 50)
+    return None if artists > _MOST_ARTISTS else math.ceil(artists * len(differences) / count)
+
+
+def _power(effect: float, artists: int, tail: float) -> float:
+    """Return how often a two-sided t-test of so many artists sees an effect (in its own direction)."""
+    bound = stats.t.isf(tail, artists - 1)
+    return float(stats.nct.sf(bound, artists - 1, effect * math.sqrt(artists)))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from stemwise.analysis.clusters import interval
 from stemwise.analysis.cross_fit import cross_fit, each, folds_of
+from stemwise.analysis.selection_bias import shrunken
 from stemwise.selection.stem_forms import StemForms
 from stemwise.selection.weights import Score, best_single, get_strategy
 
@@ -37,6 +38,8 @@ class Ledger:
             gain is established, else the best single model's.
         established: whether the interval of the strategy's held-out gain lies above 0; None where
             nothing can be held out.
+        gain: of an established blend over the best single model on held-out tracks, corrected for
+            having been chosen for it (`selection_bias`); None of single models.
         held_out_snr: mean SNR on held-out tracks of what `weights` are, with its interval; without
             folds, on the tracks themselves and without an interval.
         oracle_gap: mean score that the track oracle has above it.
@@ -50,6 +53,7 @@ class Ledger:
     held_out_snr: tuple[float, float | None, float | None]
     oracle_gap: float
     of_track: Float
+    gain: float | None = None
 
 
 def ledger(
@@ -74,7 +78,7 @@ def ledger(
         folds: how many parts are held out in turn.
         seed: of folds and bootstrap.
     """
-    singles = score(forms, np.eye(len(forms.models)))
+    singles, gain = score(forms, np.eye(len(forms.models))), None
     parts = folds_of(artists, folds, seed)
     if parts is None:  # nothing can be held out: only the best single model can be stood by
         weights = best_single(forms, score)
@@ -87,12 +91,16 @@ def ledger(
         best, levels = single.scores, {"best_single": single.scores, "recipe": blend.scores}
         low, _ = interval(blend.scores - best, artists, seed=seed)
         established = low is not None and low > 0
+        if low is not None and established:
+            gain = shrunken(float((blend.scores - best).mean()), low)
         chosen = blend if established else single
         kept, of_track = chosen.scores, chosen.of_track(parts)
         weights = (get_strategy(strategy) if established else best_single)(forms, score)
     oracle, snr = singles.max(axis=0), each(forms, of_track, StemForms.snr)
     levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
     rows = [_row(stem, name, values, best, artists, seed) for name, values in levels.items()]
+    for row in rows:
+        row["gain_shrunken"] = gain if row["level"] == "recipe" else None
     rows.append(_chance(stem, singles, artists, seed))
     return Ledger(
         rows,
@@ -101,6 +109,7 @@ def ledger(
         (float(snr.mean()), *interval(snr, artists, seed=seed)),
         float((oracle - kept).mean()),
         of_track,
+        gain,
     )
 
 

@@ -128,7 +128,12 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         decision.front.extend(row | lost for row in _front(stem, forms, fitting))
         parents = frozenset(below[k] for t in forms.tracks if (k := (*t, *stem)) in below)
         chosen[stem] = Choice(
-            found.weights, parents, found.oracle_gap, found.held_out_snr, found.established
+            found.weights,
+            parents,
+            found.oracle_gap,
+            found.held_out_snr,
+            found.established,
+            found.gain,
         )
         papers[stem] = _papers(forms, fitting, parents)
         held_out[stem] = _held_out_rows(stem, forms, found, fitting)

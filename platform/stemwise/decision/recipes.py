@@ -29,6 +29,7 @@ class Choice:
         oracle_gap: mean score that the track oracle has above it, in dB.
         held_out_snr: mean SNR on held-out tracks with its interval; None where nothing was held out.
         established: whether a blend's gain is certain; None where that was not asked.
+        gain: of an established blend, corrected for having been chosen for it.
     """
 
     weights: Weights
@@ -36,6 +37,7 @@ class Choice:
     oracle_gap: float
     held_out_snr: Interval | None = None
     established: bool | None = None
+    gain: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,9 @@ class Recipe:
         if held:
             claims["held_out_snr"] = held
             claims["established"] = {stem: claimed[stem].established for stem in held}
+        gains = {s: round(own.gain, 4) for s, own in claimed.items() if own.gain is not None}
+        if gains:
+            claims["gain_db"] = gains
         claims["oracle_gap_db"] = {stem: round(own.oracle_gap, 4) for stem, own in claimed.items()}
         if self.children:
             claims["parent_models"] = {

@@ -56,6 +56,7 @@ def ledger(regret: pl.DataFrame) -> TextTable:
             number(row["mean_score"]),
             "" if row["level"] == "best_single" else _signed(row["gain"]),
             _range(row["gain_low"], row["gain_high"]),
+            "" if row["gain_shrunken"] is None else _signed(row["gain_shrunken"]),
             str(row["tracks"]),
         )
         for row in _served(regret, "level")
@@ -63,10 +64,11 @@ def ledger(regret: pl.DataFrame) -> TextTable:
     note = (
         "Score in dB; gain over the best single model with its 95 % interval (equal models: over "
         "their mean). Best single and blend are chosen on other artists' tracks; the oracles look "
-        "at the truth and cannot be served."
+        "at the truth and cannot be served. Shrunk: the gain of a blend that is kept, corrected for "
+        "being kept because it gained."
     )
     note += left_out({_label(row): row["dropped"] for row in _served(regret, "level")})
-    columns = ("stem", "choice", "score", "gain", "95 % of gain", "tracks")
+    columns = ("stem", "choice", "score", "gain", "95 % of gain", "shrunk", "tracks")
     return TextTable("regret", "What an ensemble is worth", columns, tuple(rows), note)
 
 

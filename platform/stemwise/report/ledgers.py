@@ -100,6 +100,7 @@ def regret(run: RunTables) -> TextTable:
             span_of(row["low"], row["high"]),
             db(row["gain"], sign=True),
             span_of(row["gain_low"], row["gain_high"]),
+            db(row["gain_shrunken"], sign=True),
             str(row["tracks"]),
             str(row["artists"]),
         )
@@ -109,9 +110,12 @@ def regret(run: RunTables) -> TextTable:
             key=lambda found: order.index(found[1]["level"]) if found[1]["level"] in order else 9,
         )
     ]
-    numbers = ("score dB", "95 %", "gain dB", "95 % of the gain")
+    numbers = ("score dB", "95 %", "gain dB", "95 % of the gain", "shrunk dB")
     columns = ("stem", "level", *numbers, "tracks", "artists")
-    note = "Gain is over the best single model; of equal models, over the mean of all models."
+    note = (
+        "Gain is over the best single model; of equal models, over the mean of all models. Shrunk: the "
+        "gain of a blend that is kept, corrected for being kept because it gained."
+    )
     note += _left_out(run, "regret")
     return TextTable("regret", "Regret ledger", columns, tuple(rows), note)
 

@@ -157,7 +157,13 @@ def blend_sentence(rows: list[Row]) -> str:
     if low is None or high is None:
         return "The blend's gain has no interval, so it is not promised: use the single model."
     if low > 0:
-        return f"Blending gains {db(gain)} dB ({span_of(low, high)}) on unseen tracks."
+        measured, shrunken = f"{db(gain)} dB ({span_of(low, high)})", recipe["gain_shrunken"]
+        if shrunken is None or db(shrunken) == db(gain):
+            return f"Blending gains {measured} on unseen tracks."
+        return (
+            f"Blending gains about {db(shrunken)} dB on unseen tracks (measured {measured}; shrunk, since "
+            "only blends that measure well are kept)."
+        )
     return (
         f"No blend gained with certainty ({db(gain, sign=True)} dB, {span_of(low, high)} on unseen "
         "tracks): use the single model."
