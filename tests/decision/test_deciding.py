@@ -166,3 +166,66 @@ def test_settings_that_cannot_be_meant_are_refused(change):
         DecisionSettings(**change)
     with pytest.raises(ConfigError, match="best"):
         DecisionSettings(strategy="best")
+
+
+def with_level2(rows, below):
+    """Add drums once more as lead vocals that were measured below the vocals of `below`."""
+    place = {"parent": "vocals", "parent_source": "estimate", "stem": "lead_vocals"}
+    return {
+        name: [
+            *group,
+            *(
+                row | place | {"parent_model": below}
+                for row in group
+                if row.get("stem") == "drums" and row.get("model") in (None, "hpss")
+            ),
+        ]
+        for name, group in rows.items()
+    }
+
+
+def test_sub_stems_below_another_parent_are_neither_claimed_nor_scored(rows):
+    """The recipe takes vocals from one model, the run took those of another apart."""
+    two = fitting(("band_split", "hpss"), folds=3)
+    (best,) = decide(rows, two, "run").recipes["deployable"]["stems"]["vocals"]
+    found = decide(with_level2(rows, best), two, "run")
+    facts = found.recipes["deployable"]["provenance"]
+    assert found.unclaimed == [] and "lead_vocals" in facts["held_out_snr"]
+    assert facts["parent_models"] == {"vocals": best}
+    assert {row["stem"] for row in found.scores} >= {"lead_vocals", "vocals"}
+
+    other = next(model for model in MODELS if model != best)
+    found = decide(with_level2(rows, other), two, "run")
+    assert [item.stems for item in found.unclaimed] == [("lead_vocals",)]
+    recipe = found.recipes["deployable"]
+    assert recipe["children"]["vocals"]["lead_vocals"] == {"hpss": 1.0}
+    assert "lead_vocals" not in recipe["provenance"]["held_out_snr"]
+    assert recipe["provenance"]["parent_models"] == {"vocals": other}
+    assert "lead_vocals" not in {row["stem"] for row in found.scores}
+    assert {row["stem"] for row in found.scores} >= {"vocals"}
+
+
+def test_finished_files_are_said_to_be_no_candidates(rows):
+    files = [row | {"model": "file:tool"} for row in rows["scores"] if row["model"] == "hpss"]
+    found = decide(dict(rows, scores=[*rows["scores"], *files]), fitting(folds=3), "run")
+    assert found.recipes and "file:tool" in found.notes[0]
+    alone = decide(dict(rows, scores=files), fitting((), folds=3), "run")
+    assert alone.recipes == {} and "file:tool are finished files" in alone.notes[0]
+
+
+def test_the_papers_gap_to_the_oracle_is_its_own(rows):
+    """Not that of the deployable recipe: the oracle against the model that wins most tracks."""
+    found = decide(rows, fitting(folds=3), "run")
+    paper = found.recipes["paper"]
+    ((winner, _),) = paper["stems"]["drums"].items()
+    score = {
+        (row["track_id"], row["model"]): row["score"]
+        for row in rows["scores"]
+        if row["stem"] == "drums" and row["model"] in ("band_split", "hpss")
+    }
+    tracks = {track for track, _ in score}
+    best = [max(score[track, m] for m in ("band_split", "hpss")) for track in tracks]
+    own = [score[track, winner] for track in tracks]
+    gap = np.mean(best) - np.mean(own)
+    assert paper["provenance"]["oracle_gap_db"]["drums"] == pytest.approx(gap, abs=1e-4)
+    assert "established" not in paper["provenance"]
