@@ -91,6 +91,8 @@ def write_recipe(folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, 
     groups = [recipe["stems"], *recipe.get("children", {}).values()]
     used = {model for group in groups for weights in group.values() for model in weights}
     own = {name: relative(entry, folder) for name, entry in entries.items() if name in used}
+    for entry in own.values():
+        entry.pop("name", None)  # its key says it
     content = {k: v for k, v in recipe.items() if k != "provenance"}
     content |= {"models": own} if own else {}
     content["provenance"] = recipe["provenance"]
