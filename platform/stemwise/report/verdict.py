@@ -161,8 +161,8 @@ def blend_sentence(rows: list[Row]) -> str:
         if shrunken is None or db(shrunken) == db(gain):
             return f"Blending gains {measured} on unseen tracks."
         return (
-            f"Blending gains about {db(shrunken)} dB on unseen tracks (measured {measured}; shrunk, since "
-            "only blends that measure well are kept)."
+            f"Blending gains about {db(shrunken)} dB on unseen tracks (measured {measured}; shrunk, "
+            "since only blends that measure well are kept)."
         )
     return (
         f"No blend gained with certainty ({db(gain, sign=True)} dB, {span_of(low, high)} on unseen "
