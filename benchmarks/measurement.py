@@ -15,8 +15,8 @@ import fast_bss_eval
 import numpy as np
 import torch
 
+from stemwise.core.types import SAMPLE_RATE
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.types import SAMPLE_RATE
 
 
 def main(seconds: int = 180, models: int = 4) -> None:

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from stemwise.core.types import SAMPLE_RATE
 from stemwise.models import registry
 from stemwise.separation.separator import Separator
-from stemwise.types import SAMPLE_RATE
 
 # A Demucs package describes itself; this is what the published ones say.
 _PACKAGES = {

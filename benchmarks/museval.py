@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from scipy import signal
 
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.measurement.bsseval import BssEval
 from stemwise.measurement.museval_engine import load_metrics
-from stemwise.types import SAMPLE_RATE, Audio
 
 RATIOS = ("sdr", "isr", "sir", "sar")
 Stems = dict[str, Audio]

@@ -177,7 +177,7 @@ def _tell(plan: Plan, results: dict[str, list[Load]], troubled: list[Load]) -> i
 
 
 def _plan(options: argparse.Namespace, folder: Path) -> Plan:
-    from stemwise.serving.backend import served_recipes
+    from stemwise.serving.graph.backend import served_recipes
 
     recipes, _ = served_recipes([options.recipe])
     (recipe,) = recipes.values()

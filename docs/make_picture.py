@@ -10,10 +10,10 @@ from pathlib import Path
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
-from stemwise import tables
 from stemwise.models.registry import named_sets
 from stemwise.report.tables import table_one, winners
 from stemwise.report.terminal import show_table
+from stemwise.storage import tables
 
 TARGET = Path(__file__).parent / "images" / "demo.svg"
 

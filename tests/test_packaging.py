@@ -82,7 +82,7 @@ def test_the_wheel_builds_the_served_application(wheel: Path, tmp_path: Path):
     zipfile.ZipFile(wheel).extractall(installed)
     code = (
         f"import sys; sys.path.insert(0, {str(installed)!r});"
-        "import stemwise.serving.app as app; from stemwise.serving.page_files import page_files;"
+        "import stemwise.serving.app as app; from stemwise.serving.page.files import page_files;"
         f"assert app.__file__.startswith({str(installed)!r}), app.__file__;"
         "from stemwise.serving.settings import AppArgs;"
         "app.build(AppArgs(recipes=['demo', 'paper'], profile='gpu'));"

@@ -1,4 +1,4 @@
-// Bundle the page into platform/stemwise/serving/page. Run by `npm run build`.
+// Bundle the page into platform/stemwise/serving/page/built. Run by `npm run build`.
 
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -8,11 +8,11 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = join(here, "..", "platform", "stemwise", "serving", "page");
+const out = join(here, "..", "platform", "stemwise", "serving", "page", "built");
 const assets = join(out, "assets");
 const loose = ["build.mjs", "icon.svg", "index.html", "package-lock.json", "package.json", "style.css"];
 
-/** SHA-256 over names and contents of all sources; tests/serving/test_page_files.py does the same. */
+/** SHA-256 over names and contents of all sources; tests/serving/page/test_files.py does the same. */
 async function digest() {
   const scripts = (await readdir(join(here, "src"))).map((name) => `src/${name}`);
   const hash = createHash("sha256");

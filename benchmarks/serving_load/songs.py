@@ -9,8 +9,8 @@ from pathlib import Path
 
 import soundfile
 
+from stemwise.core.types import SAMPLE_RATE
 from stemwise.datasets.synthesis import song
-from stemwise.types import SAMPLE_RATE
 
 _SEED = 500  # any songs but those of the demo set would do as well
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stemwise import __version__
-from stemwise.errors import ConfigError, StemwiseError
+from stemwise.core.errors import ConfigError, StemwiseError
 
 if TYPE_CHECKING:
     from rich.console import Console

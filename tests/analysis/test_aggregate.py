@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from stemwise.analysis.aggregate import matched_means, problem_counts, win_counts
-from stemwise.tables import to_table
+from stemwise.storage.tables import to_table
 
 
 def frame(name, rows):

@@ -8,7 +8,7 @@ import pytest
 
 from stemwise.analysis.anomalies import anomalies
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.tables import to_table
+from stemwise.storage.tables import to_table
 
 
 def flagged(estimate, x, model="m"):

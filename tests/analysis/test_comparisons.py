@@ -10,7 +10,7 @@ from stemwise.analysis.comparisons import comparisons, leaderboard, tie_groups
 from stemwise.analysis.genre import genre_effects, genre_scores, interaction_p, routing_gain
 from stemwise.analysis.matched import Matched, by_stem
 from stemwise.analysis.statistics import is_trained_here, seconds_per_minute, statistics
-from stemwise.tables import ANALYSIS, to_table
+from stemwise.storage.tables import ANALYSIS, to_table
 
 STEM = ("mixture", "mixture", "vocals")
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stemwise.analysis.hierarchy import bleed_contrast, sub_stem_means
-from stemwise.tables import to_table
+from stemwise.storage.tables import to_table
 
 
 def row(track, stem, model, source, snr, *, gap=1.0, parent="vocals", **more):

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from stemwise import client as api
-from stemwise import errors
-from stemwise.serving import schemas
+from stemwise.core import errors
+from stemwise.serving.http import schemas
 
 from .scripted_service import STEMS, answer, problem
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from stemwise import client as api
-from stemwise import errors
 from stemwise.client import Client
+from stemwise.core import errors
 
 from .conftest import QUICK
 from .scripted_service import Service, answer, cut, problem

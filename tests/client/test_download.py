@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from stemwise import client as api
-from stemwise import errors
+from stemwise.core import errors
 
 from .scripted_service import HTML, STEMS, answer, cut, cut_after, problem
 

@@ -8,8 +8,8 @@ from email.utils import format_datetime
 import pytest
 
 from stemwise import client as api
-from stemwise import errors
 from stemwise.client.retries import Policy, Retries, retry_after_seconds
+from stemwise.core import errors
 
 from .conftest import QUICK
 from .scripted_service import HTML, answer, cut, problem

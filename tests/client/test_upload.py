@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from python_multipart import parse_form
 
 from stemwise.client.upload import MultipartBody, opened
-from stemwise.errors import AudioError
+from stemwise.core.errors import AudioError
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from stemwise import audio
+from stemwise.core.errors import AudioError, MissingReferenceError
+from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.folder import Folder
 from stemwise.datasets.moisesdb import MoisesDB
-from stemwise.errors import AudioError, MissingReferenceError
-from stemwise.types import Reference, Source, Track
 
 FOUR = ("vocals", "drums", "bass", "other")
 

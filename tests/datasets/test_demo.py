@@ -10,13 +10,13 @@ import pytest
 import soundfile
 from scipy import signal
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.datasets import demo
 from stemwise.datasets.demo import DemoDataset
 from stemwise.datasets.synthesis import song
-from stemwise.errors import ConfigError, OutputError
 from stemwise.training.songs import TRAINING_SEED
-from stemwise.types import SAMPLE_RATE, Audio
 
 DURATION_S = 12.0
 

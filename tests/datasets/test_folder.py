@@ -3,9 +3,9 @@ import json
 import pytest
 import yaml
 
+from stemwise.core.errors import DatasetError
 from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.folder import Folder
-from stemwise.errors import DatasetError
 
 FOUR = ("vocals", "drums", "bass", "other")
 

@@ -3,9 +3,9 @@ import json
 import pytest
 import yaml
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.errors import DatasetError
 from stemwise.datasets.moisesdb import MoisesDB
-from stemwise.errors import DatasetError
 
 
 def only(root):

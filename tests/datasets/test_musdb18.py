@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from stemwise import audio
+from stemwise.core.errors import AudioError, DatasetError
 from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.musdb18 import MUSDB18
-from stemwise.errors import AudioError, DatasetError
 
 # Tones of different pitch, so that each stream is known by the bin of its peak.
 PERIODS = {"mixture": 0, "drums": 20, "bass": 40, "other": 60, "vocals": 80}

@@ -4,8 +4,8 @@ import unicodedata
 import pytest
 import yaml
 
+from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.datasets.musdb18hq import MUSDB18HQ
-from stemwise.errors import ConfigError, DatasetError
 
 FILES = ("mixture", "drums", "bass", "other", "vocals")
 

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
+from stemwise.core.types import Reference, Source
 from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.folder import Folder
 from stemwise.datasets.moisesdb import MoisesDB
 from stemwise.evaluation import rows
 from stemwise.evaluation.rows import Origin
-from stemwise.types import Reference, Source
 
 
 @pytest.fixture

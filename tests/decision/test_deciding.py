@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from stemwise import audio
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import WHOLE, Track
 from stemwise.datasets.folder import Folder
 from stemwise.decision import DecisionSettings, Fitting, decide
-from stemwise.errors import ConfigError
 from stemwise.evaluation.rows import correlation_rows, measurement_rows
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
@@ -23,8 +24,7 @@ from stemwise.models.registry import get, prepare
 from stemwise.selection.oracle import add_scores
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
-from stemwise.store import EstimateStore
-from stemwise.types import WHOLE, Track
+from stemwise.storage.estimates import EstimateStore
 
 from ..conftest import make_song
 

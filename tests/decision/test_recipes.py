@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from stemwise.core.stems import whole_of
 from stemwise.decision.recipes import Choice, Recipe, alone, rounded
-from stemwise.stems import whole_of
 
 MIX = ("mixture", "mixture")
 LEAD = ("vocals", "estimate", "lead_vocals")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 
 pytest.importorskip("ray.serve")
 from ray.serve._private.build_app import build_app

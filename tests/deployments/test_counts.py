@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from starlette.requests import Request
 
-from stemwise.errors import UnsupportedAudioError
-from stemwise.serving.backend import open_files, open_store, served_recipes
-from stemwise.serving.intake import Intake
+from stemwise.core.errors import UnsupportedAudioError
+from stemwise.serving.graph.backend import open_files, open_store, served_recipes
+from stemwise.serving.intake.intake import Intake
 from stemwise.serving.settings import AppArgs
 
 

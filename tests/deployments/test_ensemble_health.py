@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("ray.serve")
 
-from stemwise.errors import NotReadyError, StemwiseError
-from stemwise.serving.ensemble import Ensemble
-from stemwise.serving.records import Status
+from stemwise.core.errors import NotReadyError, StemwiseError
+from stemwise.serving.graph.ensemble import Ensemble
+from stemwise.serving.jobs.records import Status
 
 
 class Store:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 
+from stemwise.core.types import Reference, Source, Track
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.zoo import LoadedModel, Zoo
@@ -16,8 +17,7 @@ from stemwise.models.base import WeightlessModel
 from stemwise.models.registry import ModelSpec, ReadyModel
 from stemwise.models.tiling import CenteredTiling
 from stemwise.separation.separator import Separator
-from stemwise.store import EstimateStore
-from stemwise.types import Reference, Source, Track
+from stemwise.storage.estimates import EstimateStore
 
 LENGTH = 22_050
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from stemwise.core.types import Source
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.zoo import Zoo
 from stemwise.separation.separator import Separator
-from stemwise.types import Source
 
 KIT = {"kick": 10, "snare": 20, "hihat": 200, "cymbals": 300}
 

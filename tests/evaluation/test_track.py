@@ -10,13 +10,13 @@ import pytest
 import soundfile
 import torch
 
-from stemwise.errors import ModelError
+from stemwise.core.errors import ModelError
+from stemwise.core.types import Source
 from stemwise.evaluation import level as module
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import Zoo
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare, resolve
-from stemwise.store import EstimateStore
-from stemwise.types import Source
+from stemwise.storage.estimates import EstimateStore
 
 LENGTH = 22_050
 TABLES = ["tracks", "estimates", "measurements", "correlations", "scores"]

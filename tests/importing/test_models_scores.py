@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stemwise.errors import ConfigError, DatasetError
+from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.importing.models_scores import read_file
 
 from .museval_files import write

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stemwise.errors import ConfigError, DatasetError
+from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.importing.museval_json import read_folder
 from stemwise.importing.museval_track import median
 from stemwise.importing.published import COLUMNS, Published

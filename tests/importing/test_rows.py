@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from stemwise import tables
 from stemwise.importing.coverage import comparable, limits
 from stemwise.importing.published import COLUMNS, Frames, Published, TrackScores
 from stemwise.importing.rows import merge, score_rows, track_rows
+from stemwise.storage import tables
 
 SECOND = Frames(1.0, 1.0)
 

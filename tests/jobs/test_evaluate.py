@@ -14,9 +14,10 @@ import soundfile
 import yaml
 from filelock import FileLock
 
-from stemwise import pipeline, tables
 from stemwise.cli import main
+from stemwise.evaluation import pipeline
 from stemwise.selection import stem_forms
+from stemwise.storage import tables
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
 Songs = Callable[..., Path]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.evaluation.hierarchy import Provider
 from stemwise.jobs.configuration import hierarchy, without_estimate
 from stemwise.models.registry import ModelSpec, get, named_sets, set_parents

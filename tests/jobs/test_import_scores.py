@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
-from stemwise import tables
 from stemwise.cli import main
+from stemwise.storage import tables
 
 from ..importing.museval_files import museval_aggregate, track, write, write_with_museval
 

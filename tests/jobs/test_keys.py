@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stemwise.cli import main
-from stemwise.errors import UnauthorizedError
-from stemwise.serving.keys import Keys
+from stemwise.core.errors import UnauthorizedError
+from stemwise.serving.http.keys import Keys
 
 
 @pytest.fixture

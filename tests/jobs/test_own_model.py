@@ -10,9 +10,9 @@ import soundfile
 import torch
 import yaml
 
-from stemwise import tables
 from stemwise.cli import main
-from stemwise.serving.backend import served_recipes
+from stemwise.serving.graph.backend import served_recipes
+from stemwise.storage import tables
 
 from ..models.test_demucs import content
 

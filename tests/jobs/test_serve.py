@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from stemwise.cli import main
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.jobs import serve as job
 from stemwise.jobs.serve import ServeOptions, app_arguments
-from stemwise.serving.keys import VARIABLE
+from stemwise.serving.http.keys import VARIABLE
 from stemwise.serving.settings import DATABASE, FILES, STATE, AppArgs
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from stemwise.core.types import WHOLE, Track
 from stemwise.evaluation import rows
 from stemwise.measurement.blend import BlendStatistics
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.types import WHOLE, Track
 
 TRACK = Track("d", "t", "T", ("vocals",), {})
 MODELS = ("mixture", "a", "b", "c")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from stemwise.errors import AudioError, ConfigError
+from stemwise.core.errors import AudioError, ConfigError
 from stemwise.measurement.bsseval import ILL_CONDITIONED, TAPS, BssEval
 from stemwise.measurement.engines import RATIOS
 from stemwise.measurement.museval_engine import load_metrics

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.measurement import bsseval_engine
 from stemwise.measurement.engines import ENGINES, METRICS, load_engine, median
 

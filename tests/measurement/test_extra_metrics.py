@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.errors import ConfigError, MissingDependencyError
+from stemwise.core.errors import ConfigError, MissingDependencyError
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.measurement.extra_metrics import extra_scores
 from stemwise.measurement.spectral_metrics import bleedless_fullness, l1_freq, mel_bands
-from stemwise.tables import EXTRA_METRICS
+from stemwise.storage.tables import EXTRA_METRICS
 
 SPECTRAL = ("bleedless", "fullness", "l1_freq")
 

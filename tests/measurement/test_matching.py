@@ -1,7 +1,7 @@
 import pytest
 
+from stemwise.core.stems import partition_of
 from stemwise.measurement.matching import Match, match_stems, match_sum
-from stemwise.stems import partition_of
 
 FOUR = ("vocals", "drums", "bass", "other")
 SIX = ("vocals", "drums", "bass", "guitar", "piano", "other")

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from stemwise.errors import MissingDependencyError
+from stemwise.core.errors import MissingDependencyError
 from stemwise.measurement.engines import METRICS
 from stemwise.measurement.museval_engine import load_metrics, museval_scores
 

@@ -17,7 +17,7 @@ import torch
 import yaml
 from rich.console import Console
 
-from stemwise.errors import CheckpointError, ConfigError, MissingDependencyError, ModelError
+from stemwise.core.errors import CheckpointError, ConfigError, MissingDependencyError, ModelError
 from stemwise.evaluation.zoo import Zoo
 from stemwise.jobs.configuration import models
 from stemwise.jobs.zoo import pull

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.errors import ConfigError, MissingDependencyError
+from stemwise.core.errors import ConfigError, MissingDependencyError
 from stemwise.models import registry
 from stemwise.models.band_split import BandSplitModel
 from stemwise.models.librosa_baselines import HarmonicPercussiveModel, RepetSimModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models.bsrnn import BANDS, Bsrnn, band_widths
 from stemwise.models.registry import build, get, prepare, resolve
 from stemwise.separation.separator import Separator

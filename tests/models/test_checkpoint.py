@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stemwise.errors import CheckpointError, ConfigError, MissingDependencyError
+from stemwise.core.errors import CheckpointError, ConfigError, MissingDependencyError
 from stemwise.models import checkpoint as module
 from stemwise.models.checkpoint import Checkpoint, digest, ensure, locate
 

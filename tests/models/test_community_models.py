@@ -13,7 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.evaluation.zoo import Zoo
 from stemwise.jobs.configuration import models
 from stemwise.models.registry import build, get, model_class, prepare, resolve, resolve_all

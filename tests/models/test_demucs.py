@@ -14,7 +14,7 @@ from demucs.demucs import Demucs
 from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models.demucs import DemucsModel, load_package
 from stemwise.separation.separator import Separator
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stemwise.errors import CheckpointError
+from stemwise.core.errors import CheckpointError
 from stemwise.models import download
 from stemwise.models.checkpoint import Checkpoint, ensure
 from stemwise.models.download import Policy

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stemwise.config import conf_dir, load_yaml
-from stemwise.errors import ConfigError
+from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.errors import ConfigError
 from stemwise.models import facts, registry
 from stemwise.models.checkpoint import Checkpoint
 from stemwise.models.registry import ModelSpec, prepare, resolve

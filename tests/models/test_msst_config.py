@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.msst_config import read, translate
 from stemwise.models.msst_stems import tree_stems
 

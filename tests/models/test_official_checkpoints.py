@@ -8,7 +8,7 @@ import pytest
 import torch
 from demucs.states import load_model
 
-from stemwise.errors import CheckpointError, ConfigError, MissingDependencyError
+from stemwise.core.errors import CheckpointError, ConfigError, MissingDependencyError
 from stemwise.models.registry import build, get, named_sets, prepare, resolve
 from stemwise.separation.separator import Separator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stemwise.errors import AudioError
+from stemwise.core.errors import AudioError
 from stemwise.models.oracle import IdealRatioMaskModel
 from stemwise.separation.separator import Separator
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.separation.overlap_add import overlap_add
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from demucs.demucs import Demucs
 
-from stemwise.config import conf_dir, load_yaml
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import registry
 from stemwise.models.band_split import BandSplitModel
 from stemwise.models.registry import build, prepare, resolve, resolve_all

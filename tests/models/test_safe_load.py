@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.errors import CheckpointError
+from stemwise.core.errors import CheckpointError
 from stemwise.models.safe_load import load, looks_like_html, numpy_globals
 
 DATA = Path(

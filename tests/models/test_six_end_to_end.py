@@ -14,10 +14,11 @@ import soundfile
 import torch
 import yaml
 
-from stemwise import audio, tables
+from stemwise import audio
 from stemwise.cli import main
+from stemwise.core.stems import MIXTURE
 from stemwise.models.registry import get
-from stemwise.stems import MIXTURE
+from stemwise.storage import tables
 
 from .official_checkpoints import NAMES, SMALL, content_of, entry, file_name, network_of
 

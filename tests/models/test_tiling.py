@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.stft import FrameStft
 from stemwise.models.tiling import CenteredTiling, FrameTiling, triangle, window_envelope
 from stemwise.separation.overlap_add import overlap_add

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 import soundfile
 
-from stemwise import tables
 from stemwise.analysis.statistics import statistics
+from stemwise.storage import tables
 
 HOSTILE = "</script><script>window.hacked=1</script> \"q\" & 's' $x_1$ \u2028 日本 ñ"
 MODELS = ("alpha", "beta", "htdemucs_6s")

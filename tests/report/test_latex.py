@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
 from stemwise.report.latex import escape, to_latex, write_latex
 from stemwise.report.tables import TextTable
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from stemwise.report.level2 import by_bleed, sub_stems
 from stemwise.report.tables import winners
-from stemwise.tables import to_table
+from stemwise.storage.tables import to_table
 
 
 def score(stem, model, source, snr, parent="drums", **more):

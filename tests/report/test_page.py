@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 import soundfile
 
-from stemwise import tables
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
+from stemwise.core.types import Reference, Source, Track
 from stemwise.report.page import write_report
 from stemwise.report.palette import Palette, themed
 from stemwise.report.run_tables import read_run
 from stemwise.report.verdict import routing_sentence, verdict
-from stemwise.types import Reference, Source, Track
+from stemwise.storage import tables
 
 VOID = {"meta", "link", "br", "img", "input", "path", "line", "circle", "use", "rect", "col"}
 SECTIONS = ("verdict", "leaderboard", "ledger", "paper", "cost", "genre", "troubles", "explore")

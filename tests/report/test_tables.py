@@ -4,7 +4,7 @@ import math
 import polars as pl
 import pytest
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
 from stemwise.report.tables import (
     TextTable,
     model_order,
@@ -16,7 +16,7 @@ from stemwise.report.tables import (
     winners_per_track,
     write_all,
 )
-from stemwise.tables import to_table
+from stemwise.storage.tables import to_table
 
 REST = "guitar+piano+other"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models import facts, registry
 from stemwise.models.facts import Cost
 from stemwise.models.mixture import MixtureModel

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.measurement.track_stem import measure_stem
 from stemwise.selection.oracle import ORACLE, SelectionSettings, add_scores, select
 from stemwise.selection.rules import linear

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.selection.rules import RULES, get_rule, linear, paper_guarded, paper_naive
 
 decibel = st.floats(-200, 200)

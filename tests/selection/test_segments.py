@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from stemwise.core.types import WHOLE, Track
 from stemwise.evaluation.rows import measurement_rows
 from stemwise.measurement.track_stem import measure_stem
 from stemwise.selection.segments import segment_oracle
-from stemwise.types import WHOLE, Track
 
 PAIR = ("snr", "si_sdr")
 TRACK = Track("d", "t", "T", ("vocals",), {})

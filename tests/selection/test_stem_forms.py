@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.measurement.blend import BlendStatistics
 from stemwise.selection.stem_forms import stack
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.selection.weights import (
     STRATEGIES,
     best_single,

@@ -10,14 +10,14 @@ import pytest
 import torch
 import yaml
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.jobs.decide import write_recipe
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.models import entries
 from stemwise.models.registry import prepare, resolve, same_model
 from stemwise.separation.recipe import load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
-from stemwise.serving.backend import served_recipes
+from stemwise.serving.graph.backend import served_recipes
 
 from ..models.test_demucs import content as demucs_package
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.registry import ModelSpec, ReadyModel
 from stemwise.separation import recipe_separator as module
 from stemwise.separation.recipe import Recipe, load_recipe

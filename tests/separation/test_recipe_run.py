@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemwise.errors import ConfigError, ModelError
+from stemwise.core.errors import ConfigError, ModelError
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import Inline, run_recipe
 from stemwise.separation.spool import Spool

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.errors import AudioError, DeviceError, ModelError
+from stemwise.audio.raw import RawAudio
+from stemwise.core.errors import AudioError, DeviceError, ModelError
 from stemwise.models.tiling import CenteredTiling, FrameTiling, Tile
-from stemwise.raw_audio import RawAudio
 from stemwise.separation.separator import Separator, pick_device, track_scale
 
 
@@ -234,7 +234,7 @@ def test_auto_always_finds_a_device():
 LONG = """
 import json, sys, tempfile
 from pathlib import Path
-from stemwise.raw_audio import RawAudio
+from stemwise.audio.raw import RawAudio
 from stemwise.models.registry import build, prepare, resolve
 from stemwise.separation.separator import Separator
 

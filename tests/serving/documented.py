@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from stemwise.serving.guard import HEADERS
+from stemwise.serving.http.guard import HEADERS
 
 PROBLEM = "application/problem+json"
 

@@ -15,24 +15,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stemwise.audio.raw import Signal
 from stemwise.models.base import WeightlessModel
 from stemwise.models.registry import ModelSpec
 from stemwise.models.tiling import CenteredTiling
-from stemwise.raw_audio import Signal
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import Separator
 from stemwise.separation.spool import Spool
-from stemwise.serving import results
-from stemwise.serving.api import make_app
-from stemwise.serving.files import JobFiles
-from stemwise.serving.guard import Guard
-from stemwise.serving.job_runner import JobRunner
-from stemwise.serving.job_store import JobStore, QueueLimits
-from stemwise.serving.job_work import JobWork
-from stemwise.serving.keys import Keys
-from stemwise.serving.model_calls import JobStoppedError
-from stemwise.serving.records import Job, NewJob
-from stemwise.serving.service import Service
+from stemwise.serving.files.job_files import JobFiles
+from stemwise.serving.http.api import make_app
+from stemwise.serving.http.guard import Guard
+from stemwise.serving.http.keys import Keys
+from stemwise.serving.http.service import Service
+from stemwise.serving.jobs import results
+from stemwise.serving.jobs.model_calls import JobStoppedError
+from stemwise.serving.jobs.records import Job, NewJob
+from stemwise.serving.jobs.runner import JobRunner
+from stemwise.serving.jobs.store import JobStore, QueueLimits
+from stemwise.serving.jobs.work import JobWork
 from stemwise.serving.settings import AppArgs, JobSettings, Limits
 
 WAIT_S = 20.0

@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from stemwise.serving.page_files import page_file
+from stemwise.serving.page.files import page_file
 
 RATE = 44_100
 PARENT = {"lead_vocals": "vocals", "backing_vocals": "vocals"}

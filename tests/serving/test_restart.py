@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from stemwise.serving.keys import new_key
+from stemwise.serving.http.keys import new_key
 
 from .conftest import song_file
 from .running import Running, final, running

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stemwise.config import conf_dir, load_yaml
-from stemwise.errors import ConfigError
+from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.errors import ConfigError
 from stemwise.serving.settings import DATABASE, FILES, STATE, AppArgs
 
 PROFILES = sorted(path.stem for path in (conf_dir() / "serve").glob("*.yaml"))

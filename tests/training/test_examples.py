@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stemwise.errors import ConfigError, OutputError
+from stemwise.core.errors import ConfigError, OutputError
 from stemwise.training.examples import Augmentation, Examples, Task, leaves_of
 from stemwise.training.songs import LEAVES, TRAINING_SEED, VALIDATION_SEED, SongBank, open_bank
 

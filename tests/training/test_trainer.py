@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import demucs, mel_band_roformer, scnet
 from stemwise.models.safe_load import load, metadata
 from stemwise.training.export import export

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from stemwise.analysis.aggregate import matched_means
-from stemwise.stems import MIXTURE
+from stemwise.core.stems import MIXTURE
 
 _ORACLE = "oracle"
 _ROW = ("parent", "parent_source", "stem", "model")

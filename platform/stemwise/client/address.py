@@ -10,7 +10,7 @@ import requests
 from requests.auth import AuthBase
 
 from stemwise.client.errors import KEY_VARIABLE
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 
 
 class Bearer(AuthBase):

@@ -24,8 +24,8 @@ from stemwise.client.errors import JobFailedError, NotStemwiseError, ServerError
 from stemwise.client.retries import Policy
 from stemwise.client.transport import Transport
 from stemwise.client.watching import Watch, Watcher, job_path
-from stemwise.errors import ConfigError
-from stemwise.stems import check_name
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import check_name
 
 FORMATS = ("flac", "wav")
 # How long an interrupted `separate` tries to cancel its job.

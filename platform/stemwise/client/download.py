@@ -13,7 +13,7 @@ from stemwise.client.errors import ServerConflictError, ServerError, TransferErr
 from stemwise.client.replies import not_stemwise
 from stemwise.client.retries import Retries
 from stemwise.client.transport import Transport
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
 
 Report = Callable[[int, int | None], None]
 

@@ -1,12 +1,12 @@
 """What can go wrong between this machine and a stemwise service.
 
 Every class is a `ServerError`. Those that stand for an HTTP status are also the class of
-`stemwise.errors` that the service raised, so `except NotFoundError` means the same on both sides.
+`stemwise.core.errors` that the service raised, so `except NotFoundError` means the same on both sides.
 """
 
 from __future__ import annotations
 
-from stemwise.errors import (
+from stemwise.core.errors import (
     ConflictError,
     ForbiddenError,
     NotFoundError,

@@ -22,7 +22,7 @@ from stemwise.client.errors import (
     UntrustedError,
 )
 from stemwise.client.retries import retry_after_seconds
-from stemwise.errors import QueueFullError
+from stemwise.core.errors import QueueFullError
 
 _LONGEST_DETAIL = 600
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from stemwise.errors import AudioError
+from stemwise.core.errors import AudioError
 
 _BLOCK = 1 << 18
 Report = Callable[[int, int], None]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from stemwise.errors import DatasetError
-from stemwise.types import Track
+from stemwise.core.errors import DatasetError
+from stemwise.core.types import Track
 
 # Letters that Unicode does not decompose into a base letter and an accent.
 _FOLDED = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "ł": "l", "þ": "th"})

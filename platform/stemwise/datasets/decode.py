@@ -10,10 +10,11 @@ import dataclasses
 
 import numpy as np
 
-from stemwise import audio, stems
+from stemwise import audio
+from stemwise.core import stems
+from stemwise.core.errors import AudioError, MissingReferenceError
+from stemwise.core.types import Audio, Track, any_bleed
 from stemwise.datasets.mixing import Mixer, add_padded, span
-from stemwise.errors import AudioError, MissingReferenceError
-from stemwise.types import Audio, Track, any_bleed
 
 
 class TrackAudio:

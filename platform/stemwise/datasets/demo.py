@@ -17,12 +17,12 @@ from pathlib import Path
 
 import soundfile
 
-from stemwise import config, stems
+from stemwise.core import config, stems
+from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.types import SAMPLE_RATE, Audio, Reference, Source, Track
 from stemwise.datasets.synthesis import song
 from stemwise.datasets.synthesis.composition import style_of
 from stemwise.datasets.synthesis.signals import samples_of
-from stemwise.errors import ConfigError, OutputError
-from stemwise.types import SAMPLE_RATE, Audio, Reference, Source, Track
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ import dataclasses
 import re
 from pathlib import Path
 
-from stemwise import stems
-from stemwise.audio import AUDIO_SUFFIXES
+from stemwise.audio.decoding import AUDIO_SUFFIXES
+from stemwise.core import stems
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets import base
-from stemwise.errors import ConfigError
-from stemwise.types import Reference, Source, Track
 
 FACTS_FILE = "track.json"
 ESTIMATES = "estimates"

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from stemwise import audio
-from stemwise.errors import AudioError
-from stemwise.types import CHANNELS, SAMPLE_RATE, Audio, Reference, Source, Track
+from stemwise.core.errors import AudioError
+from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio, Reference, Source, Track
 
 _Take = tuple[str, str]
 

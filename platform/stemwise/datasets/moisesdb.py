@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.types import Reference, Source, Track, any_bleed
 from stemwise.datasets import base
-from stemwise.types import Reference, Source, Track, any_bleed
 
 VERSION_FOLDER = "moisesdb_v0.1"
 SONG_FILE = "data.json"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets.musdb18hq import (
     MUSDB18HQ,
     PARTITION,
@@ -16,7 +17,6 @@ from stemwise.datasets.musdb18hq import (
     artist_and_title,
     plain,
 )
-from stemwise.types import Reference, Source, Track
 
 SUFFIX = ".stem.mp4"
 MIXTURE_STREAM = 0

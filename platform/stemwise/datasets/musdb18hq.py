@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.errors import ConfigError, DatasetError
+from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets import base
-from stemwise.errors import ConfigError, DatasetError
-from stemwise.types import Reference, Source, Track
 
 SPLITS = ("train", "test")
 PARTITION = stems.in_order(("vocals", "drums", "bass", "other"))

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stemwise import stems
 from stemwise.analysis.cross_fit import each
 from stemwise.analysis.regret import Ledger, ledger
+from stemwise.core import stems
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone
-from stemwise.errors import ConfigError
 from stemwise.measurement.matching import match_stems
 from stemwise.selection.combinations import greedy
 from stemwise.selection.oracle import KEY, key_of
 from stemwise.selection.segments import segment_oracle
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms, collect, stack
 from stemwise.selection.weights import get_strategy, most_selected
-from stemwise.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stemwise import stems
-from stemwise.types import ESTIMATE, REFERENCE
+from stemwise.core import stems
+from stemwise.core.types import ESTIMATE, REFERENCE
 
 Stem = tuple[str, str, str]
 Weights = Mapping[str, float]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from stemwise.errors import ModelError
+from stemwise.core.errors import ModelError
+from stemwise.core.types import RECIPE_PREFIX, Audio
 from stemwise.evaluation.hierarchy import Provider
 from stemwise.evaluation.outputs import Output
 from stemwise.evaluation.rows import Origin
 from stemwise.separation.recipe import Recipe
-from stemwise.types import RECIPE_PREFIX, Audio
 
 
 def blended(recipe: Recipe, outputs: Mapping[str, Output], mixture: Audio) -> Output:

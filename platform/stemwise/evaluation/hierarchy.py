@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemwise.errors import ConfigError, ModelError
-from stemwise.stems import MIXTURE
-from stemwise.types import ESTIMATE, RECIPE_PREFIX, REFERENCE, Audio
+from stemwise.core.errors import ConfigError, ModelError
+from stemwise.core.stems import MIXTURE
+from stemwise.core.types import ESTIMATE, RECIPE_PREFIX, REFERENCE, Audio
 
 if TYPE_CHECKING:
     from stemwise.evaluation.outputs import Output

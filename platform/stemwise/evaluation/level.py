@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from stemwise.core.errors import MissingDependencyError, MissingReferenceError, StemwiseError
+from stemwise.core.stems import MIXTURE
+from stemwise.core.types import Audio, Parent, Track
 from stemwise.datasets.decode import TrackAudio
-from stemwise.errors import MissingDependencyError, MissingReferenceError, StemwiseError
 from stemwise.evaluation import rows
 from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
@@ -21,9 +23,7 @@ from stemwise.measurement.engines import Engine, load_engine
 from stemwise.measurement.extra_metrics import extra_scores
 from stemwise.measurement.matching import Match, match_stems, match_sum
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.stems import MIXTURE
-from stemwise.store import EstimateStore
-from stemwise.types import Audio, Parent, Track
+from stemwise.storage.estimates import EstimateStore
 
 # What has a reference with sound, and so a score.
 SCORED = ("ok", "silent_estimate")

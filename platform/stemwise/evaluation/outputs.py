@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stemwise import audio
-from stemwise.errors import ModelError
+from stemwise.core.errors import ModelError
+from stemwise.core.types import FILE_PREFIX, WHOLE, Audio, Parent, Source, Track
 from stemwise.evaluation.rows import Origin
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.matching import Match
-from stemwise.store import EstimateStore
-from stemwise.types import FILE_PREFIX, WHOLE, Audio, Parent, Source, Track
+from stemwise.storage.estimates import EstimateStore
 
 
 @dataclass

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.types import SAMPLE_RATE, WHOLE, Parent, Track, any_bleed
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.measurement.track_stem import StemMeasurement
-from stemwise.store import Entry
-from stemwise.types import SAMPLE_RATE, WHOLE, Parent, Track, any_bleed
+from stemwise.storage.estimates import Entry
 
 Row = dict[str, Any]
 

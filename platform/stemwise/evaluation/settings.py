@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.measurement.engines import ENGINES
-from stemwise.tables import EXTRA_METRICS, METRICS
+from stemwise.storage.tables import EXTRA_METRICS, METRICS
 
 # all: separate and measure; separate: fill the store only; measure: load and run no model
 Stage = Literal["all", "separate", "measure"]

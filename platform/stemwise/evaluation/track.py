@@ -11,20 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from stemwise import stems
-from stemwise.datasets.decode import TrackAudio
-from stemwise.errors import MissingReferenceError
-from stemwise.evaluation import rows
-from stemwise.evaluation.ensemble import blended
-from stemwise.evaluation.hierarchy import HierarchySettings, Provider
-from stemwise.evaluation.level import Level
-from stemwise.evaluation.outputs import Output, finished
-from stemwise.evaluation.rows import Origin, Row
-from stemwise.evaluation.settings import MetricSettings
-from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
-from stemwise.separation.recipe import Recipe
-from stemwise.store import EstimateStore
-from stemwise.types import (
+from stemwise.core import stems
+from stemwise.core.errors import MissingReferenceError
+from stemwise.core.types import (
     ESTIMATE,
     RECIPE_PREFIX,
     REFERENCE,
@@ -34,6 +23,17 @@ from stemwise.types import (
     Parent,
     Track,
 )
+from stemwise.datasets.decode import TrackAudio
+from stemwise.evaluation import rows
+from stemwise.evaluation.ensemble import blended
+from stemwise.evaluation.hierarchy import HierarchySettings, Provider
+from stemwise.evaluation.level import Level
+from stemwise.evaluation.outputs import Output, finished
+from stemwise.evaluation.rows import Origin, Row
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
+from stemwise.separation.recipe import Recipe
+from stemwise.storage.estimates import EstimateStore
 
 # (track id, stage or model, seconds of audio, seconds of work)
 Notify = Callable[[str, str, float, float], None]

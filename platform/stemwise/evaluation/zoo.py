@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stemwise.errors import ModelError, StemwiseError
+from stemwise.core.errors import ModelError, StemwiseError
+from stemwise.core.types import Audio
 from stemwise.models.registry import ReadyModel, build, needs_references
 from stemwise.separation.separator import ENGINE_VERSION, Separator
-from stemwise.store import Entry, EstimateStore, audio_digest, entry_key
-from stemwise.types import Audio
+from stemwise.storage.estimates import Entry, EstimateStore, audio_digest, entry_key
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import MIXTURE
 from stemwise.importing.published import Published
-from stemwise.stems import MIXTURE
 
 
 def with_floor(found: Published, names: Collection[str]) -> Published:

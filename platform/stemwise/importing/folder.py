@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stemwise import tables
-from stemwise.errors import ConfigError, OutputError
+from stemwise.core.errors import ConfigError, OutputError
 from stemwise.importing.published import COLUMNS, Frames, Source
+from stemwise.storage import tables
 
 KEY = "imported"
 _RUN_FOLDERS = ("tables", "parts", "parts-separated", "store")

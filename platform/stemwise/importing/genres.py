@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.datasets.base import slug, text_or_none
-from stemwise.errors import ConfigError, DatasetError
 from stemwise.importing.published import named
 
 Row = dict[str, Any]

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.datasets.base import read_json
-from stemwise.errors import ConfigError, DatasetError
 from stemwise.importing.museval_json import without_doubles
 from stemwise.importing.museval_track import median
 from stemwise.importing.published import (

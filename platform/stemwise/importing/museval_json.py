@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.datasets.base import entries
-from stemwise.errors import ConfigError, DatasetError
 from stemwise.importing.museval_track import read_track
 from stemwise.importing.published import (
     Frames,

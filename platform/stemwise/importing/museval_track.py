@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from stemwise.core.errors import DatasetError
 from stemwise.datasets.base import read_json
-from stemwise.errors import DatasetError
 from stemwise.importing.published import COLUMNS, Frames, Scores, TrackScores, decibels, stem_of
 
 Entry = Mapping[str, Any]

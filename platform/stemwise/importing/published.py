@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.errors import DatasetError
+from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.datasets.base import slug
-from stemwise.errors import DatasetError
 from stemwise.selection.oracle import ORACLE
-from stemwise.types import FILE_PREFIX, RECIPE_PREFIX
 
 # museval's names of its four scores, and the columns of `scores` that hold them
 COLUMNS = {

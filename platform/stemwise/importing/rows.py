@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stemwise import stems
+from stemwise.core import stems
 from stemwise.datasets.base import slug, text_or_none
 from stemwise.datasets.musdb18hq import artist_and_title
 from stemwise.importing.published import COLUMNS, Published, TrackScores

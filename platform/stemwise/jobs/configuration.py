@@ -11,13 +11,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from stemwise import stems
+from stemwise.core import stems
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.datasets.base import Dataset
-from stemwise.errors import ConfigError
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.models.registry import ModelSpec, named_sets, resolve_all, set_parents
 from stemwise.separation.recipe import load_recipe
-from stemwise.types import ESTIMATE, FILE_PREFIX
 
 FILES = "files"
 _DATASETS = "stemwise.datasets."

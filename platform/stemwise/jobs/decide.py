@@ -9,14 +9,14 @@ from typing import Any
 import polars as pl
 import yaml
 
-from stemwise import results, tables
 from stemwise.analysis.statistics import seconds_per_minute, statistics
-from stemwise.decision import Decision, Fitting, decide
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
+from stemwise.core.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
+from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.models.entries import Entry, relative
 from stemwise.selection.oracle import key_of
-from stemwise.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
+from stemwise.storage import tables
 
 
 def write_decision(run: FinishedRun) -> list[str]:

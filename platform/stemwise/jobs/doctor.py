@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from stemwise.config import HOME_VARIABLE, home
-from stemwise.disk import disk_free, writable
-from stemwise.errors import StemwiseError
+from stemwise.core.config import HOME_VARIABLE, home
+from stemwise.core.errors import StemwiseError
 from stemwise.models.registry import get, is_cached, names
+from stemwise.storage.disk import disk_free, writable
 
 _LOW_DISK_GB = 5
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from stemwise import results, tables
-from stemwise.decision import DecisionSettings
-from stemwise.errors import PARTLY_FAILED
+from stemwise.core.errors import PARTLY_FAILED
+from stemwise.core.types import Track
+from stemwise.decision import DecisionSettings, results
 from stemwise.evaluation.settings import Stage
 from stemwise.jobs import configuration, saved_run
 from stemwise.jobs.decide import write_decision
@@ -25,7 +25,7 @@ from stemwise.report.tables import table_one, winners, winners_per_track
 from stemwise.report.terminal import show_list, show_table
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
-from stemwise.types import Track
+from stemwise.storage import tables
 
 
 def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> int:

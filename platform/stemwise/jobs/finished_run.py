@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from stemwise import results, tables
-from stemwise.decision import DecisionSettings
-from stemwise.errors import ConfigError, OutputError
+from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.types import FILE_PREFIX
+from stemwise.decision import DecisionSettings, results
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration, saved_run
@@ -19,7 +19,7 @@ from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.work import output_folder
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
-from stemwise.types import FILE_PREFIX
+from stemwise.storage import tables
 
 # Decided while measuring: another value would need the audio again.
 _MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval", "engine", "extra")

@@ -8,15 +8,15 @@ import polars as pl
 import yaml
 from rich.console import Console
 
-from stemwise import tables
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import check_name
 from stemwise.decision import Decision, decide
-from stemwise.errors import ConfigError
 from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
 from stemwise.jobs.finished_run import FinishedRun, open_run
 from stemwise.jobs.launch import launch
 from stemwise.report.decision import front, ledger
 from stemwise.report.terminal import show_table
-from stemwise.stems import check_name
+from stemwise.storage import tables
 
 
 def fit(config: dict[str, Any], console: Console) -> int:

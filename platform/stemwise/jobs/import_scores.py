@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 
-from stemwise import tables
 from stemwise.analysis.statistics import statistics
-from stemwise.errors import PARTLY_FAILED, ConfigError
+from stemwise.core.errors import PARTLY_FAILED, ConfigError
+from stemwise.core.stems import MIXTURE
 from stemwise.importing import folder, models_scores, museval_json, rows
 from stemwise.importing.coverage import comparable, limits
 from stemwise.importing.floor import rows_with_floor, with_floor
@@ -34,7 +34,7 @@ from stemwise.report.run_tables import read_run
 from stemwise.report.tables import write_all
 from stemwise.report.terminal import show_list, show_table
 from stemwise.selection.oracle import SelectionSettings, add_scores, select
-from stemwise.stems import MIXTURE
+from stemwise.storage import tables
 
 _NO_LEDGER = (
     "No regret ledger and no recipe: blends need the inner products of measured audio, and medians "

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import check_name
 from stemwise.importing.published import COLUMNS
 from stemwise.jobs import configuration
-from stemwise.stems import check_name
 
 FORMATS = ("museval", "audio_separator")
 _LISTS = ("models", "trained_on", "reference_lines", "floor")

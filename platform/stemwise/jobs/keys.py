@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from stemwise.errors import ConfigError, OutputError
+from stemwise.core.errors import ConfigError, OutputError
 
 
 def make_key(name: str, file: Path | None, console: Console) -> int:
@@ -17,7 +17,7 @@ def make_key(name: str, file: Path | None, console: Console) -> int:
         ConfigError: a name that is not usable, or is in the file already.
         OutputError: the file cannot be written.
     """
-    from stemwise.serving.keys import Keys, new_key
+    from stemwise.serving.http.keys import Keys, new_key
 
     secret, line = new_key(name)
     if file is not None:

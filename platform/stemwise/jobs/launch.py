@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from stemwise.config import conf_dir
-from stemwise.errors import StemwiseError
+from stemwise.core.config import conf_dir
+from stemwise.core.errors import StemwiseError
 from stemwise.jobs.configuration import plain
 from stemwise.report.console import make_console
 

@@ -25,7 +25,7 @@ from stemwise.client import (
     ServerUnsupportedAudioError,
     TransferError,
 )
-from stemwise.errors import AudioError, ConfigError, OutputError
+from stemwise.core.errors import AudioError, ConfigError, OutputError
 from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
 
 _FILE_SUFFIXES = {".yaml", ".yml", ".th", ".ckpt", ".pt", ".pth", ".safetensors"}

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import MIXTURE
+from stemwise.core.types import HELD_OUT
 from stemwise.models.registry import ModelSpec, same_model
 from stemwise.separation.recipe import Recipe, load_recipe
-from stemwise.stems import MIXTURE
-from stemwise.types import HELD_OUT
 
 
 def load_recipes(value: Any, tell: Callable[[str], None] = lambda _: None) -> list[Recipe]:

@@ -7,12 +7,13 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 
-from stemwise import results, tables
-from stemwise.errors import PARTLY_FAILED
+from stemwise.core.errors import PARTLY_FAILED
+from stemwise.decision import results
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import job
 from stemwise.report.terminal import show_list
 from stemwise.report.troubles import failures
+from stemwise.storage import tables
 
 
 def run_separate(config: dict[str, Any], console: Console) -> int:

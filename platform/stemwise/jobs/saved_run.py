@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
+from stemwise.core.types import RECIPE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.models.entries import Entry
 from stemwise.models.registry import ReadyModel
-from stemwise.types import RECIPE_PREFIX
 
 _NAME = "config.json"
 _KEY = "resolved"

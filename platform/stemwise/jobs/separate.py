@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.progress import TaskID
 
 from stemwise import audio
-from stemwise.disk import disk_free
-from stemwise.errors import AudioError, ConfigError, ModelError, OutputError
+from stemwise.audio.raw import Signal
+from stemwise.core.errors import AudioError, ConfigError, ModelError, OutputError
+from stemwise.core.stems import MIXTURE
 from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
 from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
-from stemwise.raw_audio import Signal
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.separation.spool import SUBTYPES, Spool, common_gain
-from stemwise.stems import MIXTURE
+from stemwise.storage.disk import disk_free
 
 
 def separate(

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.registry import ModelSpec, prepare
 from stemwise.report.download import download_display
 
@@ -44,8 +44,8 @@ def serve(options: ServeOptions, console: Console | None = None) -> int:
         ConfigError: a wrong argument, or a port that is taken.
         CheckpointError: a model's weights that cannot be fetched.
     """
-    from stemwise.serving.backend import open_store, served_recipes
-    from stemwise.serving.keys import Keys
+    from stemwise.serving.graph.backend import open_store, served_recipes
+    from stemwise.serving.http.keys import Keys
 
     console = console or Console()
     arguments = app_arguments(options)
@@ -142,7 +142,7 @@ def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
     from ray import serve as ray_serve
 
     from stemwise.serving.app import build
-    from stemwise.serving.logs import LOGGING
+    from stemwise.serving.graph.logs import LOGGING
 
     console.print("Loading the models …")
     ray.init(

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stemwise.disk import writable
-from stemwise.errors import PARTLY_FAILED, AudioError, OutputError, StemwiseError
+from stemwise.core.errors import PARTLY_FAILED, AudioError, OutputError, StemwiseError
+from stemwise.storage.disk import writable
 
 
 def each_song(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.jobs import configuration
 from stemwise.jobs.launch import launch
 from stemwise.jobs.work import exclusive, output_folder

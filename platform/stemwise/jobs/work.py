@@ -11,11 +11,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from stemwise import parts, pipeline
-from stemwise.cluster import ClusterSettings
-from stemwise.disk import writable
-from stemwise.errors import CheckpointError, ConfigError, DatasetError, OutputError, StemwiseError
+from stemwise.core.errors import (
+    CheckpointError,
+    ConfigError,
+    DatasetError,
+    OutputError,
+    StemwiseError,
+)
+from stemwise.core.types import Track
+from stemwise.evaluation import pipeline
+from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.evaluation.pipeline import Work
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration
@@ -23,13 +30,13 @@ from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare
-from stemwise.pipeline import Work
 from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
-from stemwise.store import EstimateStore
-from stemwise.types import Track
+from stemwise.storage import parts
+from stemwise.storage.disk import writable
+from stemwise.storage.estimates import EstimateStore
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stemwise.errors import StemwiseError
+from stemwise.core.errors import StemwiseError
 from stemwise.models import facts
 from stemwise.models.checkpoint import locate
 from stemwise.models.registry import ModelSpec, get, is_cached, names, prepare, resolve

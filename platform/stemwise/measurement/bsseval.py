@@ -25,7 +25,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemwise.errors import AudioError, ConfigError
+from stemwise.core.errors import AudioError, ConfigError
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.measurement.bsseval_energies import (
     ARTIFACTS,
     IMAGE,
@@ -40,7 +41,6 @@ from stemwise.measurement.bsseval_energies import (
 from stemwise.measurement.bsseval_signals import Signals
 from stemwise.measurement.bsseval_system import FilterSystem
 from stemwise.measurement.frame_correlation import FrameCorrelator
-from stemwise.types import SAMPLE_RATE, Audio
 
 TAPS = 512
 # Up to it, museval was met to 2e-7 dB in trials; the difference grows with the condition number.

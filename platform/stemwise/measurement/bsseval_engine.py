@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from stemwise.core.types import Audio
 from stemwise.measurement.bsseval import BssEval
 from stemwise.measurement.engines import METRICS, RATIOS, Scores, median, with_complement
-from stemwise.types import Audio
 
 
 class TorchEngine:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemwise.errors import AudioError
-from stemwise.types import Audio
+from stemwise.core.errors import AudioError
+from stemwise.core.types import Audio
 
 
 class Signals:

@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from stemwise.errors import AudioError
+from stemwise.core.errors import AudioError
 
 _ITERATIONS = 4
 _LARGEST_LOAD = 1e-6

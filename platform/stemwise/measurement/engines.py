@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.errors import ConfigError
-from stemwise.types import Audio
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import Audio
 
 RATIOS = ("sdr", "isr", "sir", "sar")
 METRICS = tuple(f"museval_{ratio}" for ratio in RATIOS)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from stemwise.errors import MissingDependencyError
+from stemwise.core.errors import MissingDependencyError
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.measurement.spectral_metrics import bleedless_fullness, l1_freq
-from stemwise.tables import EXTRA_METRICS
-from stemwise.types import SAMPLE_RATE, Audio
+from stemwise.storage.tables import EXTRA_METRICS
 
 
 def extra_scores(

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from stemwise.stems import INSTRUMENTAL, LEVEL1, VOICES, composite, parts_of
+from stemwise.core.stems import INSTRUMENTAL, LEVEL1, VOICES, composite, parts_of
 
 _CYMBALS = ("hihat", "cymbals")
 

@@ -16,9 +16,9 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.errors import require
+from stemwise.core.errors import require
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.measurement.engines import METRICS, Scores, median, with_complement
-from stemwise.types import SAMPLE_RATE, Audio
 
 
 def museval_scores(

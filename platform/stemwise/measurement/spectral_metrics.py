@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, signal
 
-from stemwise.types import SAMPLE_RATE, Audio
+from stemwise.core.types import SAMPLE_RATE, Audio
 
 Float = npt.NDArray[np.float64]
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.measurement.bss_filter import TAPS, distortion_filters
 from stemwise.measurement.correlation import Correlator
 from stemwise.measurement.energy_ratios import decibels, si_sdr, snr
 from stemwise.measurement.gram import gram, unpack
-from stemwise.types import SAMPLE_RATE, Audio
 
 Float = npt.NDArray[np.float64]
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemwise.errors import CheckpointError, ConfigError, ModelError
+from stemwise.core.errors import CheckpointError, ConfigError, ModelError
+from stemwise.core.types import CHANNELS
 from stemwise.models.audio_separator_process import Worker
 from stemwise.models.base import Normalisation
 from stemwise.models.whole_tiling import WholeTiling
-from stemwise.types import CHANNELS
 
 
 class AudioSeparatorModel:

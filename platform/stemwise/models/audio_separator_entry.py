@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stemwise.config import home
-from stemwise.errors import CheckpointError, ConfigError, ModelError
+from stemwise.core.config import home
+from stemwise.core.errors import CheckpointError, ConfigError, ModelError
 from stemwise.models import msst_config
 from stemwise.models.audio_separator_process import ask_once, missing
 from stemwise.models.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from stemwise.errors import CheckpointError, MissingDependencyError, ModelError
+from stemwise.core.errors import CheckpointError, MissingDependencyError, ModelError
 from stemwise.models import audio_separator_worker
 from stemwise.models.audio_separator_worker import receive, send
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.base import WeightlessModel
 from stemwise.models.stft import FrameStft
 from stemwise.models.tiling import FrameTiling

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from stemwise.errors import require
+from stemwise.core.errors import require
 from stemwise.models.msst import ReflectedModel
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import CHANNELS
 from stemwise.models.msst import ReflectedModel
-from stemwise.types import CHANNELS
 
 _RATE = 44_100
 # Section III-B: up to each frequency in Hz, bands of this width; what lies above is one more band.

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stemwise.config import home
-from stemwise.errors import CheckpointError, ConfigError, require
+from stemwise.core.config import home
+from stemwise.core.errors import CheckpointError, ConfigError, require
 
 Progress = Callable[[int, int | None], None]
 

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
+from stemwise.core.stems import check_name
+from stemwise.core.types import CHANNELS
 from stemwise.models.base import Normalisation
 from stemwise.models.safe_load import load, metadata
 from stemwise.models.state_dict import fit, unwrap
 from stemwise.models.tiling import CenteredTiling
-from stemwise.stems import check_name
-from stemwise.types import CHANNELS
 
 _PACKAGE = "demucs_package"  # metadata key of a package that is kept as safetensors
 # Names that packages use for stems of our tree.

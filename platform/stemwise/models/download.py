@@ -17,8 +17,8 @@ import requests
 from filelock import FileLock
 from urllib3.exceptions import NewConnectionError
 
-from stemwise.config import HOME_VARIABLE
-from stemwise.errors import CheckpointError
+from stemwise.core.config import HOME_VARIABLE
+from stemwise.core.errors import CheckpointError
 from stemwise.models.checkpoint import Checkpoint, Progress, mismatch, remember, sha256_of
 from stemwise.models.safe_load import looks_like_html
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import checkpoint
 
 Entry = Mapping[str, Any]

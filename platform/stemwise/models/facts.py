@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import MIXTURE, check_name
 from stemwise.models.checkpoint import locate
-from stemwise.stems import MIXTURE, check_name
 
 if TYPE_CHECKING:
     from stemwise.models.registry import ModelSpec

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemwise.errors import ConfigError, require
+from stemwise.core.errors import ConfigError, require
 from stemwise.models.base import WeightlessModel
 from stemwise.models.tiling import CenteredTiling
 

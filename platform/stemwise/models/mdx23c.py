@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from stemwise.errors import ConfigError, require
+from stemwise.core.errors import ConfigError, require
+from stemwise.core.types import CHANNELS
 from stemwise.models.msst import ReflectedModel
-from stemwise.types import CHANNELS
 
 _STFT = ("n_fft", "hop_length", "dim_f")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from stemwise.errors import ConfigError, require
+from stemwise.core.errors import ConfigError, require
 from stemwise.models.msst import ReflectedModel
 
 

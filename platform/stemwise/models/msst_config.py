@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.msst_stems import tree_stems
 
 _Section = Mapping[str, Any]

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import CHANNELS
 from stemwise.models.demucs import DemucsModel
 from stemwise.models.msst import MsstModel
 from stemwise.models.tiling import Tile
-from stemwise.types import CHANNELS
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stemwise.errors import ConfigError
-from stemwise.stems import INSTRUMENTAL, check_name
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import INSTRUMENTAL, check_name
 
 _RENAMES = {
     "backing": "backing_vocals",

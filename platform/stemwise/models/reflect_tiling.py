@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.models.tiling import Tile
 
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stemwise.config import conf_dir, load_yaml
-from stemwise.errors import ConfigError, StemwiseError
+from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.errors import ConfigError, StemwiseError
+from stemwise.core.stems import CHILDREN, MIXTURE, check_name
 from stemwise.models import audio_separator_entry, entries, facts, msst_config
 from stemwise.models.checkpoint import Checkpoint, digest, ensure, locate
-from stemwise.stems import CHILDREN, MIXTURE, check_name
 
 if TYPE_CHECKING:
     from stemwise.models.base import Model

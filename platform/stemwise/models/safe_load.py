@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-from stemwise.errors import CheckpointError
+from stemwise.core.errors import CheckpointError
 
 Allowed = Callable[..., Any] | tuple[Callable[..., Any], str]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stemwise.errors import require
+from stemwise.core.errors import require
 from stemwise.models.msst import ReflectedModel
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemwise.errors import CheckpointError, ConfigError
+from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models.base import Normalisation
 from stemwise.models.safe_load import load, numpy_globals
 from stemwise.models.stft import FrameStft

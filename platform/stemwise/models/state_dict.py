@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stemwise.errors import CheckpointError
+from stemwise.core.errors import CheckpointError
 from stemwise.models.safe_load import load
 
 # Keys under which training scripts keep the weights, the best ones first.

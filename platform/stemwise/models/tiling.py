@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

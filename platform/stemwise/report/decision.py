@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from stemwise.core.stems import MIXTURE, in_order
+from stemwise.core.types import REFERENCE
 from stemwise.report.tables import TextTable, left_out, number, stem_label
-from stemwise.stems import MIXTURE, in_order
-from stemwise.types import REFERENCE
 
 _LEVELS = {
     "best_single": "best single model",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
 from stemwise.report.markup import Html, el, text
 from stemwise.report.palette import NEUTRAL, themed
 

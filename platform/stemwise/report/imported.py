@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import polars as pl
 
+from stemwise.core.stems import MIXTURE, in_order
 from stemwise.report.tables import TextTable, number, stem_label, winners
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import ORACLE
-from stemwise.stems import MIXTURE, in_order
 
 _METRICS = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
 from stemwise.report.tables import TextTable
 
 _ESCAPED = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from stemwise.analysis.hierarchy import bleed_contrast, sub_stem_means
+from stemwise.core.stems import MIXTURE, in_order
+from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report.tables import TextTable, left_out, model_order, number, stem_label
-from stemwise.stems import MIXTURE, in_order
-from stemwise.types import ESTIMATE, REFERENCE
 
 TITLES = {
     "drums": ("table2", "Drums taken apart"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
+from stemwise.core.types import Track
 from stemwise.report import explorer, ledgers, palette
 from stemwise.report.definitions import definitions
 from stemwise.report.drawing import Sheet
@@ -26,7 +27,6 @@ from stemwise.report.spectrogram import Gallery
 from stemwise.report.tables import TextTable, table_one, winners, winners_per_track, write_all
 from stemwise.report.troubles import failures, problems
 from stemwise.report.verdict import counted
-from stemwise.types import Track
 
 _NOTHING = "This run has no such table, or nothing in it."
 

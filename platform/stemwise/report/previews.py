@@ -8,11 +8,11 @@ from pathlib import Path
 
 import soundfile
 
+from stemwise.core.errors import OutputError, StemwiseError
+from stemwise.core.stems import MIXTURE
+from stemwise.core.types import SAMPLE_RATE, Audio, Track
 from stemwise.datasets.decode import TrackAudio
-from stemwise.errors import OutputError, StemwiseError
 from stemwise.report.spectrogram import SECONDS
-from stemwise.stems import MIXTURE
-from stemwise.types import SAMPLE_RATE, Audio, Track
 
 FOLDER = "audio"
 _SUFFIX = ".flac"  # as in the store; and encoding it takes a tenth of the time that MP3 takes

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from stemwise.core.stems import in_order
 from stemwise.report.markup import Child, Html, el, join, of_text
 from stemwise.report.tables import TextTable
-from stemwise.stems import in_order
 
 
 def recipes_table(output: Path) -> TextTable:

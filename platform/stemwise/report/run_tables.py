@@ -10,13 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from stemwise import tables
 from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
+from stemwise.core.stems import MIXTURE, sort_key
+from stemwise.core.types import REFERENCE
 from stemwise.report.tables import model_order, stem_label
-from stemwise.stems import MIXTURE, sort_key
-from stemwise.types import REFERENCE
+from stemwise.storage import tables
 
 Row = dict[str, Any]
 StemKey = tuple[str, str, str]

@@ -8,6 +8,8 @@ import polars as pl
 
 from stemwise.analysis.aggregate import matched_means, win_counts
 from stemwise.analysis.hierarchy import sub_stem_means
+from stemwise.core.stems import MIXTURE, in_order, parts_of
+from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report import figures
 from stemwise.report import paper_numbers as paper
 from stemwise.report.drawing import Sheet
@@ -16,8 +18,6 @@ from stemwise.report.markup import Html, db, el, join, of_text
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables, slug_of
 from stemwise.report.tables import TextTable, left_out, matched_counts, model_order, stem_label
-from stemwise.stems import MIXTURE, in_order, parts_of
-from stemwise.types import ESTIMATE, REFERENCE
 
 _SIDES = ("SNR here", "SNR paper", "SDR here", "SDR paper")
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from stemwise.errors import OutputError
+from stemwise.core.errors import OutputError
 
 WIDTH, HEIGHT = 320, 96
 SECONDS = 30.0

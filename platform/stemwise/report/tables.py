@@ -16,9 +16,9 @@ from stemwise.analysis.aggregate import (
     win_counts,
     with_floor,
 )
-from stemwise.errors import OutputError
-from stemwise.stems import LEVEL1, MIXTURE, in_order, parts_of
-from stemwise.types import REFERENCE
+from stemwise.core.errors import OutputError
+from stemwise.core.stems import LEVEL1, MIXTURE, in_order, parts_of
+from stemwise.core.types import REFERENCE
 
 # Models that are reference lines stand first and last; all others in the order of the run.
 _FIRST, _LAST = ("mixture",), ("oracle_irm", "oracle")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from stemwise.core.stems import in_order
 from stemwise.report.tables import TextTable
-from stemwise.stems import in_order
 
 
 def failures(rows_with_status: pl.DataFrame) -> TextTable:

@@ -8,9 +8,9 @@ import polars as pl
 
 from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
+from stemwise.core.stems import MIXTURE
 from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
-from stemwise.stems import MIXTURE
 
 
 @dataclass(frozen=True)

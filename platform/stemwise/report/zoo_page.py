@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from stemwise.core.stems import in_order
 from stemwise.models import facts, registry
 from stemwise.models.checkpoint import Checkpoint
 from stemwise.models.facts import Published
 from stemwise.models.registry import ModelSpec
 from stemwise.report.zoo_cost import minute_cost
 from stemwise.report.zoo_settings import settings_text
-from stemwise.stems import in_order
 
 UNKNOWN = "–"
 _HEADER = """\

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from stemwise.core.types import SAMPLE_RATE
 from stemwise.models.registry import ModelSpec, model_class
-from stemwise.types import SAMPLE_RATE
 
 _TOLD_OTHERWISE = {"chunk", "chunk_s", "num_overlap", "overlap", "zscore", "network"}
 

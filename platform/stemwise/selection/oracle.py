@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.selection.block_energies import BLOCK_ENERGIES
 from stemwise.selection.bootstrap import (
     Confidence,

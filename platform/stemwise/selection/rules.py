@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 
 Float = npt.NDArray[np.float64]
 Rule = Callable[[npt.ArrayLike, npt.ArrayLike], Float]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.measurement.blend import BlendStatistics
 from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
 from stemwise.selection.oracle import key_of

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from stemwise.errors import ConfigError
+from stemwise.core.errors import ConfigError
 from stemwise.selection.stem_forms import StemForms
 
 Float = npt.NDArray[np.float64]

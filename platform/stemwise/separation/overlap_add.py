@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemwise.errors import ModelError
+from stemwise.audio.raw import Signal
+from stemwise.core.errors import ModelError
 from stemwise.models.tiling import Tile
-from stemwise.raw_audio import Signal
 
 Forward = Callable[[Tensor], Tensor]
 

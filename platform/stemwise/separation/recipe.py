@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stemwise.config import conf_dir, load_yaml
-from stemwise.errors import ConfigError
+from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.errors import ConfigError
+from stemwise.core.stems import MIXTURE, check_name, in_order
 from stemwise.models import entries
 from stemwise.models.registry import ModelSpec, names, resolve
-from stemwise.stems import MIXTURE, check_name, in_order
 
 Weights = Mapping[str, float]
 _REMAINDER = "remainder"

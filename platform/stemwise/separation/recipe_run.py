@@ -14,10 +14,10 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from stemwise.raw_audio import Signal
+from stemwise.audio.raw import Signal
+from stemwise.core.types import Audio
 from stemwise.separation.recipe import Recipe, Weights, refuse_unknown
 from stemwise.separation.spool import Spool
-from stemwise.types import Audio
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from stemwise.audio.raw import Signal
 from stemwise.models.registry import ReadyModel, build, prepare
-from stemwise.raw_audio import Signal
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
 from stemwise.separation.separator import Separator

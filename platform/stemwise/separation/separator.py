@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemwise.errors import AudioError, DeviceError, ModelError
+from stemwise.audio.raw import Signal
+from stemwise.core.errors import AudioError, DeviceError, ModelError
+from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
-from stemwise.raw_audio import Signal
 from stemwise.separation.overlap_add import Forward, overlap_add
-from stemwise.types import CHANNELS, Audio
 
 # Part of every estimate's key: raise it when a change here changes samples.
 ENGINE_VERSION = 1

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from stemwise.raw_audio import RawAudio
-from stemwise.types import CHANNELS, SAMPLE_RATE, Audio
+from stemwise.audio.raw import RawAudio
+from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio
 
 _BLOCK = 1 << 18
 FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold

@@ -6,8 +6,9 @@ RayService of k8s/ all call `build`. No `from __future__ import annotations`: Se
 
 from typing import Any
 
-from stemwise.serving import ensemble, ingress, separator_deployment
-from stemwise.serving.backend import served_recipes
+from stemwise.serving.graph import ensemble, ingress
+from stemwise.serving.graph import model_deployment as separator_deployment
+from stemwise.serving.graph.backend import served_recipes
 from stemwise.serving.settings import AppArgs
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from stemwise.config import conf_dir, home, load_yaml
-from stemwise.errors import ConfigError
+from stemwise.core.config import conf_dir, home, load_yaml
+from stemwise.core.errors import ConfigError
 
 # In place of arguments, set on every node: URLs may hold passwords, and Serve shows an application's
 # arguments to everyone who may see its dashboard.

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemwise import stems
-from stemwise.errors import ConfigError
+from stemwise.core import stems
+from stemwise.core.errors import ConfigError
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.training.songs import LEAVES, SongBank
-from stemwise.types import SAMPLE_RATE, Audio
 
 _QUIET = 1e-3  # RMS below which a part counts as absent
 

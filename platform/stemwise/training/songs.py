@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio
 from stemwise.datasets.synthesis import song
-from stemwise.errors import ConfigError, OutputError
-from stemwise.types import CHANNELS, SAMPLE_RATE, Audio
 
 TRAINING_SEED, VALIDATION_SEED = 10_000_000, 20_000_000
 LEAVES = song.LEAVES

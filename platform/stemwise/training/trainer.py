@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from stemwise.errors import ConfigError, OutputError
+from stemwise.core.errors import ConfigError, OutputError
 from stemwise.training.examples import Examples
 from stemwise.training.loss import relative_error_db
 

@@ -16,7 +16,7 @@ import uvicorn
 
 from stemwise.models.registry import ModelSpec
 from stemwise.separation.recipe import Recipe
-from stemwise.serving import decoding
+from stemwise.serving.intake import decoding
 
 from ..documented import DocumentedClient
 from ..local import WAIT_S, Bench, GainModel, World, application, bench, until

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from stemwise.serving import intake, job_runner, service
+from stemwise.serving.http import service
+from stemwise.serving.intake import intake
+from stemwise.serving.jobs import runner as job_runner
 
 from .client import Api, Live, Serve, decoded_here, serving
 

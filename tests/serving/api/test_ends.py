@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from stemwise.errors import ModelError, NotReadyError
-from stemwise.serving import job_runner
+from stemwise.core.errors import ModelError, NotReadyError
+from stemwise.serving.jobs import runner as job_runner
 
 from ..documented import PROBLEM, DocumentedClient
 from ..local import WAIT_S, until

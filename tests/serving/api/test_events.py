@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 import pytest
 import requests
 
-from stemwise.serving import service
+from stemwise.serving.http import service
 
 from ..local import WAIT_S, limits, until
 from .client import Api, Live, events_of

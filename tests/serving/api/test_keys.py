@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stemwise.serving.keys import Keys, new_key
+from stemwise.serving.http.keys import Keys, new_key
 
 from ..local import limits
 from .client import Api, Serve, song

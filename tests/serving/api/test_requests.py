@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stemwise.serving import decoding, intake
+from stemwise.serving.intake import decoding, intake
 
 from ..local import limits
 from .client import SONG, Api, Serve, song

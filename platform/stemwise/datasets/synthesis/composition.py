@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stemwise.core.errors import ConfigError
 from stemwise.datasets.synthesis.genres import STYLES
 from stemwise.datasets.synthesis.harmony import Chord, Key
 from stemwise.datasets.synthesis.rhythm import STEPS, Grid
 from stemwise.datasets.synthesis.signals import Rng, samples_of
 from stemwise.datasets.synthesis.style import Groove, Part, Style
-from stemwise.errors import ConfigError
 
 _BLOCK_BARS = 2
 _SECTION_BARS = 4

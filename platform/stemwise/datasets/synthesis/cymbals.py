@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stemwise.core.types import Audio
 from stemwise.datasets.synthesis.oscillators import damped_partials
 from stemwise.datasets.synthesis.signals import Rng, band, decay, samples_of, white
-from stemwise.types import Audio
 
 
 def _plate(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from stemwise.core.types import Audio
 from stemwise.datasets.synthesis import cymbals
 from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.drum_parts import Hit, drum_hits
@@ -24,7 +25,6 @@ from stemwise.datasets.synthesis.signals import (
     white,
 )
 from stemwise.datasets.synthesis.style import Kit
-from stemwise.types import Audio
 
 # Sound → (leaf, loudness beside the kick, position between left and right).
 _PLACES = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import signal
 
+from stemwise.core.types import Audio
 from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.oscillators import count_below, damped_partials, harmonics
 from stemwise.datasets.synthesis.parts import play_part
@@ -24,7 +25,6 @@ from stemwise.datasets.synthesis.signals import (
     soften,
     vibrato,
 )
-from stemwise.types import Audio
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.drum_parts import drum_hits
 from stemwise.datasets.synthesis.signals import Mono, Rng, band, samples_of, seconds, white
-from stemwise.types import SAMPLE_RATE, Audio
 
 PEAK = 0.9
 DRUMS = ("kick", "snare", "toms", "cymbals")

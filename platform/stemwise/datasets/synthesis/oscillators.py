@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.datasets.synthesis.signals import Floats, Mono, Sample, read_at
-from stemwise.types import SAMPLE_RATE, Audio
 
 TABLE = 4096
 _BLOCK = 256

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.oscillators import count_below, damped_partials, harmonics
 from stemwise.datasets.synthesis.parts import play_part
@@ -29,7 +30,6 @@ from stemwise.datasets.synthesis.signals import (
     vibrato,
     white,
 )
-from stemwise.types import SAMPLE_RATE, Audio
 
 _DRAWBARS = np.array([0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0])
 _BELL = np.array([1.0, 2.0, 3.01, 4.16, 5.43, 6.79, 8.21])

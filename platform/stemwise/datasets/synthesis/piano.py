@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stemwise.core.types import Audio
 from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.oscillators import count_below, damped_partials, harmonics
 from stemwise.datasets.synthesis.parts import play_part
@@ -20,7 +21,6 @@ from stemwise.datasets.synthesis.signals import (
     samples_of,
     soften,
 )
-from stemwise.types import Audio
 
 _PEDAL_S = 0.35
 

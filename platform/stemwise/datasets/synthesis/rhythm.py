@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, floor
 
-from stemwise.types import SAMPLE_RATE
+from stemwise.core.types import SAMPLE_RATE
 
 STEPS = 16
 _VELOCITY = {"X": 1.0, "x": 0.78, "o": 0.45}

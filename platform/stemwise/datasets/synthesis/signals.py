@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from stemwise.types import SAMPLE_RATE, Audio
+from stemwise.core.types import SAMPLE_RATE, Audio
 
 Mono = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]

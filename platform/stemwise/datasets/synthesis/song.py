@@ -8,11 +8,11 @@ from types import MappingProxyType
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from stemwise.core.types import Audio
 from stemwise.datasets.synthesis import bass, drums, guitar, mixing, other, piano, voice
 from stemwise.datasets.synthesis.composition import Song, compose
 from stemwise.datasets.synthesis.genres import STYLES
 from stemwise.datasets.synthesis.signals import pan, samples_of
-from stemwise.types import Audio
 
 GENRES = tuple(STYLES)
 # Raise it whenever the same genre, seed and duration give other samples than before.

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from stemwise.core.types import SAMPLE_RATE
 from stemwise.datasets.synthesis.signals import Floats, Mono, Rng, band, curve, samples_of, white
-from stemwise.types import SAMPLE_RATE
 
 # Centre frequencies (Hz) of an adult male's first three formants; F4 and F5 hardly move.
 _VOWELS = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.datasets.synthesis import vocal_tract
 from stemwise.datasets.synthesis.composition import Song
 from stemwise.datasets.synthesis.melody import Phrase, backing_voices, lead_phrases
@@ -22,7 +23,6 @@ from stemwise.datasets.synthesis.signals import (
     white,
 )
 from stemwise.datasets.synthesis.style import Singing
-from stemwise.types import SAMPLE_RATE, Audio
 
 _LEAD_IN_S = 0.45
 _TAIL_S = 0.25

@@ -1,0 +1,31 @@
+"""Decoding audio files: whole, in blocks, or on disk; what cut and odd files need."""
+
+from stemwise.audio.decoding import (
+    AUDIO_SUFFIXES,
+    Decoded,
+    Opened,
+    append_frames,
+    fit_length,
+    load,
+    open_blocks,
+    open_on_disk,
+    read,
+    resample,
+    rms_dbfs,
+    to_layout,
+)
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "Decoded",
+    "Opened",
+    "append_frames",
+    "fit_length",
+    "load",
+    "open_blocks",
+    "open_on_disk",
+    "read",
+    "resample",
+    "rms_dbfs",
+    "to_layout",
+]

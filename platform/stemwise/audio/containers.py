@@ -1,0 +1,102 @@
+"""Files that only PyAV (FFmpeg's libraries) reads: MP4, bare AAC, MP3 that does not say its length.
+
+PyAV is imported where it is used: its shared libraries cost 0.2 s, and only such files need them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stemwise.audio.completeness import check_complete
+from stemwise.core.errors import AudioError
+from stemwise.core.types import Audio
+
+if TYPE_CHECKING:
+    from av import AudioStream
+    from av.container import InputContainer
+
+
+@contextmanager
+def open_container(path: Path, suffix: str) -> Iterator[InputContainer]:
+    """Open the file at `path`, which is an MP3 where `suffix` is `.mp3`.
+
+    Raises:
+        AudioError: FFmpeg does not know its format.
+    """
+    import av
+
+    # Left alone, FFmpeg chooses the format by the content behind an ID3 tag; a playlist there would
+    # make it read other files.
+    form = "mp3" if suffix == ".mp3" else None
+    with ExitStack() as stack:
+        try:
+            # Tags in another encoding than UTF-8 are no reason to refuse a song.
+            container = av.open(str(path), format=form, metadata_errors="ignore")
+        except av.FFmpegError as error:
+            raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+        yield stack.enter_context(container)
+
+
+def audio_stream(path: Path, container: InputContainer, index: int) -> AudioStream:
+    """Return the container's audio stream number `index`.
+
+    Raises:
+        AudioError: there is none, or it does not say its sample rate.
+    """
+    streams = container.streams.audio
+    if index >= len(streams):
+        raise AudioError(
+            f"{path} has {len(streams)} audio streams, but stream {index} was asked for."
+        )
+    if not streams[index].rate:
+        raise AudioError(f"{path} does not say its sample rate: export it again.")
+    return streams[index]
+
+
+def blocks(
+    path: Path, container: InputContainer, stream: AudioStream, size: int
+) -> Iterator[Audio]:
+    """Decode one stream at its own rate, as `(channels, samples)` of `size` samples or some more.
+
+    Raises:
+        AudioError: it cannot be decoded, is cut, or changes its rate or channels midway.
+    """
+    import av
+
+    planes: list[Audio] = []
+    frames = waiting = 0
+    try:
+        for samples in _frames(path, container, stream):
+            planes.append(samples)
+            waiting += samples.shape[1]
+            if waiting >= size:
+                yield np.concatenate(planes, axis=1)
+                frames, waiting, planes = frames + waiting, 0, []
+    except av.FFmpegError as error:
+        raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
+    check_complete(path, 0, frames + waiting)
+    if planes:
+        yield np.concatenate(planes, axis=1)
+
+
+def _frames(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[Audio]:
+    import av
+
+    resampler = av.AudioResampler(format="fltp")
+    first = None
+    for frame in itertools.chain(container.decode(stream), (None,)):
+        if frame is not None:
+            layout = frame.sample_rate, len(frame.layout.channels)
+            first = first or layout
+            if layout != first:
+                raise AudioError(
+                    f"{path} changes its sample rate or number of channels midway: export it again."
+                )
+        for out in resampler.resample(frame):
+            yield np.asarray(out.to_ndarray(), dtype=np.float32)

@@ -1,0 +1,90 @@
+"""How much of which machines a run uses: plain arithmetic, Ray itself is in `pipeline.py`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stemwise.core.errors import ConfigError, DeviceError
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How much of which machines a run uses (conf/cluster).
+
+    Args:
+        address: of a running Ray cluster; None starts one on this machine.
+        actors: workers, each with all models; None is one per GPU, or on CPUs as many as cores and
+            memory allow.
+        cpus_per_actor: cores of a worker; they are its torch threads too.
+        gpus_per_actor: share of a GPU of a worker; None is 1 where there is a GPU, else 0.
+        memory_per_actor_gb: what a worker may need, for the number of workers on CPUs.
+        batch_size: chunks per forward pass; None lets the engine choose.
+    """
+
+    address: str | None = None
+    actors: int | None = None
+    cpus_per_actor: float = 1
+    gpus_per_actor: float | None = None
+    memory_per_actor_gb: float = 6
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("actors", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ConfigError(
+                    f"cluster.{name}={value} must be a whole number from 1 up, or null."
+                )
+        if self.cpus_per_actor <= 0 or self.memory_per_actor_gb <= 0:
+            raise ConfigError("cluster.cpus_per_actor and memory_per_actor_gb must be positive.")
+
+
+def pool(
+    cluster: ClusterSettings, resources: Mapping[str, float], tracks: int
+) -> tuple[int, float]:
+    """Return (workers, GPU share of each) for what a cluster has.
+
+    Raises:
+        ConfigError: a worker asks for more than there is.
+        DeviceError: a worker asks for more GPUs than there are; Ray would wait for them forever.
+    """
+    gpus, cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
+    share = cluster.gpus_per_actor if cluster.gpus_per_actor is not None else float(gpus >= 1)
+    if share > gpus:
+        found = f"only {gpus:g}" if gpus else "no GPU"
+        raise DeviceError(
+            f"cluster.gpus_per_actor={share:g}, but Ray finds {found} here: "
+            "use cluster.gpus_per_actor=null."
+        )
+    if cluster.cpus_per_actor > cpus:
+        raise ConfigError(
+            f"cluster.cpus_per_actor={cluster.cpus_per_actor:g} is more than the {cpus:g} cores here."
+        )
+    by_cpu = int(cpus // cluster.cpus_per_actor)
+    if share > 0:
+        fit = min(by_cpu, int(gpus / share))
+    else:
+        memory = resources.get("memory", 0.0) / 2**30
+        fit = min(by_cpu, int(memory // cluster.memory_per_actor_gb) or 1)
+    wanted = cluster.actors or fit
+    if wanted > by_cpu or (share > 0 and wanted * share > gpus):
+        raise ConfigError(
+            f"cluster.actors={wanted} with {cluster.cpus_per_actor:g} cores and {share:g} GPUs each "
+            f"do not fit on {cpus:g} cores and {gpus:g} GPUs."
+        )
+    return max(1, min(wanted, tracks)), share
+
+
+def check_address(address: str | None) -> None:
+    """Refuse a cluster that does not answer; Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            raise ConfigError(
+                f"cluster.address={address} does not answer ({error.strerror or error}): "
+                "start Ray there, or use cluster.address=null."
+            ) from error

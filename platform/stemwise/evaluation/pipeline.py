@@ -1,0 +1,240 @@
+"""Ray Data: tracks stream to actors that each hold all models of the run.
+
+This is the only file that knows Ray Data. A track is one row; an actor decodes it once, runs every
+model on it and measures everything, so nothing big travels between processes or nodes, and with N
+GPUs N actors work on N tracks. Results go through an idempotent sink, one file per track.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stemwise.core.types import Track
+from stemwise.evaluation.cluster import ClusterSettings, check_address, pool
+from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.models.registry import ReadyModel
+from stemwise.separation.recipe import Recipe
+from stemwise.storage import parts
+
+_POLL_S = 0.3
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker needs to know; sent once per worker."""
+
+    tracks: Sequence[Track]
+    fingerprints: Mapping[str, str]
+    models: Sequence[ReadyModel]
+    files: tuple[str, ...] | None
+    metric: MetricSettings
+    store: Path
+    parts: Path
+    device: str = "auto"
+    stage: Stage = "all"
+    hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
+    recipes: Sequence[Recipe] = ()
+
+
+@dataclass
+class Progress:
+    """What a person wants to see while a run goes on.
+
+    `stages` maps a track in work to its stage; `speeds` maps a model to (audio seconds, seconds).
+    """
+
+    done: int = 0
+    failures: int = 0
+    stages: dict[str, str] = field(default_factory=dict)
+    speeds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def add(self, track: str, stage: str, audio_s: float, seconds: float) -> None:
+        """Note that `stage` (a model's name, decode or measure) of `track` is finished."""
+        self.stages[track] = stage
+        if stage not in ("decode", "measure"):
+            audio, work = self.speeds.get(stage, (0.0, 0.0))
+            self.speeds[stage] = (audio + audio_s, work + seconds)
+
+    def finish(self, track: str, failures: int) -> None:
+        """Note that `track` is done."""
+        self.stages.pop(track, None)
+        self.done += 1
+        self.failures += failures
+
+    def snapshot(self) -> Progress:
+        """Return this object (Ray sends a copy)."""
+        return self
+
+
+class _Worker:
+    """Ray actor: loads all models once, then turns track numbers into encoded rows."""
+
+    def __init__(self, work: Work, cluster: ClusterSettings, progress: Any) -> None:
+        import torch
+
+        from stemwise.evaluation.track import TrackEvaluator
+        from stemwise.evaluation.zoo import Zoo
+        from stemwise.storage.estimates import EstimateStore
+
+        torch.set_num_threads(max(1, int(cluster.cpus_per_actor)))
+        self.work, self.progress = work, progress
+        self.evaluate = TrackEvaluator(
+            Zoo.unloaded(work.models)
+            if work.stage == "measure"
+            else Zoo.load(work.models, work.device, cluster.batch_size),
+            EstimateStore(work.store),
+            work.metric,
+            work.files,
+            notify=progress.add.remote,
+            measures=work.stage != "separate",
+            hierarchy=work.hierarchy,
+            recipes=work.recipes,
+        )
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        names, encoded, failures = [], [], []
+        for number in batch["number"]:
+            track = self.work.tracks[int(number)]
+            result = self.evaluate(track)
+            fingerprint = self.work.fingerprints[track.track_id]
+            names.append(track.track_id)
+            encoded.append(parts.encode(result.tables, fingerprint, result.failures))
+            failures.append(result.failures)
+        return {
+            "name": np.array(names, dtype=object),
+            "part": np.array(encoded, dtype=object),
+            "failures": np.array(failures),
+        }
+
+
+def run(
+    work: Work,
+    cluster: ClusterSettings,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> None:
+    """Evaluate all tracks of `work` and store each as a part.
+
+    Args:
+        work: tracks, models and settings.
+        cluster: what to use.
+        watch: called a few times a second with the state of the run.
+    """
+    import ray
+
+    started_here = _connect(cluster)
+    try:
+        progress = ray.remote(num_cpus=0)(Progress).remote()
+        stop = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(progress, watch, stop), daemon=True)
+        watcher.start()
+        try:
+            _stream(work, cluster, progress)
+        finally:
+            stop.set()
+            watcher.join()
+        watch(ray.get(progress.snapshot.remote()))
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
+    """Run the Ray Data pipeline: numbers → workers → sink."""
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    actors, gpus = pool(cluster, ray.cluster_resources(), len(work.tracks))
+    numbers = [{"number": number} for number in range(len(work.tracks))]
+    dataset = ray.data.from_items(numbers, override_num_blocks=len(numbers))
+    results = dataset.map_batches(
+        _Worker,
+        fn_constructor_args=(work, cluster, progress),
+        batch_size=1,
+        # one track in work and none waiting per worker, so that a short queue at the end is shared
+        compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
+        # less than a whole core: the sink's tasks must find room beside the workers
+        num_cpus=0.9 * cluster.cpus_per_actor,
+        num_gpus=gpus,
+    )
+    results.write_datasink(_sink(work.parts, progress), ray_remote_args={"num_cpus": 0.01})
+
+
+def _sink(folder: Path, progress: Any) -> Any:
+    """Return a Datasink that writes one file per track; repeating a write changes nothing.
+
+    A track counts as done when its file is there, so that what is shown is what a restart finds.
+    """
+    from ray.data import Datasink
+    from ray.data.block import BlockAccessor
+
+    class PartsSink(Datasink):  # type: ignore[misc]
+        def write(self, blocks: Iterable[Any], ctx: Any) -> None:  # noqa: ARG002 - Ray's interface
+            for block in blocks:
+                table = BlockAccessor.for_block(block).to_arrow()
+                for row in table.to_pylist():
+                    parts.write(folder, row["name"], row["part"])
+                    progress.finish.remote(row["name"], row["failures"])
+
+    return PartsSink()
+
+
+def _connect(cluster: ClusterSettings) -> bool:
+    """Start or join Ray; return whether this process must shut it down."""
+    import ray
+    import ray.data  # configures its loggers, which are set below
+
+    # Ray's own progress lines would break ours; what fails is raised or recorded in the tables
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("ray.data")]:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if ray.is_initialized():
+        return False
+    check_address(cluster.address)
+    with _stderr_unless_error():
+        ray.init(
+            address=cluster.address,
+            include_dashboard=None if cluster.address else False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
+    return True
+
+
+@contextmanager
+def _stderr_unless_error() -> Iterator[None]:
+    """Hold back what Ray's C++ core writes to stderr while it starts; show it if that fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        real = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def _watch(progress: Any, watch: Callable[[Progress], None], stop: threading.Event) -> None:
+    import ray
+
+    while not stop.wait(_POLL_S):
+        watch(ray.get(progress.snapshot.remote()))

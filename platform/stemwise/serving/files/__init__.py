@@ -1,0 +1,1 @@
+"""The files of jobs, in a folder or in an object store."""

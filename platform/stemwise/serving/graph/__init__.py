@@ -1,0 +1,1 @@
+"""The Ray Serve graph: ingress, ensemble, one deployment per model."""

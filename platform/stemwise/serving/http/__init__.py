@@ -1,0 +1,1 @@
+"""Routes, answers and guards of the HTTP API."""

@@ -1,0 +1,177 @@
+"""What the HTTP API answers with; OpenAPI's schemas are made from these classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stemwise.serving.jobs.records import Status
+
+
+class Answer(BaseModel):
+    """Base of all answers: no field beyond those described."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Answer):
+    """An error as RFC 9457 problem details."""
+
+    type: str = Field("about:blank", description="A URI reference that names the kind of problem.")
+    title: str = Field(description="The HTTP status in words.")
+    status: int = Field(description="The HTTP status.", ge=400, le=599)
+    detail: str = Field(
+        description="One sentence: what is wrong with this request, and the way out."
+    )
+    reason: str = Field(description="A short word for programs, for example `queue_full`.")
+    instance: str | None = Field(None, description="The path that was asked for.")
+
+
+class Links(Answer):
+    """Where a job's parts are."""
+
+    self: str
+    events: str = Field(description="Progress as server-sent events.")
+    archive: str | None = Field(None, description="All stems as one zip, once the job succeeded.")
+    stems: dict[str, str] = Field(
+        default_factory=dict, description="Stem name → its file, once the job succeeded."
+    )
+    peaks: dict[str, str] = Field(
+        default_factory=dict, description="Stem name → its waveform as JSON, for players."
+    )
+
+
+class StemResult(Answer):
+    """One finished stem."""
+
+    stem: str
+    parent: str = Field(description="`mixture`, or the stem that it was taken from.")
+    bytes: int = Field(description="Size of the encoded file.")
+    peak: float | None = Field(description="Largest absolute sample before encoding.")
+    rms_dbfs: float | None = Field(description="Level before encoding; null for digital silence.")
+    models: dict[str, float] = Field(description="Which models made it, with what weights.")
+    quality_db: list[float | None] | None = Field(
+        None,
+        description="Held-out SNR where the recipe knows it: [mean, low, high] of its 95 % interval.",
+    )
+
+
+class Conservation(Answer):
+    """How exactly parts add up to their parent."""
+
+    parent: str = Field(description="`mixture`, or a stem that was taken apart.")
+    stems: list[str] = Field(description="The stems that were added up.")
+    difference_dbfs: float | None = Field(
+        description="RMS level of parent − sum, re full scale; null where it is digital silence."
+    )
+    exact: bool = Field(description="Whether the difference is digital silence.")
+
+
+class Failure(Answer):
+    """Why a job failed."""
+
+    reason: str
+    detail: str
+
+
+class Separation(Answer):
+    """A job."""
+
+    id: str
+    status: Status
+    progress: float = Field(description="Share of all chunks that are done, 0 to 1.", ge=0, le=1)
+    chunks_done: int = Field(description="Chunks that models have separated so far.")
+    chunks_total: int | None = Field(description="Chunks in all; null until that is known.")
+    title: str = Field(description="The name of the uploaded file, for people.")
+    recipe: str
+    format: str = Field(description="`flac` or `wav`.")
+    stems: list[str] = Field(description="The stems that were asked for; empty means all.")
+    duration_s: float
+    attempts: int = Field(description="How often a worker has begun it.")
+    created_at: str = Field(description="RFC 3339, UTC.")
+    started_at: str | None
+    finished_at: str | None
+    expires_at: str | None = Field(description="When its files are deleted.")
+    error: Failure | None = None
+    results: list[StemResult] = Field(default_factory=list)
+    conservation: list[Conservation] = Field(default_factory=list)
+    gain: float | None = Field(
+        None,
+        description="Factor that all stems were turned down by, where FLAC would have clipped; else 1.",
+    )
+    timing: dict[str, float] = Field(
+        default_factory=dict, description="Seconds per stage, and the real-time factor."
+    )
+    links: Links
+
+
+class SeparationList(Answer):
+    """The newest jobs first."""
+
+    separations: list[Separation]
+
+
+class RecipeInfo(Answer):
+    """A recipe that this server can run."""
+
+    name: str
+    default: bool
+    stems: list[str] = Field(description="Level-1 stems in the order of the stem tree.")
+    children: dict[str, list[str]] = Field(description="Stem → the sub-stems taken from it.")
+    models: list[str]
+    weights: dict[str, dict[str, float]] = Field(description="Stem → model → weight.")
+    quality_db: dict[str, list[float | None]] = Field(
+        description="Stem → held-out SNR [mean, low, high], where the recipe's provenance has it."
+    )
+    provenance: dict[str, Any] = Field(description="What the recipe says of where it comes from.")
+
+
+class UploadLimits(Answer):
+    """What an upload may be."""
+
+    max_bytes: int
+    max_duration_s: float
+
+
+class RecipeList(Answer):
+    """All recipes, the default one first, and what may be sent to them."""
+
+    recipes: list[RecipeInfo]
+    limits: UploadLimits
+
+
+class ModelInfo(Answer):
+    """A model that this server has loaded."""
+
+    name: str
+    architecture: str
+    stems: list[str]
+    parent: str
+    licence: str | None
+    trained_on: list[str]
+    notes: str | None
+    ready: bool
+
+
+class ModelList(Answer):
+    """The models of all recipes."""
+
+    models: list[ModelInfo]
+
+
+class Health(Answer):
+    """Whether requests would be worked on now."""
+
+    status: str = Field(description="`ok`, or `loading`.")
+    models: dict[str, bool] = Field(description="Model → loaded and warmed up.")
+
+
+class Peaks(Answer):
+    """A stem's waveform, for drawing."""
+
+    stem: str
+    samples_per_peak: int
+    peaks: list[float] = Field(
+        description="Largest absolute sample of each stretch, 0 to 1 and more."
+    )

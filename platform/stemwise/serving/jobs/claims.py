@@ -1,0 +1,152 @@
+"""What workers do with jobs: claim one, say that it goes on, end it.
+
+A job is claimed for a time (its lease) that heartbeats prolong. A worker that dies, or that is paused
+for longer than its lease, loses the job to the next one that claims; from then on nothing that it
+says of the job counts. Workers and servers on several machines need clocks that agree within a
+fraction of the lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+
+from stemwise.serving.jobs.database import JobDatabase
+from stemwise.serving.jobs.records import Job, Status
+from stemwise.serving.jobs.table import jobs, storable, to_job
+
+_UNCLAIMED = {"worker": None, "lease_until": None, "chunks_done": 0, "chunks_total": None}
+
+
+class JobClaims:
+    """The workers' part of `JobStore`."""
+
+    def __init__(self, database: JobDatabase, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def claim(
+        self, worker: str, lease_s: float, max_attempts: int = 3, lost_ttl_s: float = 86_400
+    ) -> Job | None:
+        """Give the oldest job that is queued, or whose lease has run out, to `worker`.
+
+        A job whose lease has run out for the `max_attempts`th time becomes failed instead, with the
+        reason `worker_lost`; its files are kept for `lost_ttl_s`.
+        """
+        with self._database.writing() as connection:
+            now = self._clock()
+            stalled = and_(jobs.c.status == Status.RUNNING, jobs.c.lease_until <= now)
+            lost = stalled & (jobs.c.attempts >= max_attempts)
+            connection.execute(
+                update(jobs).where(lost).values(_lost(max_attempts, now, lost_ttl_s))
+            )
+            id = connection.scalar(_oldest(or_(jobs.c.status == Status.QUEUED, stalled)))
+            if id is None:
+                return None
+            claimed = {
+                **_UNCLAIMED,
+                "status": Status.RUNNING,
+                "worker": worker,
+                "lease_until": now + lease_s,
+                "started_at": now,
+                "attempts": jobs.c.attempts + 1,
+            }
+            query = update(jobs).where(jobs.c.id == id).values(claimed).returning(jobs)
+            return to_job(connection.execute(query).mappings().one())
+
+    def heartbeat(
+        self,
+        id: str,
+        worker: str,
+        lease_s: float,
+        chunks_done: int,
+        chunks_total: int | None,
+        *,
+        attempt: int | None = None,
+    ) -> bool:
+        """Prolong the lease and note the progress; False says that the worker must stop.
+
+        The job is then cancelled or another's. Where threads share the name `worker`, `attempt` (the
+        claimed job's `attempts`) tells their claims apart, here and in the methods below.
+        """
+        now = self._clock()
+        values: dict[str, Any] = {"lease_until": now + lease_s, "chunks_done": chunks_done}
+        if chunks_total is not None:
+            values["chunks_total"] = chunks_total
+        return self._update_claimed(id, worker, attempt, values)
+
+    def finish(
+        self,
+        id: str,
+        worker: str,
+        result: Mapping[str, Any],
+        ttl_s: float,
+        *,
+        attempt: int | None = None,
+    ) -> bool:
+        """Mark a claimed job succeeded and keep its files for `ttl_s`; False: no longer ours.
+
+        `result` must be JSON without NaN. Leave the job's files alone after False: whoever has the
+        job now writes the same ones.
+        """
+        values = {"status": Status.SUCCEEDED, "result": dict(result)}
+        return self._update_claimed(id, worker, attempt, values | self._end(ttl_s))
+
+    def fail(
+        self,
+        id: str,
+        worker: str,
+        reason: str,
+        error: str,
+        ttl_s: float,
+        result: Mapping[str, Any] | None = None,
+        *,
+        attempt: int | None = None,
+    ) -> bool:
+        """Mark a claimed job failed for `reason` (a word) and `error` (a sentence).
+
+        `result` tells of those parts that were made nevertheless.
+        """
+        why = {"reason": storable(reason), "error": storable(error)}
+        values = {"status": Status.FAILED, "result": dict(result or {})} | why
+        return self._update_claimed(id, worker, attempt, values | self._end(ttl_s))
+
+    def release(self, id: str, worker: str, *, attempt: int | None = None) -> bool:
+        """Give a claimed job back at its old place in the queue; the attempt does not count."""
+        values = {"status": Status.QUEUED, "started_at": None, "attempts": jobs.c.attempts - 1}
+        return self._update_claimed(id, worker, attempt, _UNCLAIMED | values)
+
+    def _end(self, ttl_s: float) -> dict[str, Any]:
+        now = self._clock()
+        return {"finished_at": now, "expires_at": now + ttl_s, "lease_until": None}
+
+    def _update_claimed(
+        self, id: str, worker: str, attempt: int | None, values: Mapping[str, Any]
+    ) -> bool:
+        """Change a job only if it still runs under this claim, and tell whether it did."""
+        claim = [jobs.c.id == id, jobs.c.status == Status.RUNNING, jobs.c.worker == worker]
+        if attempt is not None:
+            claim.append(jobs.c.attempts == attempt)
+        with self._database.writing() as connection:
+            return connection.execute(update(jobs).where(*claim).values(values)).rowcount == 1
+
+
+def _oldest(condition: ColumnElement[bool]) -> Select[tuple[str]]:
+    # PostgreSQL: workers that claim at the same time each lock another row. SQLite's dialect leaves
+    # the clause out, as its writing transactions run one after the other.
+    query = select(jobs.c.id).where(condition).order_by(jobs.c.created_at, jobs.c.id)
+    return query.limit(1).with_for_update(skip_locked=True)
+
+
+def _lost(max_attempts: int, now: float, ttl_s: float) -> dict[str, Any]:
+    return {
+        "status": Status.FAILED,
+        "reason": "worker_lost",
+        "error": f"No worker lived to finish this file in {max_attempts} attempts: submit it again, "
+        "or look for what ended them in the server's log.",
+        "finished_at": now,
+        "expires_at": now + ttl_s,
+        "lease_until": None,
+    }

@@ -1,0 +1,151 @@
+"""From spooled stems to a job's files, and to what is said of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stemwise.audio.raw import Signal
+from stemwise.core.stems import MIXTURE, in_order, partition_of
+from stemwise.core.types import CHANNELS
+from stemwise.separation.recipe import Recipe
+from stemwise.separation.spool import SUBTYPES, Spool
+from stemwise.serving.files.job_files import JobFiles
+
+PEAKS = 2000
+_BLOCK = 1 << 20
+
+Spools = Mapping[str, Spool]
+
+
+def input_key(job_id: str) -> str:
+    """Return where a job's decoded mixture lies: raw frames, as `RawAudio` reads them."""
+    return f"{job_id}/input/mixture.f32"
+
+
+def stem_key(job_id: str, stem: str, file_format: str) -> str:
+    """Return where a finished stem lies."""
+    return f"{job_id}/stems/{stem}.{file_format}"
+
+
+def peaks_key(job_id: str, stem: str) -> str:
+    """Return where a finished stem's waveform lies."""
+    return f"{job_id}/peaks/{stem}.json"
+
+
+def write_stem(
+    job_id: str,
+    stem: str,
+    spool: Spool,
+    file_format: str,
+    gain: float,
+    files: JobFiles,
+    folder: Path,
+) -> dict[str, Any]:
+    """Encode one stem and its waveform, store both, and return size and levels."""
+    encoded = folder / f"{stem}.{file_format}"
+    spool.encode(stem, encoded, gain, SUBTYPES[file_format])
+    size = encoded.stat().st_size
+    drawing = folder / f"{stem}.json"
+    step, peaks = waveform(spool.read(stem))
+    drawing.write_text(json.dumps({"stem": stem, "samples_per_peak": step, "peaks": peaks}))
+    files.put(encoded, stem_key(job_id, stem, file_format))
+    files.put(drawing, peaks_key(job_id, stem))
+    level = rms_dbfs([spool.read(stem)], [1.0])
+    return {"bytes": size, "peak": spool.peaks[stem], "rms_dbfs": level}
+
+
+def waveform(signal: Signal, count: int = PEAKS) -> tuple[int, list[float]]:
+    """Return a step and the largest |sample| of each stretch of that many samples."""
+    step = max(1, math.ceil(signal.shape[1] / count))
+    per_read = max(1, _BLOCK // step) * step
+    peaks: list[float] = []
+    for start in range(0, signal.shape[1], per_read):
+        block = np.abs(signal[:, start : start + per_read]).max(axis=0)
+        edges = np.arange(0, len(block), step)
+        peaks += [round(float(peak), 4) for peak in np.maximum.reduceat(block, edges)]
+    return step, peaks
+
+
+def rms_dbfs(signals: Sequence[Signal], signs: Sequence[float]) -> float | None:
+    """Return the RMS level of Σ sign·signal over both channels, re full scale; None for silence."""
+    total, samples = 0.0, signals[0].shape[1]
+    for start in range(0, samples, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        mixed = np.zeros((CHANNELS, len(range(*part.indices(samples)))))
+        for sign, signal in zip(signs, signals, strict=True):
+            mixed += sign * signal[:, part]
+        total += float(np.sum(np.square(mixed)))
+    return 10 * math.log10(total / (2 * samples)) if total > 0 else None
+
+
+def conservation(recipe: Recipe, mixture: Signal, spools: Spools) -> list[dict[str, Any]]:
+    """Return how exactly the parts of the mixture, and of each parent, add up to it.
+
+    Only complete sets are added up: a request for single stems says nothing of conservation.
+    """
+    level1 = recipe.level1()
+    # with a remainder everything was subtracted, whatever the stems are called
+    parts = {MIXTURE: in_order(level1) if recipe.remainder else partition_of(level1)}
+    parts |= {parent: recipe.parts_of(parent) for parent in recipe.children}
+    found = []
+    for parent, stems in parts.items():
+        heard = mixture if parent == MIXTURE else _spooled(parent, spools)
+        if heard is None or not all(stem in spools for stem in stems):
+            continue
+        signals = [heard, *(spools[stem].read(stem) for stem in stems)]
+        level = rms_dbfs(signals, [1.0, *([-1.0] * len(stems))])
+        found.append(
+            {
+                "parent": parent,
+                "stems": list(stems),
+                "difference_dbfs": level,
+                "exact": level is None,
+            }
+        )
+    return found
+
+
+def _spooled(stem: str, spools: Spools) -> Signal | None:
+    return spools[stem].read(stem) if stem in spools else None
+
+
+def origin(recipe: Recipe, stem: str) -> tuple[str, dict[str, float]]:
+    """Return a stem's parent and the weights of the models that make it."""
+    if stem == recipe.remainder:
+        return MIXTURE, _all_models(recipe.stems)
+    if stem in recipe.stems:
+        return MIXTURE, dict(recipe.stems[stem])
+    for parent, group in recipe.children.items():
+        if stem in group:
+            return parent, dict(group[stem])
+        if recipe.rests.get(parent) == stem:
+            return parent, _all_models(group)
+    return MIXTURE, {}
+
+
+def _all_models(group: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return the models whose estimates a remainder subtracts, each with weight −1 per stem."""
+    return {model: -1.0 for weights in group.values() for model in weights}
+
+
+def quality(recipe: Recipe) -> dict[str, list[float | None]]:
+    """Return held-out SNR [mean, low, high] of the stems whose recipe says it."""
+    known = recipe.provenance.get("held_out_snr")
+    if not isinstance(known, Mapping):
+        return {}
+    found = {str(stem): list(v) for stem, v in known.items() if isinstance(v, list | tuple)}
+    return {stem: values for stem, values in found.items() if _is_interval(values)}
+
+
+def _is_interval(values: Sequence[object]) -> bool:
+    # a recipe is written by people: its .nan or .inf would be no JSON
+    numbers = [v for v in values if v is not None]
+    return len(values) == 3 and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers
+    )

@@ -1,0 +1,1 @@
+"""The web page: its built files, and what the service needs to send them."""

@@ -1,0 +1,1 @@
+"""What a run keeps: estimates by content, finished tracks, tables."""

@@ -1,0 +1,213 @@
+"""The estimate store: what a model once made of a mixture is never computed again.
+
+An entry's key is a digest of the decoded audio, the model's identity (class, settings, checkpoint
+digests) and the engine's version. An entry is a folder `<root>/<key[:2]>/<key>/` with one 24-bit FLAC
+per stem and `entry.json`. A stem that would clip is stored scaled down; `gain` records by how much:
+stored samples = estimate · gain. An entry whose files are not whole counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stemwise.core.errors import AudioError, OutputError
+from stemwise.core.types import Audio
+from stemwise.separation.spool import FULL_SCALE, Spool
+
+_CONTENT = "entry.json"
+_SCRATCH = ".making-"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One separation in the store."""
+
+    key: str
+    folder: Path
+    gains: Mapping[str, float]
+    samples: int
+    wall_s: float
+    device: str
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Stems in the model's order."""
+        return tuple(self.gains)
+
+    def path(self, stem: str) -> Path:
+        """Return the FLAC file of `stem`."""
+        return self.folder / f"{stem}.flac"
+
+    def read(self, stem: str) -> Audio:
+        """Return the estimate `(channels, samples)`, its gain undone.
+
+        Raises:
+            AudioError: the file is absent or damaged; the entry then counts as absent from now on.
+        """
+        problem: object = "it is cut"
+        try:
+            samples, _ = soundfile.read(self.path(stem), dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError) as error:
+            samples, problem = np.zeros((0, 2), np.float32), error
+        if len(samples) != self.samples:
+            with suppress(OSError):
+                (self.folder / _CONTENT).unlink()
+            raise AudioError(
+                f"{self.path(stem)} in the estimate store is damaged ({problem}): "
+                "run again, and it is made anew."
+            )
+        audio: Audio = np.ascontiguousarray(samples.T)
+        return audio if self.gains[stem] == 1 else audio / np.float32(self.gains[stem])
+
+
+def audio_digest(*signals: Audio) -> str:
+    """Return the SHA-256 of shape and samples of decoded audio."""
+    digest = hashlib.sha256()
+    for signal in signals:
+        digest.update(repr(signal.shape).encode())
+        digest.update(np.ascontiguousarray(signal, dtype="<f4").data)
+    return digest.hexdigest()
+
+
+def entry_key(audio: str, identity: str, engine: int) -> str:
+    """Return the key of (decoded audio, model identity, engine version)."""
+    return hashlib.sha256(f"{audio}:{identity}:{engine}".encode()).hexdigest()
+
+
+class EstimateStore:
+    """A folder of entries that several processes may read and write at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, key: str) -> Entry | None:
+        """Return the entry called `key`, or None where it was never finished or is not whole."""
+        folder = self._folder(key)
+        try:
+            content = json.loads((folder / _CONTENT).read_text(encoding="utf-8"))
+            sizes = content.pop("sizes")
+            entry = Entry(key=key, folder=folder, **content)
+            whole = all(entry.path(stem).stat().st_size == sizes[stem] for stem in entry.stems)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            return None
+        return entry if whole else None
+
+    def put(
+        self,
+        key: str,
+        stems: Iterable[str],
+        stretches: Iterable[Audio],
+        device: str,
+    ) -> Entry:
+        """Store a separation as it is made and return its entry.
+
+        Args:
+            key: from `entry_key`.
+            stems: in the order of the estimates.
+            stretches: consecutive `(stems, channels, n)` float32 parts of the estimates; the time
+                that making them takes is recorded as `wall_s`.
+            device: what it ran on.
+
+        Raises:
+            OutputError: the store cannot be written.
+        """
+        timed = _Timed(stretches)
+        try:
+            with self._scratch() as scratch:
+                self._publish(self._make(scratch, tuple(stems), timed, device), self._folder(key))
+        except (OSError, soundfile.SoundFileError) as error:
+            if error is timed.error:
+                raise  # what was to be stored could not be made
+            raise OutputError(
+                f"The estimate store {self.root} cannot be written "
+                f"({getattr(error, 'strerror', None) or error}): "
+                "choose another store= or output= folder, or make room."
+            ) from error
+        entry = self.get(key)  # an equal one of another process may have come first
+        if entry is None:
+            raise OutputError(f"{self._folder(key)} vanished while it was written: run again.")
+        return entry
+
+    def sweep(self, older_than_s: float = 86_400) -> None:
+        """Remove what processes left behind that were killed while they made an entry."""
+        for scratch in self.root.glob(f"{_SCRATCH}*"):
+            with suppress(FileNotFoundError):  # its maker has just finished
+                if time.time() - scratch.stat().st_mtime > older_than_s:
+                    shutil.rmtree(scratch, ignore_errors=True)
+
+    def _make(self, scratch: Path, names: tuple[str, ...], timed: _Timed, device: str) -> Path:
+        """Write an entry into a folder below `scratch` and return that."""
+        spool = Spool(scratch, names)
+        for stretch in timed:
+            spool.add(stretch)
+        gains = {name: min(1.0, FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
+        entry = scratch / "entry"
+        entry.mkdir()
+        sizes = {}
+        for name in names:
+            path = entry / f"{name}.flac"
+            spool.encode(name, path, gains[name])
+            sizes[name] = path.stat().st_size
+        content = {
+            "gains": gains,
+            "samples": spool.samples,
+            "wall_s": timed.seconds,
+            "device": device,
+            "sizes": sizes,
+        }
+        (entry / _CONTENT).write_text(json.dumps(content), encoding="utf-8")
+        return entry
+
+    def _folder(self, key: str) -> Path:
+        return self.root / key[:2] / key
+
+    def _publish(self, made: Path, folder: Path) -> None:
+        """Move a finished entry into place; an equal one that came first stays."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.is_dir() and self.get(folder.name) is None:
+            with suppress(FileNotFoundError):  # another process was faster
+                folder.rename(made.parent / "damaged")
+        try:
+            made.rename(folder)
+        except OSError:
+            if self.get(folder.name) is None:
+                raise
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self.root) as folder:
+            yield Path(folder)
+
+
+class _Timed:
+    """Iterates over something, adds up the seconds that making its items takes, keeps its error."""
+
+    def __init__(self, items: Iterable[Audio]) -> None:
+        self._items = iter(items)
+        self.seconds = 0.0
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Audio]:
+        while True:
+            started = time.perf_counter()
+            try:
+                item = next(self._items, None)
+            except Exception as error:
+                self.error = error
+                raise
+            self.seconds += time.perf_counter() - started
+            if item is None:
+                return
+            yield item

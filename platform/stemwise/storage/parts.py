@@ -1,0 +1,105 @@
+"""Finished tracks of a run: one file per track, written whole or not at all.
+
+`<output>/parts/<track>.parquet` holds all table rows of one track (each table as an Arrow stream) and
+the fingerprint of what they were made with. A run that is started again looks here for what is done;
+writing a track twice replaces the file, so nothing is ever there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stemwise.core.types import Source, Track
+from stemwise.storage.tables import Row, to_table, write_atomic
+
+_SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.binary())])
+
+
+@dataclass(frozen=True)
+class Part:
+    """Finished work on one track: its Arrow tables, fingerprint and number of failures."""
+
+    tables: Mapping[str, pa.Table]
+    fingerprint: str
+    failures: int
+
+
+def encode(tables: Mapping[str, Sequence[Row]], fingerprint: str, failures: int) -> bytes:
+    """Return the rows of a track as the bytes of an Arrow stream that `write` stores."""
+    names, payloads = list(tables), []
+    for name in names:
+        sink = pa.BufferOutputStream()
+        table = to_table(name, tables[name])
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        payloads.append(sink.getvalue().to_pybytes())
+    metadata = {"fingerprint": fingerprint, "failures": str(failures)}
+    part = pa.table([names, payloads], schema=_SCHEMA.with_metadata(metadata))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, part.schema) as stream:
+        stream.write_table(part)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def write(folder: Path, name: str, encoded: bytes) -> None:
+    """Store an encoded track (OutputError where that is impossible)."""
+    with pa.ipc.open_stream(encoded) as stream:
+        write_atomic(path(folder, name), stream.read_all())
+
+
+def path(folder: Path, name: str) -> Path:
+    """Return the file of the track called `name`."""
+    return folder / f"{name}.parquet"
+
+
+def read(folder: Path, name: str) -> Part | None:
+    """Return the finished track called `name`; None where it is absent or not a whole file."""
+    file = path(folder, name)
+    if not file.is_file():
+        return None
+    try:
+        return _decode(pq.read_table(file, page_checksum_verification=True))
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return (
+            None  # damaged, or not written by `write`, which never leaves half a file; made again
+        )
+
+
+def _decode(table: pa.Table) -> Part:
+    metadata = {
+        key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
+    }
+    tables = {}
+    for row in table.to_pylist():
+        with pa.ipc.open_stream(row["rows"]) as stream:
+            tables[row["table"]] = stream.read_all()
+    return Part(tables, metadata.get("fingerprint", ""), int(metadata.get("failures", "0")))
+
+
+def fingerprint(track: Track, run: Mapping[str, Any]) -> str:
+    """Return a digest of the track's facts, its files (path, size, time) and the run's settings."""
+    files = sorted(set(_sources(track)), key=str)
+    content = {"track": repr(track), "files": [_stat(source) for source in files], "run": dict(run)}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _sources(track: Track) -> list[Source]:
+    sources = [source for item in track.references.values() for source in item.sources]
+    sources += [source for item in track.estimates.values() for source in item.values()]
+    return sources + ([track.mixture] if track.mixture else [])
+
+
+def _stat(source: Source) -> tuple[str, int, int]:
+    try:
+        status = source.path.stat()
+    except OSError:
+        return str(source.path), -1, -1
+    return str(source.path), status.st_size, status.st_mtime_ns

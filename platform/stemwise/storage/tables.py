@@ -1,0 +1,313 @@
+"""The Parquet tables of a run, in one place: schemas, sorting, writing and reading.
+
+Each table is a folder `<output>/tables/<name>/` with Parquet files, compressed with zstd.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stemwise.core.errors import OutputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Row = Mapping[str, Any]
+
+_STRING, _FLOAT, _INT, _BOOL = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+_KEY = [("dataset", _STRING), ("track_id", _STRING)]
+_PARENT = [("parent", _STRING), ("parent_source", _STRING)]
+# whose estimate the parent is; not part of any key, since a run has one per parent
+_PARENT_MODEL = ("parent_model", _STRING)
+METRICS = (
+    "snr",
+    "si_sdr",
+    "bss_sdr",
+    "museval_sdr",
+    "museval_isr",
+    "museval_sir",
+    "museval_sar",
+)
+# Computed only where metric.extra names them.
+EXTRA_METRICS = ("bleedless", "fullness", "l1_freq", "log_wmse")
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "tracks": pa.schema(
+        [
+            *_KEY,
+            ("title", _STRING),
+            ("artist", _STRING),
+            ("genre", _STRING),
+            ("split", _STRING),
+            ("duration_s", _FLOAT),
+            ("sample_rate", _INT),
+            ("channels", _INT),
+            ("has_bleed", _BOOL),
+            ("stems", pa.list_(_STRING)),
+            ("problems", pa.list_(_STRING)),
+        ]
+    ),
+    "estimates": pa.schema(
+        [
+            *_KEY,
+            ("model", _STRING),
+            *_PARENT,
+            ("stem", _STRING),
+            ("uri", _STRING),
+            ("key", _STRING),
+            ("gain", _FLOAT),
+            ("wall_s", _FLOAT),
+            ("realtime_factor", _FLOAT),
+            ("device", _STRING),
+            ("status", _STRING),
+            ("error", _STRING),
+            _PARENT_MODEL,
+        ]
+    ),
+    "measurements": pa.schema(
+        [
+            *_KEY,
+            *_PARENT,
+            ("stem", _STRING),
+            ("block", _INT),
+            ("start_s", _FLOAT),
+            ("length_s", _FLOAT),
+            ("signals", pa.list_(_STRING)),
+            ("gram", pa.list_(_FLOAT)),
+            # energies of bss_sdr's projection and remainder, for every signal but the reference
+            ("bss_projection", pa.list_(_FLOAT)),
+            ("bss_remainder", pa.list_(_FLOAT)),
+        ]
+    ),
+    # what bss_sdr of a blend needs beside the Gram blocks: 512 lags per signal and channel
+    "correlations": pa.schema(
+        [
+            *_KEY,
+            *_PARENT,
+            ("stem", _STRING),
+            ("signal", _STRING),
+            ("channel", _INT),
+            ("values", pa.list_(_FLOAT)),
+        ]
+    ),
+    "scores": pa.schema(
+        [
+            *_KEY,
+            ("genre", _STRING),
+            ("model", _STRING),
+            *_PARENT,
+            ("stem", _STRING),
+            ("voice", _STRING),
+            ("has_bleed", _BOOL),
+            *((metric, _FLOAT) for metric in METRICS),
+            ("paper_snr", _FLOAT),
+            ("paper_sdr", _FLOAT),
+            ("score", _FLOAT),
+            ("gain_db", _FLOAT),
+            ("lag_samples", _INT),
+            ("reference_dbfs", _FLOAT),
+            ("wall_s", _FLOAT),
+            ("realtime_factor", _FLOAT),
+            ("device", _STRING),
+            ("status", _STRING),
+            ("error", _STRING),
+            _PARENT_MODEL,
+            *((metric, _FLOAT) for metric in EXTRA_METRICS),
+        ]
+    ),
+    "selections": pa.schema(
+        [
+            *_KEY,
+            *_PARENT,
+            ("stem", _STRING),
+            ("model", _STRING),
+            ("score", _FLOAT),
+            ("runner_up", _STRING),
+            ("margin", _FLOAT),
+            ("margin_low", _FLOAT),
+            ("margin_high", _FLOAT),
+            ("win_probability", _FLOAT),
+            ("rule", _STRING),
+        ]
+    ),
+}
+_STEM = [*_PARENT, ("stem", _STRING)]
+_INTERVAL = [("mean_score", _FLOAT), ("low", _FLOAT), ("high", _FLOAT)]
+# What follows from the tables above by statistics alone; written anew by every report.
+ANALYSIS: dict[str, pa.Schema] = {
+    "leaderboard": pa.schema(
+        [
+            *_STEM,
+            ("model", _STRING),
+            ("rank", _INT),
+            ("rank_clean", _INT),
+            ("tie_group", _INT),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("dropped", _INT),
+            *_INTERVAL,
+            ("seconds_per_minute", _FLOAT),
+            ("trained_here", _BOOL),
+        ]
+    ),
+    "comparisons": pa.schema(
+        [
+            *_STEM,
+            ("model_a", _STRING),
+            ("model_b", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("difference", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+            ("win_rate", _FLOAT),
+            ("p_value", _FLOAT),
+            ("p_adjusted", _FLOAT),
+            ("told_apart", _BOOL),
+            ("tracks_needed", _INT),
+        ]
+    ),
+    "genre_scores": pa.schema(
+        [
+            *_STEM,
+            ("genre", _STRING),
+            ("model", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *_INTERVAL,
+            ("winner", _BOOL),
+        ]
+    ),
+    "genre_effects": pa.schema(
+        [
+            *_STEM,
+            ("genres", _INT),
+            ("tracks", _INT),
+            ("p_value", _FLOAT),
+            ("routing_gain", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+        ]
+    ),
+    "regret": pa.schema(
+        [
+            *_STEM,
+            ("level", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *_INTERVAL,
+            ("gain", _FLOAT),
+            ("gain_low", _FLOAT),
+            ("gain_high", _FLOAT),
+            ("gain_shrunken", _FLOAT),
+            ("dropped", _INT),
+        ]
+    ),
+    "front": pa.schema(
+        [
+            *_STEM,
+            ("step", _INT),
+            ("model", _STRING),
+            ("models", pa.list_(_STRING)),
+            ("weights", pa.list_(_FLOAT)),
+            ("mean_score", _FLOAT),
+            ("seconds_per_minute", _FLOAT),
+            ("tracks", _INT),
+            ("dropped", _INT),
+        ]
+    ),
+    "anomalies": pa.schema(
+        [
+            *_KEY,
+            ("model", _STRING),
+            *_STEM,
+            ("kind", _STRING),
+            ("value", _FLOAT),
+            ("text", _STRING),
+        ]
+    ),
+}
+
+_SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
+_SORT_WITHIN = ("signal", "channel", "rank", "step", "genre", "kind")
+
+
+def schema_of(name: str) -> pa.Schema:
+    """Return the schema of the table called `name`."""
+    return SCHEMAS[name] if name in SCHEMAS else ANALYSIS[name]
+
+
+def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
+    """Return `rows` as an Arrow table of the schema called `name`; absent keys are null."""
+    schema = schema_of(name)
+    columns = {field.name: [] for field in schema}  # type: dict[str, list[Any]]
+    for row in rows:
+        for key, values in columns.items():
+            values.append(row.get(key))
+    return pa.table(columns, schema=schema)
+
+
+def sort(table: pa.Table) -> pa.Table:
+    """Return `table` sorted by its key columns, so that equal runs give equal files."""
+    keys = [(name, "ascending") for name in (*_SORT, *_SORT_WITHIN) if name in table.column_names]
+    return table.sort_by(keys)
+
+
+def write(folder: Path, name: str, tables: Sequence[pa.Table]) -> Path:
+    """Write one table as a single Parquet file, replacing an older one whole.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = folder / name / f"{name}.parquet"
+    table = pa.concat_tables(tables) if tables else schema_of(name).empty_table()
+    write_atomic(path, sort(table))
+    return path
+
+
+def write_atomic(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file beside `path` and move it there, so that readers never see half of it.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror or error}): "
+            "choose another output= folder or make room."
+        ) from error
+    finally:
+        with suppress(OSError):  # moved away already, or a file stands in the place of the folder
+            temporary.unlink(missing_ok=True)
+
+
+def read(folder: Path, name: str) -> pl.DataFrame:
+    """Read a table of a run as a Polars frame.
+
+    Raises:
+        OutputError: the run has no such table.
+    """
+    import polars
+
+    files = sorted((folder / name).glob("**/*.parquet"))
+    if not files:
+        raise OutputError(f"{folder / name} holds no Parquet files: run `stemwise evaluate` first.")
+    try:
+        return polars.read_parquet(files, glob=False)
+    except (polars.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise OutputError(
+            f"{folder / name} is damaged ({reason}): run `stemwise evaluate` again."
+        ) from error
