@@ -69,9 +69,11 @@ def test_the_wheel_carries_what_the_report_is_made_of(wheel: Path):
 
 def test_the_wheel_carries_what_the_service_needs(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
-    page = ROOT / "platform" / "stemwise" / "serving" / "page"
-    files = {f"stemwise/serving/page/{p.relative_to(page)}" for p in page.rglob("*") if p.is_file()}
-    assert {f"stemwise/serving/page/{name}" for name in ("index.html", "build.json")} <= files
+    page = ROOT / "platform" / "stemwise" / "serving" / "page" / "built"
+    files = {
+        f"stemwise/serving/page/built/{p.relative_to(page)}" for p in page.rglob("*") if p.is_file()
+    }
+    assert {f"stemwise/serving/page/built/{name}" for name in ("index.html", "build.json")} <= files
     assert files <= names
     assert {f"stemwise/conf/serve/{profile}.yaml" for profile in ("cpu", "gpu")} <= names
     assert {f"stemwise/conf/named_recipes/{recipe}.yaml" for recipe in ("demo", "paper")} <= names

@@ -156,7 +156,7 @@ def test_versions_are_those_of_the_package():
 def exported() -> dict[str, set[str]]:
     """Return the labels of each name that Prometheus sees, from the source of metrics.py."""
     found: dict[str, set[str]] = {}
-    source = ROOT / "platform" / "stemwise" / "serving" / "metrics.py"
+    source = ROOT / "platform" / "stemwise" / "serving" / "graph" / "metrics.py"
     for call in ast.walk(ast.parse(source.read_text())):
         kind = getattr(call.func, "id", None) if isinstance(call, ast.Call) else None
         if kind not in _EXPORTED:

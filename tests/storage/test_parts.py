@@ -173,7 +173,7 @@ def test_a_changed_fact_changes_the_fingerprint(track, change):
 def test_another_process_computes_the_same_fingerprint(track):
     code = (
         "from pathlib import PosixPath, WindowsPath\n"
-        "from stemwise import parts\n"
+        "from stemwise.storage import parts\n"
         "from stemwise.core.types import *\n"
         f"print(parts.fingerprint({track!r}, {RUN!r}))"
     )

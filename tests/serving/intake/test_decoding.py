@@ -193,7 +193,7 @@ def test_the_child_sees_no_secrets_and_has_limits(tmp_path, monkeypatch):
     replace_child(
         monkeypatch,
         "import json, os, resource, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from stemwise.serving import decode_child as child\n"
+        "from stemwise.serving.intake import decode_child as child\n"
         "child._limit(json.loads(sys.argv[2])['limits'])\n"
         "names = ['AS', 'CPU', 'FSIZE', 'CORE', 'NOFILE']\n"
         "get = lambda name: resource.getrlimit(getattr(resource, 'RLIMIT_' + name))\n"
