@@ -281,6 +281,72 @@ def test_two_unprocessed_mixtures_are_refused(tmp_path: Path, capsys):
     root = methods(tmp_path / "sisec", {"good": 1.0, "MIX": 3.0, "mixture": 3.0})
     assert run(tmp_path / "run", f"input={root}") == 2
     assert "MIX and mixture are both the unprocessed mixture" in capsys.readouterr().err
+    assert run(tmp_path / "run", f"input={root}", "floor=[MIX]") == 2
+    assert "leave one out with models=" in capsys.readouterr().err
+
+
+def mixture_rows(output: Path) -> int:
+    return len(read(output, "scores").filter(pl.col("model") == "mixture"))
+
+
+def test_the_floor_of_a_folder_stays_what_it_was(tmp_path: Path, capsys):
+    """A plain report after floor=[twin] once merged MIX into it: two systems as one mixture."""
+    root = methods(tmp_path / "sisec", {"good": 1.0, "twin": 1.0, "MIX": 3.0}, songs=4)
+    output = tmp_path / "run"
+    assert run(output, f"input={root}", "floor=[twin]") == 0
+    before = mixture_rows(output)
+    assert before == 8
+    for given in ((), ("floor=[twin]",), ("floor=[MIX]",), ("floor=[]",)):
+        assert run(output, *given) == 0
+        assert mixture_rows(output) == before
+        assert "MIX" in set(read(output, "leaderboard")["model"])
+    assert json.loads((output / "config.json").read_text())["imported"]["floor"] == "twin"
+    capsys.readouterr()
+    assert run(output, f"input={root}") == 2  # MIX would be a second floor
+    assert "was called twin" in capsys.readouterr().err
+    assert mixture_rows(output) == before
+
+
+def test_a_default_import_and_another_floor_afterwards(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "twin": 1.0, "MIX": 3.0}, songs=4)
+    output = tmp_path / "run"
+    assert run(output, f"input={root}") == 0
+    assert run(output, "floor=[twin]") == 0  # its floor is MIX already
+    assert mixture_rows(output) == 8
+    assert run(output, f"input={root}", "floor=[twin]") == 2
+    assert "was called MIX" in capsys.readouterr().err
+
+
+def test_two_floors_of_an_earlier_import_are_refused(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "MIX": 3.0}, songs=4)
+    output = tmp_path / "run"
+    assert run(output, f"input={root}", "floor=[]") == 0
+    assert run(output, "floor=[MIX,good]") == 2
+    assert "MIX and good" in capsys.readouterr().err
+
+
+def test_a_floor_that_there_is_not_is_named(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "MIX": 3.0}, songs=2)
+    assert run(tmp_path / "run", f"input={root}", "floor=[nobody]") == 2
+    assert "floor=nobody is no system here: there are MIX, good" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("idle", ["split=train", "trained_on=[foo]", "models=[good]"])
+def test_settings_of_reading_are_refused_where_nothing_is_read(tmp_path: Path, capsys, idle):
+    root = methods(tmp_path / "sisec", {"good": 1.0}, songs=2)
+    assert run(tmp_path / "run", f"input={root}") == 0
+    assert run(tmp_path / "run", idle) == 2
+    assert "has no effect without input=" in capsys.readouterr().err
+
+
+def test_it_is_said_truly_why_nobody_is_ranked(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"a": 1.0, "b": 0.0}, songs=3)
+    for given, said in (
+        ("reference_lines=[a,b]", "every system is the floor or a line of reference"),
+        ("min_tracks=99", "no model has scores on enough tracks"),
+    ):
+        assert run(tmp_path / given.partition("=")[0], f"input={root}", given) == 0
+        assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_one_system_alone_is_shown_and_compared_with_nobody(tmp_path: Path, capsys):
@@ -304,7 +370,7 @@ def test_genres_and_artists_come_from_a_table(tmp_path: Path, capsys):
     table.write_text("\n".join(["Track Name,Genre,Artist", *lines, "Somebody Else - Song,jazz,x"]))
     assert run(output, f"genres={table}") == 0  # also afterwards
     printed = capsys.readouterr().out.replace("\n", " ")
-    assert "lacks 1 of 12 songs" in printed and "unknown (genres=" not in printed
+    assert "1 of 12 songs have no genre: Song 11" in printed and "unknown (genres=" not in printed
     tracks = {row["track_id"]: row for row in read(output, "tracks").to_dicts()}
     song = tracks["artist-3-song-3"]
     assert (song["genre"], song["artist"]) == ("rock", "band 1")
@@ -326,6 +392,8 @@ def test_genres_and_artists_come_from_a_table(tmp_path: Path, capsys):
         ("track,genre\nnobody,rock\n", "has none of the songs"),
         ("", "cannot be read"),
         (None, "cannot be read"),
+        ("track,genre\nArtist 0 - Song 0,rock\nArtist 0 - Song 0,jazz\n", "twice, with different"),
+        ("track;genre\nArtist 0 - Song 0;rock\n", "no column of"),
     ],
 )
 def test_tables_of_genres_that_are_none_are_named(tmp_path: Path, capsys, content, says):
@@ -336,3 +404,30 @@ def test_tables_of_genres_that_are_none_are_named(tmp_path: Path, capsys, conten
     assert run(tmp_path / "run", f"input={root}", f"genres={table}") in (1, 2)
     error = " ".join(capsys.readouterr().err.split())
     assert says in error and "genres.csv" in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "title,genre\nSong 0,rock\nSong 1,pop\n",
+        "title,artist,genre\nSong 0,Artist 0,rock\nSong 1,Artist 1,pop\n",
+        "track,genre\nartist-0-song-0,rock\nARTIST 1 - Song 1,pop\n",
+    ],
+)
+def test_songs_are_found_by_title_artist_or_id(tmp_path: Path, content: str):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "bad": 0.0}, songs=2)
+    table = tmp_path / "genres.csv"
+    table.write_text(content)
+    assert run(tmp_path / "run", f"input={root}", f"genres={table}") == 0
+    assert read(tmp_path / "run", "tracks").sort("track_id")["genre"].to_list() == ["rock", "pop"]
+
+
+def test_a_second_table_says_only_what_is_still_unknown(tmp_path: Path, capsys):
+    root = methods(tmp_path / "sisec", {"good": 1.0}, songs=2)
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text("title,genre\nSong 0,rock\n")
+    two.write_text("title,genre\nSong 1,pop\n")
+    assert run(tmp_path / "run", f"input={root}", f"genres={one}") == 0
+    assert "1 of 2 songs have no genre: Song 1" in " ".join(capsys.readouterr().out.split())
+    assert run(tmp_path / "run", f"genres={two}") == 0
+    assert "have no genre" not in capsys.readouterr().out

@@ -82,5 +82,14 @@ def limits(scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str]) ->
                 "nothing about others: no intervals, no tests."
             )
     if not found and not any(True for _ in by_stem(scores, tracks, models)):
-        found.append("No model has a defined score of any stem: there is nothing to rank.")
+        found.append(_why_nobody(scores, models))
     return found
+
+
+def _why_nobody(scores: pl.DataFrame, models: Sequence[str]) -> str:
+    """Say why no model is ranked in any stem."""
+    if not models:
+        return "Nothing is ranked: every system is the floor or a line of reference."
+    if scores.filter(pl.col("model").is_in(list(models))).is_empty():
+        return "Nothing is ranked: no model has scores on enough tracks (min_tracks=)."
+    return "No model has a defined score of any stem: there is nothing to rank."

@@ -1,4 +1,7 @@
-"""The unprocessed mixture, which some publish as a system of its own: it is the floor, no competitor."""
+"""The unprocessed mixture, which some publish as a system of its own: it is the floor, no competitor.
+
+A folder of imported scores has one floor, and its `config.json` says what it was called.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +11,54 @@ from typing import Any
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE
-from stemwise.importing.published import Published
+from stemwise.importing.published import Published, named
+
+# What such systems are usually called, in any case.
+USUAL = ("MIX", MIXTURE)
 
 
-def with_floor(found: Published, names: Collection[str]) -> Published:
-    """Return what was read, with the system of one of these names (in any case) as the mixture.
+def floor_of(models: Collection[str], names: Collection[str], held: str | None) -> str | None:
+    """Return which of the models is the mixture, or None.
+
+    Args:
+        models: of an input, or of a folder.
+        names: what the floor may be called (`floor=`).
+        held: what the floor of the folder was called, if it has one.
 
     Raises:
-        ConfigError: two systems are the mixture.
+        ConfigError: two of them are, one is beside the folder's, or a name that there is not.
     """
-    own = [model for model in found.models if is_floor(model, names)]
-    if len(own) > 1:
+    asked = {name.casefold() for name in names}
+    found = [model for model in sorted(models) if model.casefold() in {*asked, MIXTURE}]
+    strange = [n for n in names if n not in USUAL and n.casefold() not in map(str.casefold, models)]
+    if strange and not (held and held.casefold() in asked):
         raise ConfigError(
-            f"{' and '.join(own)} are both the unprocessed mixture (floor=): leave one out with "
-            "models=, or name one in floor=."
+            f"floor={strange[0]} is no system here: there are {named(sorted(models))}."
         )
-    renamed = dict.fromkeys(own, MIXTURE)
+    if len(found) > 1:
+        raise ConfigError(
+            f"{' and '.join(found)} are both the unprocessed mixture, and there is one floor: leave "
+            "one out with models=."
+        )
+    if found and held is not None and found[0] != held:
+        raise ConfigError(
+            f"The floor of this folder was called {held}, and {found[0]} is the unprocessed mixture "
+            "too: leave it out with models=, or choose another output=."
+        )
+    return found[0] if found else None
+
+
+def with_floor(found: Published, own: str | None) -> Published:
+    """Return what was read, with the system `own` under the name of the mixture."""
+    if own is None:
+        return found
     return replace(
         found,
-        tracks=[replace(t, model=renamed.get(t.model, t.model)) for t in found.tracks],
-        sources=[replace(s, model=renamed.get(s.model, s.model)) for s in found.sources],
+        tracks=[replace(t, model=MIXTURE if t.model == own else t.model) for t in found.tracks],
+        sources=[replace(s, model=MIXTURE if s.model == own else s.model) for s in found.sources],
     )
 
 
-def rows_with_floor(
-    rows: Sequence[Mapping[str, Any]], names: Collection[str]
-) -> list[dict[str, Any]]:
-    """Return rows of `scores` that were imported before, their floor under its name."""
-    return [
-        dict(row) | ({"model": MIXTURE} if is_floor(str(row["model"]), names) else {})
-        for row in rows
-    ]
-
-
-def is_floor(model: str, names: Collection[str]) -> bool:
-    """Tell whether a system of this name is the mixture."""
-    return model.casefold() in {MIXTURE, *(name.casefold() for name in names)}
+def rows_with_floor(rows: Sequence[Mapping[str, Any]], own: str | None) -> list[dict[str, Any]]:
+    """Return rows of `scores` that were imported before, the system `own` as the mixture."""
+    return [dict(row) | ({"model": MIXTURE} if row["model"] == own else {}) for row in rows]

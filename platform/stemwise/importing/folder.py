@@ -29,12 +29,14 @@ class Imported:
         sources: one entry per model and input.
         trained_on: datasets of each model.
         score: the column that models are compared by.
+        floor: what the system was called that is the unprocessed mixture, if there is one.
     """
 
     frames: Frames
     sources: list[Source] = field(default_factory=list)
     trained_on: dict[str, list[str]] = field(default_factory=dict)
     score: str = "museval_sdr"
+    floor: str | None = None
 
     def as_config(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
@@ -48,6 +50,7 @@ class Imported:
             KEY: {
                 "protocol": protocol,
                 "score": self.score,
+                "floor": self.floor,
                 "models": {name: {"trained_on": on} for name, on in self.trained_on.items()},
                 "sources": [asdict(source) for source in self.sources],
             }
@@ -90,6 +93,7 @@ def open_folder(folder: Path) -> Imported | None:
             [Source(**source) for source in own["sources"]],
             {name: list(model["trained_on"]) for name, model in own["models"].items()},
             own["score"],
+            own.get("floor"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise OutputError(

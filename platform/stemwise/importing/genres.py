@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ _FACTS = ("genre", "artist")
 def join_facts(tracks: Sequence[Row], path: Path) -> tuple[list[Row], list[str]]:
     """Return rows of `tracks` with the genres (and artists) of a CSV, TSV or Parquet table.
 
-    Songs meet by their ids, as stemwise makes them of titles: spellings do not matter.
+    Songs meet by `Artist - Title`, as their ids are made of it (spellings do not matter), by title where
+    only one song has it, or by title and artist where the table has both.
 
     Returns:
         The rows, and sentences about songs that the table does not have.
@@ -39,25 +40,54 @@ def join_facts(tracks: Sequence[Row], path: Path) -> tuple[list[Row], list[str]]
         raise ConfigError(
             f"genres={path} has no column of {lacks}: it has {', '.join(table.columns)[:300]}."
         )
-    found = {
-        slug(str(row[song])): {fact: text_or_none(row[column]) for fact, column in facts.items()}
-        for row in table.iter_rows(named=True)
-        if row[song] is not None
-    }
-    absent = [str(row["title"]) for row in tracks if _id(row) not in found]
-    if tracks and len(absent) == len(tracks):
+    found = _by_song(table, song, facts, path)
+    names = _names(tracks)
+    known_songs = [next((found[n] for n in names[_id(row)] if n in found), None) for row in tracks]
+    if tracks and not any(own is not None for own in known_songs):
         raise ConfigError(
-            f"genres={path} has none of the songs: its column {song!r} must hold their titles, as "
-            f"{absent[0]!r}."
+            f"genres={path} has none of the songs: none of its {song!r} is {tracks[0]['title']!r} or "
+            f"{_id(tracks[0])!r}, for example."
         )
-    joined = [row | _given(found.get(_id(row), {})) for row in tracks]
-    notes = []
-    if absent:
-        notes.append(
-            f"genres={path.name} lacks {len(absent)} of {len(tracks)} songs, which have no genre: "
-            f"{named(absent)}."
-        )
-    return joined, notes
+    joined = [row | _given(own or {}) for row, own in zip(tracks, known_songs, strict=True)]
+    lost = [str(row["title"]) for row in joined if not row.get("genre")]
+    if not lost or "genre" not in facts:
+        return joined, []
+    told = f"{len(lost)} of {len(tracks)} songs have no genre: {named(lost)}."
+    return joined, [f"genres={path.name}: {told}"]
+
+
+def _by_song(
+    table: pl.DataFrame, song: str, facts: Mapping[str, str], path: Path
+) -> dict[str, dict[str, str | None]]:
+    """Return the facts of a table by every name that its songs go by.
+
+    Raises:
+        ConfigError: one song twice with different facts.
+    """
+    found: dict[str, dict[str, str | None]] = {}
+    for row in table.iter_rows(named=True):
+        if row[song] is None:
+            continue
+        own = {fact: text_or_none(row[column]) for fact, column in facts.items()}
+        labels = {slug(str(row[song]))}
+        if own.get("artist"):
+            labels.add(slug(f"{own['artist']} - {row[song]}"))
+        for label in labels:
+            if found.setdefault(label, own) != own and len(labels) == 1:
+                raise ConfigError(
+                    f"genres={path} has {row[song]!r} twice, with different genres or artists: "
+                    "remove one."
+                )
+    return found
+
+
+def _names(tracks: Sequence[Row]) -> dict[str, list[str]]:
+    """Return what each track may be called in a table: its id, else its title where that is unique."""
+    titles = [slug(str(row["title"])) for row in tracks]
+    return {
+        _id(row): [_id(row), *([title] if titles.count(title) == 1 else [])]
+        for row, title in zip(tracks, titles, strict=True)
+    }
 
 
 def _id(row: Row) -> str:
@@ -77,5 +107,6 @@ def _read(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(
-            f"genres={path} cannot be read as CSV, TSV or Parquet ({reason})."
+            f"genres={path} cannot be read ({reason}): save it as CSV with commas in UTF-8, as TSV, or "
+            "as Parquet."
         ) from error

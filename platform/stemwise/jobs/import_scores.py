@@ -15,7 +15,7 @@ from stemwise.core.errors import PARTLY_FAILED, ConfigError
 from stemwise.core.stems import MIXTURE
 from stemwise.importing import folder, models_scores, museval_json, rows
 from stemwise.importing.coverage import comparable, limits
-from stemwise.importing.floor import rows_with_floor, with_floor
+from stemwise.importing.floor import floor_of, rows_with_floor, with_floor
 from stemwise.importing.folder import Imported
 from stemwise.importing.genres import join_facts
 from stemwise.importing.published import Frames, Published
@@ -50,10 +50,8 @@ def import_scores(config: dict[str, Any], console: Console) -> int:
     found = _read(settings)
     if found is None and held is None:
         raise ConfigError("input= is not set: name the folder or file with the published scores.")
-    if found is None and settings.models is not None:
-        raise ConfigError(
-            f"models={settings.models[0]} has no effect without input=: leave it out."
-        )
+    if found is None:
+        _refuse_idle(settings)
     if found is not None and held is not None:
         folder.check_same(output, held, found.frames)
     with exclusive(output):
@@ -72,8 +70,7 @@ def import_scores(config: dict[str, Any], console: Console) -> int:
 def _read(settings: ImportSettings) -> Published | None:
     if settings.input is None:
         return None
-    path = Path(settings.input).expanduser()
-    return with_floor(_published(settings, path), settings.floor)
+    return _published(settings, Path(settings.input).expanduser())
 
 
 def _published(settings: ImportSettings, path: Path) -> Published:
@@ -92,7 +89,14 @@ def _merged(
 ) -> tuple[Imported, list[rows.Row], list[rows.Row]]:
     """Return what the folder will hold: its description, and the rows of tracks and scores."""
     tracks = folder.read_rows(output, "tracks") if held else []
-    scores = rows_with_floor(folder.read_rows(output, "scores"), settings.floor) if held else []
+    scores = folder.read_rows(output, "scores") if held else []
+    floor = held.floor if held else None
+    if held and floor is None:  # perhaps it was imported as a competitor
+        floor = floor_of({str(row["model"]) for row in scores}, settings.floor, None)
+        scores = rows_with_floor(scores, floor)
+    if found:
+        own = floor_of(found.models, settings.floor, floor)
+        found, floor = with_floor(found, own), own or floor
     new_tracks = rows.track_rows(found, settings.dataset_name) if found else []
     new_scores = rows.score_rows(found, settings.dataset_name) if found else []
     tracks, scores = rows.merge(tracks, scores, new_tracks, new_scores)
@@ -100,7 +104,7 @@ def _merged(
     scores = add_scores(scores, pair, SelectionSettings().rule)
     imported = held or Imported(found.frames if found else Frames(1.0))
     if found is None:
-        return replace(imported, score=settings.score), tracks, scores
+        return replace(imported, score=settings.score, floor=floor), tracks, scores
     return (
         Imported(
             # a folder of very short tracks does not know the distance of its frames
@@ -108,10 +112,20 @@ def _merged(
             folder.add_sources(imported.sources, found.sources),
             dict(sorted((imported.trained_on | _trained_on(settings, found)).items())),
             settings.score,
+            floor,
         ),
         tracks,
         scores,
     )
+
+
+def _refuse_idle(settings: ImportSettings) -> None:
+    """Refuse settings of reading where nothing is read (ConfigError)."""
+    idle = {"models": settings.models, "split": settings.split, "stems": settings.stems}
+    idle["trained_on"] = settings.trained_on
+    for name, value in idle.items():
+        if value:
+            raise ConfigError(f"{name}={value} has no effect without input=: leave it out.")
 
 
 def _with_facts(
