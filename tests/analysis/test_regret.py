@@ -10,7 +10,7 @@ from stemwise.analysis.regret import ledger
 from stemwise.selection.stem_forms import StemForms
 from stemwise.selection.weights import least_squares, simplex
 
-from ..selection.planted import noisy_models
+from ..selection.planted import forms_of, noisy_models
 
 STEM = ("mixture", "mixture", "vocals")
 
@@ -139,3 +139,12 @@ def test_the_same_seed_gives_the_same_ledger():
     forms = noisy_models([0.4, 0.5, 0.6], tracks=25, shared=0.3)
     assert make(forms)[0].rows == make(forms)[0].rows
     assert isinstance(simplex(forms, StemForms.snr), np.ndarray)
+
+
+def test_silence_is_no_blend():
+    """Against a model that is worse than silence, weights of 0 gain with certainty: never a recipe."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(20, 64))
+    wrong = -x + 0.1 * random.normal(size=(20, 1, 64))[:, 0]
+    found, _ = make(forms_of(x, np.stack([wrong, wrong * 1.1], axis=1)), strategy="nonnegative")
+    assert found.established is False and list(found.weights.values()) == [1.0]

@@ -200,3 +200,17 @@ def test_real_drum_clips(real_data):
     decoded = TrackAudio(tracks[0])
     assert decoded.reference("hihat+cymbals").shape == (2, decoded.length)
     assert decoded.problems == []
+
+
+def test_a_tool_that_lacks_a_file_of_one_song_is_noted(tmp_path, write, tone):
+    for song in ("a", "b"):
+        write(tmp_path / song / "vocals.wav", tone())
+        write(tmp_path / song / "piano.wav", tone())
+        write(tmp_path / song / "estimates" / "six" / "vocals.wav", tone())
+    write(tmp_path / "a" / "estimates" / "six" / "piano.wav", tone())
+    one, two = Folder(root=tmp_path).tracks()
+    assert one.problems == ()
+    assert two.problems == (
+        "estimates/six lacks piano here, which it has for other songs: its other stems are measured "
+        "as they are.",
+    )

@@ -229,3 +229,12 @@ def test_the_papers_gap_to_the_oracle_is_its_own(rows):
     gap = np.mean(best) - np.mean(own)
     assert paper["provenance"]["oracle_gap_db"]["drums"] == pytest.approx(gap, abs=1e-4)
     assert "established" not in paper["provenance"]
+
+
+def test_no_recipe_is_written_that_nobody_could_read(rows):
+    """Parts of drums of songs that are no recordings of drums alone: there is nothing to begin with."""
+    moved = with_level2(rows, "hpss")
+    scores = [row for row in moved["scores"] if row["parent"] == "vocals"]
+    found = decide(dict(moved, scores=scores), fitting(("hpss",), folds=3), "run")
+    assert found.recipes == {} and found.scores == []
+    assert "not all songs are recordings of that stem alone" in found.notes[0]

@@ -112,3 +112,14 @@ def test_whole_songs_are_no_recordings_of_one_stem():
     assert whole_of(("kick", "bass")) is whole_of(()) is whole_of(("drums",)) is None
     assert alone([("kick",), ("snare", "hihat")]) == "drums"
     assert alone([("kick",), ("lead_vocals",)]) is alone([("kick",), ("vocals", "kick")]) is None
+
+
+def test_cymbals_that_hold_the_hihat_are_the_recipes_cymbals():
+    """On data that tells them apart they are scored as hihat+cymbals; the model calls them cymbals."""
+    both, place = top({"drumsep": 1.0}), ("drums", "reference")
+    chosen = {(*place, "kick"): both, (*place, "hihat+cymbals"): both}
+    content = Recipe.of("r", chosen, {}, "drums").content({})
+    assert content["stems"]["cymbals"] == {"drumsep": 1.0}
+    assert "cymbals" in content["provenance"]["held_out_snr"]
+    own = {**chosen, (*place, "cymbals"): top({"other": 1.0})}
+    assert Recipe.of("r", own, {}, "drums").content({})["stems"]["cymbals"] == {"other": 1.0}

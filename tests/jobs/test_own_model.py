@@ -95,3 +95,16 @@ def test_a_given_recipe_called_deployable_is_renamed_and_it_is_said(songs, tmp_p
     assert {"recipe:deployable", "recipe:deployable_"} <= set(
         tables.read(output / "tables", "scores")["model"]
     )
+
+
+def test_a_recipe_of_a_model_that_was_trained_here_was_too(songs, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("{name: mine, stems: {bass: {own: 1}}, models: {own: {base: band_split}}}")
+    output, own = tmp_path / "run", "{name: own, base: band_split, trained_on: [folder]}"
+    given = [f"dataset.root={songs(2)}", f"output={output}", f"models=[band_split,{own}]"]
+    assert main(["evaluate", "dataset=folder", *given, f"recipes=[{recipe}]"]) == 0
+    board = tables.read(output / "tables", "leaderboard").filter(pl.col("stem") == "bass")
+    trained = dict(zip(board["model"], board["trained_here"], strict=True))
+    assert trained == {"band_split": False, "own": True, "recipe:mine": True}
+    for name in ("deployable", "../x"):
+        assert main(["fit", f"output={output}", f"recipe={name}"]) == 2

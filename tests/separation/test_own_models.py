@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from stemwise.core.errors import CheckpointError, ConfigError
+from stemwise.jobs.configuration import hierarchy
 from stemwise.jobs.decide import write_recipe
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.models import entries
@@ -178,6 +179,59 @@ def test_a_run_takes_the_digest_that_a_recipe_knows(tmp_path, checkpoint):
     run = resolve({"name": "d9a", "base": "demucs_package", "checkpoint": str(checkpoint)})
     (spec,) = with_their_models([run], recipes)
     assert spec.checkpoints[0].sha256 is not None
+
+
+def test_a_recipe_changes_nothing_else_of_the_runs_own_entry(tmp_path, checkpoint):
+    """Neither what it was trained on, nor the digest that the run itself asks for."""
+    recipes = load_recipes([str(written(tmp_path / "one", checkpoint))])
+    entry = {"name": "d9a", "base": "demucs_package", "checkpoint": str(checkpoint)}
+    run = resolve(entry | {"trained_on": ["folder"]})
+    (spec,) = with_their_models([run], recipes)
+    assert spec.trained_on == ("folder",)
+    with pytest.raises(ConfigError, match="'d9a' of its own"):
+        with_their_models([resolve(entry | {"sha256": "aaaaaaaaaaaa"})], recipes)
+    short = recipes[0].entries["d9a"]["sha256"][:16]  # the beginning of a digest is allowed
+    (spec,) = with_their_models([resolve(entry | {"sha256": short})], recipes)
+    assert len(spec.checkpoints[0].sha256) == 64
+
+
+def test_parents_of_a_recipe_are_of_the_very_models(tmp_path, checkpoint):
+    other = package(tmp_path / "weights" / "new.th", 1)
+    recipe = written(tmp_path / "one", checkpoint)
+    named = {"name": "d9a", "base": "demucs_package"}
+    for path, fits in ((checkpoint, True), (other, False)):
+        specs = [resolve(named | {"checkpoint": str(path)})]
+        values = {"parents": {"drums": str(recipe)}, "sources": ["estimate"]}
+        if fits:
+            assert hierarchy(values, "", specs).providers["drums"].name == "d9a"
+        else:
+            with pytest.raises(ConfigError, match="blends a model 'd9a' of its own"):
+                hierarchy(values, "", specs)
+
+
+@pytest.mark.parametrize("place", ["~no-such-user-here/a.th", "a\0.th", "x" * 5000])
+def test_paths_that_no_file_can_have_are_named(tmp_path, place):
+    path = tmp_path / "r.yaml"
+    content = {"stems": {"drums": {"d9a": 1}}, "models": {"d9a": {"base": "demucs_package"}}}
+    content["models"]["d9a"]["checkpoint"] = place
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match="names a file that cannot be"):
+        load_recipe(str(path))
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    (tmp_path / "d9a.th").mkdir()
+    entry = {"name": "d9a", "base": "demucs_package", "checkpoint": str(tmp_path / "d9a.th")}
+    with pytest.raises(CheckpointError, match=r"d9a\.th of model 'd9a' is no file"):
+        prepare(resolve(entry))
+
+
+@pytest.mark.parametrize("name", ['""', "null", "[a]", "a/../b", "{a: 1}"])
+def test_names_that_are_none_are_refused(tmp_path, name):
+    path = tmp_path / "r.yaml"
+    path.write_text(f"name: {name}\nstems: {{drums: {{band_split: 1}}}}\n")
+    with pytest.raises(ConfigError, match=r"r\.yaml: the name"):
+        load_recipe(str(path))
 
 
 def test_a_model_of_weight_zero_is_not_needed(tmp_path):

@@ -26,6 +26,7 @@ from stemwise.selection.weights import Score, best_single, get_strategy
 
 Row = dict[str, Any]
 Float = npt.NDArray[np.float64]
+_SILENT = 1e-6  # of a weight: what recipes are rounded to
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,14 @@ def ledger(
         blend = cross_fit(forms, parts, get_strategy(strategy), score)
         best, levels = single.scores, {"best_single": single.scores, "recipe": blend.scores}
         low, _ = interval(blend.scores - best, artists, seed=seed)
-        established = low is not None and low > 0
+        fitted = get_strategy(strategy)(forms, score)
+        # weights that all vanish are silence, which may score above a bad model and is no blend
+        established = low is not None and low > 0 and bool(np.abs(fitted).max() >= _SILENT)
         if low is not None and established:
             gain = shrunken(float((blend.scores - best).mean()), low)
         chosen = blend if established else single
         kept, of_track = chosen.scores, chosen.of_track(parts)
-        weights = (get_strategy(strategy) if established else best_single)(forms, score)
+        weights = fitted if established else best_single(forms, score)
     oracle, snr = singles.max(axis=0), each(forms, of_track, StemForms.snr)
     levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
     rows = [_row(stem, name, values, best, artists, seed) for name, values in levels.items()]

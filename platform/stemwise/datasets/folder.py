@@ -50,7 +50,8 @@ class Folder:
         if not folders:
             raise base.layout_error(root, EXPECTED, _holds_songs)
         ids = base.unique_ids({folder.name: folder.name for folder in folders})
-        found = _share_partition([_song(folder, ids[folder.name]) for folder in folders])
+        songs = [_song(folder, ids[folder.name]) for folder in folders]
+        found = _tell_gaps(_share_partition(songs))
         return sorted(found, key=lambda track: track.track_id)
 
 
@@ -199,5 +200,31 @@ def _share_partition(tracks: list[Track]) -> list[Track]:
         dataclasses.replace(track, partition=whole)
         if track.partition and set(track.partition) <= set(whole)
         else track
+        for track in tracks
+    ]
+
+
+def _tell_gaps(tracks: list[Track]) -> list[Track]:
+    """Note where a tool lacks a file that it has for other songs.
+
+    What it calls `other` is then another sum there, and none of the sums with that stem is whole.
+    """
+    made: dict[str, set[str]] = {}
+    for track in tracks:
+        for tool, files in track.estimates.items():
+            made.setdefault(tool, set()).update(files)
+    return [
+        dataclasses.replace(
+            track,
+            problems=(
+                *track.problems,
+                *(
+                    f"{ESTIMATES}/{tool} lacks {', '.join(stems.in_order(gap))} here, which it has for "
+                    "other songs: its other stems are measured as they are."
+                    for tool, files in sorted(track.estimates.items())
+                    if (gap := made[tool] - set(files))
+                ),
+            ),
+        )
         for track in tracks
     ]

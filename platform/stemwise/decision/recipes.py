@@ -17,6 +17,7 @@ from stemwise.core.types import ESTIMATE, REFERENCE
 Stem = tuple[str, str, str]
 Weights = Mapping[str, float]
 Interval = tuple[float, float | None, float | None]
+_WITH_HIHAT = stems.composite(("hihat", "cymbals"))
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Recipe:
             alone: the stem that the songs are recordings of, if they hold nothing else: its parts
                 are then what the recipe makes of a file.
         """
+        chosen = _with_cymbals(chosen)
         top = {
             stem: own
             for (parent, source, stem), own in chosen.items()
@@ -155,6 +157,15 @@ class Recipe:
         return bool(choice.below) and all(
             _equal(self.blends.get(model, {model: 1.0}), own) for model in choice.below
         )
+
+
+def _with_cymbals(chosen: Mapping[Stem, Choice]) -> dict[Stem, Choice]:
+    """Return what was chosen, cymbals that hold the hi-hat under the name that models give them."""
+    found = dict(chosen)
+    for (parent, source, stem), own in chosen.items():
+        if stem == _WITH_HIHAT and (parent, source, "cymbals") not in chosen:
+            found[parent, source, "cymbals"] = own
+    return found
 
 
 def alone(partitions: Sequence[Sequence[str]]) -> str | None:

@@ -16,7 +16,13 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.datasets.base import Dataset
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
-from stemwise.models.registry import ModelSpec, named_sets, resolve_all, set_parents
+from stemwise.models.registry import (
+    ModelSpec,
+    named_sets,
+    resolve_all,
+    same_model,
+    set_parents,
+)
 from stemwise.separation.recipe import load_recipe
 
 FILES = "files"
@@ -190,6 +196,13 @@ def _provider(stem: str, who: str, named: Mapping[str, ModelSpec]) -> Provider:
     elif Path(who).suffix in {".yaml", ".yml"}:
         recipe = load_recipe(who)
         provider = Provider.of_recipe(recipe.name, recipe.stems.get(stem, {}))
+        for model in provider.weights:
+            own = recipe.spec(model) if model in recipe.entries and model in named else None
+            if own is not None and not same_model(named[model], own):
+                raise ConfigError(
+                    f"hierarchy.parents.{stem}={who} blends a model {model!r} of its own that is "
+                    "another than the one of that name in models=: rename one."
+                )
     else:
         raise ConfigError(
             f"hierarchy.parents.{stem}={who} is neither a level-1 model of models= nor a recipe "

@@ -36,7 +36,7 @@ def write_decision(run: FinishedRun) -> list[str]:
         frame,
         pl.DataFrame(pl.from_arrow(run.content["tracks"])),
         [*run.candidates, *sorted(measured)],
-        {spec.name: spec.trained_on for spec in run.specs},
+        run.trained_on(),
         run.decision.seed,
     )
     found |= {"regret": decision.regret, "front": decision.front}

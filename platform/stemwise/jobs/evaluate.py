@@ -41,7 +41,15 @@ def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> 
         chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
         content = results.score_and_select(collected, metric.pair, selection, chosen)
         finished = FinishedRun(
-            run.output, run.specs, chosen, content, metric, selection, decision, resolved
+            run.output,
+            run.specs,
+            chosen,
+            content,
+            metric,
+            selection,
+            decision,
+            resolved,
+            work.recipes,
         )
         notes = write_decision(finished)
         return report(run.output, [spec.name for spec in run.specs], console, notes, work.tracks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from stemwise.core.errors import ConfigError, OutputError
-from stemwise.core.types import FILE_PREFIX
+from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.decision import DecisionSettings, results
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
@@ -19,6 +20,7 @@ from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.work import output_folder
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
+from stemwise.separation.recipe import Recipe
 from stemwise.storage import tables
 
 # Decided while measuring: another value would need the audio again.
@@ -40,6 +42,15 @@ class FinishedRun:
     selection: SelectionSettings
     decision: DecisionSettings
     resolved: Resolved
+    recipes: Sequence[Recipe] = ()
+
+    def trained_on(self) -> dict[str, tuple[str, ...]]:
+        """Return what each model was trained on; a recipe, on what any of its models was."""
+        known = {spec.name: spec.trained_on for spec in self.specs}
+        for recipe in self.recipes:
+            own = (name for model in recipe.models() for name in known.get(model, ()))
+            known[RECIPE_PREFIX + recipe.name] = tuple(dict.fromkeys(own))
+        return known
 
 
 def open_run(config: dict[str, Any]) -> FinishedRun:
@@ -62,11 +73,14 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
                 f"changed afterwards: run `stemwise evaluate` with it."
             )
     specs, _ = configuration.models(earlier["models"])
-    specs = with_their_models(specs, load_recipes(earlier.get("recipes")))
+    recipes = load_recipes(earlier.get("recipes"))
+    specs = with_their_models(specs, recipes)
     content = {name: _read(output, name) for name in (*results.TRACK_TABLES, "scores")}
     chosen = candidates(specs, content["scores"].column("model").to_pylist())
     selected = results.score_and_select(content, metric.pair, selection, chosen)
-    return FinishedRun(output, specs, chosen, selected, metric, selection, decision, resolved)
+    return FinishedRun(
+        output, specs, chosen, selected, metric, selection, decision, resolved, recipes
+    )
 
 
 def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -9,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from stemwise.core.errors import ConfigError
-from stemwise.core.stems import check_name
+from stemwise.core.types import HELD_OUT
 from stemwise.decision import Decision, decide
 from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
 from stemwise.jobs.finished_run import FinishedRun, open_run
@@ -21,7 +22,7 @@ from stemwise.storage import tables
 
 def fit(config: dict[str, Any], console: Console) -> int:
     """Fit a recipe and print what it is worth on unseen artists; return the exit code."""
-    name = check_name(str(config["recipe"] or config["decision"]["strategy"]))
+    name = _name(str(config["recipe"] or config["decision"]["strategy"]))
     run = open_run(config)
     fitting = fitting_of(run, _models(config["models"], run))
     rows = {name: table.to_pylist() for name, table in run.content.items()}
@@ -32,13 +33,24 @@ def fit(config: dict[str, Any], console: Console) -> int:
         return 1
     for table, text in (("regret", ledger), ("front", front)):
         show_table(console, text(_frame(table, decision)))
-    recipe = decision.recipes["deployable"] | {"name": name}
+    recipe = decision.recipes[HELD_OUT] | {"name": name}
     path = write_recipe(run.output / "recipes", recipe, run.resolved.entries)
     for note in unclaimed(decision, path):
         console.print(note, style="yellow", soft_wrap=True, highlight=False)
     console.print(yaml.safe_dump({"stems": recipe["stems"]}, sort_keys=False), highlight=False)
     console.print(f"Recipe: {path}", soft_wrap=True, highlight=False)
     return 0
+
+
+def _name(name: str) -> str:
+    """Return the recipe's name if it can be one (ConfigError where not)."""
+    if name in (HELD_OUT, "paper"):
+        raise ConfigError(f"recipe={name} is what every run writes itself: choose another name.")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name):
+        raise ConfigError(
+            f"recipe={name} cannot name a file: use letters, digits, '_', '-' and '.' only."
+        )
+    return name
 
 
 def _frame(name: str, decision: Decision) -> pl.DataFrame:

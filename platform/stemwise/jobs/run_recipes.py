@@ -9,7 +9,7 @@ from typing import Any
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE
 from stemwise.core.types import HELD_OUT
-from stemwise.models.registry import ModelSpec, same_model
+from stemwise.models.registry import ModelSpec, same_model, with_digests_of
 from stemwise.separation.recipe import Recipe, load_recipe
 
 
@@ -60,8 +60,8 @@ def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> 
                         f"The recipe {recipe.name!r} has a model {model!r} of its own that is another "
                         "than the one of that name in models= or another recipe: rename one."
                     )
-                # a recipe knows the digests of its models' files, so that they are checked
-                known[model] = own or spec
+                if own is not None:  # a recipe knows the digests of its files: they are checked
+                    known[model] = with_digests_of(spec, own)
                 _check(recipe, stem, model, known[model])
     return list(known.values())
 

@@ -171,9 +171,10 @@ def _in_package(location: str) -> Path | None:
 def _obtain(checkpoint: Checkpoint, name: str, progress: Progress | None) -> Path:
     target = folder() / checkpoint.filename
     if checkpoint.path is not None:
+        what = "is no file" if Path(checkpoint.path).exists() else "does not exist"
         raise CheckpointError(
-            f"The checkpoint {checkpoint.path} of model {name!r} does not exist: put it there, or "
-            "correct its path."
+            f"The checkpoint {checkpoint.path} of model {name!r} {what}: put it there, or correct "
+            "its path."
         )
     if checkpoint.url is not None:
         from stemwise.models import download

@@ -20,8 +20,25 @@ _CONFIG = "msst_config"
 
 
 def absolute(entry: Entry, folder: Path) -> dict[str, Any]:
-    """Return the entry with its paths absolute; relative ones begin at `folder`."""
-    return _moved(entry, lambda path: (folder / Path(path).expanduser()).resolve())
+    """Return the entry with its paths absolute; relative ones begin at `folder`.
+
+    Raises:
+        ConfigError: a path that no file can have.
+    """
+
+    def move(path: str) -> Path:
+        try:
+            moved = (folder / Path(path).expanduser()).resolve()
+            moved.exists()
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+            raise ConfigError(
+                f"The model {entry.get('name')!r} names a file that cannot be ({path[:80]!r}: "
+                f"{reason}): correct its path."
+            ) from error
+        return moved
+
+    return _moved(entry, move)
 
 
 def relative(entry: Entry, folder: Path) -> dict[str, Any]:

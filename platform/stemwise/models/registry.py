@@ -229,18 +229,29 @@ def same_model(one: ModelSpec, other: ModelSpec) -> bool:
     )
     if own != others or len(one.checkpoints) != len(other.checkpoints):
         return False
-    return all(
-        (a.path == b.path and None in (a.sha256, b.sha256, a.path))
-        or _weights_of(a) == _weights_of(b)
-        for a, b in zip(one.checkpoints, other.checkpoints, strict=True)
-    )
+    return all(_same_weights(a, b) for a, b in zip(one.checkpoints, other.checkpoints, strict=True))
 
 
-def _weights_of(checkpoint: Checkpoint) -> object:
-    """Return what tells one file of weights from another."""
-    if checkpoint.sha256 is not None or checkpoint.path is None:
-        return checkpoint.sha256 or checkpoint.filename
-    return digest(checkpoint.path) if checkpoint.path.is_file() else checkpoint.path
+def with_digests_of(spec: ModelSpec, other: ModelSpec) -> ModelSpec:
+    """Return the spec with the digests that another one of the same model knows."""
+    joined = [
+        replace(a, sha256=max(a.sha256 or "", b.sha256 or "", key=len) or None)
+        for a, b in zip(spec.checkpoints, other.checkpoints, strict=True)
+    ]
+    return replace(spec, checkpoints=tuple(joined))
+
+
+def _same_weights(one: Checkpoint, other: Checkpoint) -> bool:
+    """Tell whether two checkpoints are one file of weights, as far as their digests or files tell."""
+    if one.sha256 and other.sha256:  # either may be the beginning of the whole digest
+        return one.sha256.startswith(other.sha256) or other.sha256.startswith(one.sha256)
+    if one.path == other.path and one.filename == other.filename:
+        return True
+    files = [Path(c.path) for c in (one, other) if c.path is not None]
+    if not all(file.is_file() for file in files):
+        return False
+    found = {c.sha256 or (digest(Path(c.path)) if c.path else c.filename) for c in (one, other)}
+    return len(found) == 1
 
 
 def is_cached(spec: ModelSpec) -> bool:

@@ -191,7 +191,9 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     rate = content.get("sample_rate", 44_100)
     if rate != 44_100:
         raise ConfigError(f"{path}: sample_rate {rate} is not supported, only 44100.")
-    name = str(content.get("name", path.stem))
+    name = content.get("name", path.stem)
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or "/" in name:
+        raise ConfigError(f"{path}: the name {name!r} is not usable: give a word.")
     provenance = content.get("provenance") or {}
     if not isinstance(provenance, Mapping):
         raise ConfigError(f"{path}: provenance must map names to values.")
