@@ -18,6 +18,9 @@ from stemwise.cli import main
 from stemwise.evaluation.pipeline import Progress
 from stemwise.storage import tables
 
+from ..conftest import make_song
+from .deadly import install
+
 Songs = Callable[..., Path]
 # Where the signal arrives inside exec() of a string (dataclasses, named tuples), CPython remembers it
 # and ends by the signal itself after our exit code; a shell sees 130 in both cases.
@@ -100,14 +103,18 @@ def test_an_interrupt_before_any_work_is_an_exit_code(songs: Songs, tmp_path: Pa
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("session_ray")
-def test_a_killed_worker_is_replaced(songs: Songs, tmp_path: Path):
+@pytest.mark.parametrize(
+    "who", [b"ray::MapWorker", pytest.param(b"ray::Progress", marks=pytest.mark.faults)]
+)
+def test_what_is_killed_is_replaced(songs: Songs, tmp_path: Path, who: bytes):
+    """The worker (and with it the process of its songs), and whoever collects what is shown."""
     root, output = songs(4, seconds=3), tmp_path / "run"
     killed: list[int] = []
 
     def kill_one() -> None:
         wait_for(lambda: finished(output))
         for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and b"ray::MapWorker" in _command_line(folder):
+            if folder.name.isdigit() and who in _command_line(folder):
                 os.kill(int(folder.name), signal.SIGKILL)
                 killed.append(int(folder.name))
                 return
@@ -119,6 +126,42 @@ def test_a_killed_worker_is_replaced(songs: Songs, tmp_path: Path):
     assert killed
     assert code == 0
     check_complete(output, 4)
+
+
+@pytest.mark.ray
+@pytest.mark.faults
+def test_a_song_that_kills_its_process_is_given_up_and_the_others_go_on(
+    songs: Songs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Once such a run never ended: 11 of 12 songs were done, and the last was tried for ever."""
+    root, output = songs(2), tmp_path / "run"
+    make_song(root / "deadly", 7, 2.0)
+    monkeypatch.setenv("PYTHONPATH", str(install(tmp_path / "site", {2.0: "SIGSEGV"})))
+    settings = ["cluster.actors=1", "cluster.max_attempts=2"]
+    first = subprocess.run(
+        [sys.executable, "-m", "stemwise.cli", *arguments(root, output, *settings)],
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert first.returncode == 3, first.stdout + first.stderr
+    scores = tables.read(output / "tables", "scores")
+    by_track = {track: set(group["status"]) for (track,), group in scores.group_by("track_id")}
+    assert by_track["deadly"] == {"failed"} and "failed" not in by_track["song-0"]
+    errors = scores.filter(pl.col("track_id") == "deadly")["error"].unique().to_list()
+    assert len(errors) == 1 and "2 times" in errors[0] and "SIGSEGV" in errors[0]
+    begun = time.monotonic()
+    again = subprocess.run(
+        [sys.executable, "-m", "stemwise.cli", *arguments(root, output, *settings)],
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert again.returncode == 3, again.stdout + again.stderr
+    assert "1 of them was given up (deadly)" in " ".join(again.stdout.split())
+    assert time.monotonic() - begun < 100  # no Ray was started, nothing tried
 
 
 def _command_line(folder: Path) -> bytes:

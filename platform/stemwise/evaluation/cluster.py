@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from stemwise.core.errors import ConfigError, DeviceError
 
+AUTO = "auto"
+# Far above what a slow CPU needs, so that only what hangs is ended.
+_LEAST_S, _PER_AUDIO_S = 900.0, 30.0
+
 
 @dataclass(frozen=True)
 class ClusterSettings:
@@ -21,6 +25,9 @@ class ClusterSettings:
         gpus_per_actor: share of a GPU of a worker; None is 1 where there is a GPU, else 0.
         memory_per_actor_gb: what a worker may need, for the number of workers on CPUs.
         batch_size: chunks per forward pass; None lets the engine choose.
+        max_attempts: how often a song may end its process before it is given up.
+        track_timeout_s: seconds after which a song is ended; `auto` is generous and grows with its
+            length and the models (`time_limit`), None is no limit.
     """
 
     address: str | None = None
@@ -29,9 +36,19 @@ class ClusterSettings:
     gpus_per_actor: float | None = None
     memory_per_actor_gb: float = 6
     batch_size: int | None = None
+    max_attempts: int = 3
+    track_timeout_s: float | str | None = AUTO
 
     def __post_init__(self) -> None:
-        for name in ("actors", "batch_size"):
+        limit = self.track_timeout_s
+        if (isinstance(limit, str) and limit != AUTO) or (
+            isinstance(limit, float | int) and limit <= 0
+        ):
+            raise ConfigError(
+                f"cluster.track_timeout_s={limit} is not usable: give seconds, auto, or null for no "
+                "limit."
+            )
+        for name in ("actors", "batch_size", "max_attempts"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ConfigError(
@@ -75,6 +92,19 @@ def pool(
             f"do not fit on {cpus:g} cores and {gpus:g} GPUs."
         )
     return max(1, min(wanted, tracks)), share
+
+
+def time_limit(setting: float | str | None, audio_s: float, passes: int) -> float | None:
+    """Return how many seconds a song may take; None is no limit.
+
+    Args:
+        setting: `cluster.track_timeout_s`.
+        audio_s: length of the song; 0 before it is known.
+        passes: how many times models hear it.
+    """
+    if setting is None or not isinstance(setting, str):
+        return setting
+    return _LEAST_S + _PER_AUDIO_S * audio_s * max(1, passes)
 
 
 def check_address(address: str | None) -> None:

@@ -1,8 +1,11 @@
 """Ray Data: tracks stream to actors that each hold all models of the run.
 
-This is the only file that knows Ray Data. A track is one row; an actor decodes it once, runs every
-model on it and measures everything, so nothing big travels between processes or nodes, and with N
-GPUs N actors work on N tracks. Results go through an idempotent sink, one file per track.
+This is the only file that knows Ray Data. A track is one row; an actor's process decodes it once, runs
+every model on it and measures everything, so nothing big travels between nodes, and with N GPUs N actors
+work on N tracks. Results go through an idempotent sink, one file per track.
+
+Ray replaces an actor that dies and tries its track again without end, which is right where a node was
+lost, and wrong where the track was at fault: hence the process below the actor (`song_process`).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,32 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from stemwise.core.types import Track
 from stemwise.evaluation.cluster import ClusterSettings, check_address, pool
-from stemwise.evaluation.hierarchy import HierarchySettings
-from stemwise.evaluation.settings import MetricSettings, Stage
-from stemwise.models.registry import ReadyModel
-from stemwise.separation.recipe import Recipe
+from stemwise.evaluation.song_process import SongProcess
+from stemwise.evaluation.work import Work
 from stemwise.storage import parts
 
 _POLL_S = 0.3
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every worker needs to know; sent once per worker."""
-
-    tracks: Sequence[Track]
-    fingerprints: Mapping[str, str]
-    models: Sequence[ReadyModel]
-    files: tuple[str, ...] | None
-    metric: MetricSettings
-    store: Path
-    parts: Path
-    device: str = "auto"
-    stage: Stage = "all"
-    hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
-    recipes: Sequence[Recipe] = ()
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -79,43 +63,20 @@ class Progress:
 
 
 class _Worker:
-    """Ray actor: loads all models once, then turns track numbers into encoded rows."""
+    """Ray actor: supervises a process that holds all models and turns tracks into encoded rows."""
 
     def __init__(self, work: Work, cluster: ClusterSettings, progress: Any) -> None:
-        import torch
-
-        from stemwise.evaluation.track import TrackEvaluator
-        from stemwise.evaluation.zoo import Zoo
-        from stemwise.storage.estimates import EstimateStore
-
-        torch.set_num_threads(max(1, int(cluster.cpus_per_actor)))
-        self.work, self.progress = work, progress
-        self.evaluate = TrackEvaluator(
-            Zoo.unloaded(work.models)
-            if work.stage == "measure"
-            else Zoo.load(work.models, work.device, cluster.batch_size),
-            EstimateStore(work.store),
-            work.metric,
-            work.files,
-            notify=progress.add.remote,
-            measures=work.stage != "separate",
-            hierarchy=work.hierarchy,
-            recipes=work.recipes,
-        )
+        self.work = work
+        self.songs = SongProcess(work, cluster, progress.add.remote)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        names, encoded, failures = [], [], []
-        for number in batch["number"]:
-            track = self.work.tracks[int(number)]
-            result = self.evaluate(track)
-            fingerprint = self.work.fingerprints[track.track_id]
-            names.append(track.track_id)
-            encoded.append(parts.encode(result.tables, fingerprint, result.failures))
-            failures.append(result.failures)
+        numbers = [int(number) for number in batch["number"]]
+        answers = [self.songs.evaluate(number) for number in numbers]
+        names = [self.work.tracks[number].track_id for number in numbers]
         return {
             "name": np.array(names, dtype=object),
-            "part": np.array(encoded, dtype=object),
-            "failures": np.array(failures),
+            "part": np.array([encoded for encoded, _ in answers], dtype=object),
+            "failures": np.array([failures for _, failures in answers]),
         }
 
 
@@ -135,7 +96,7 @@ def run(
 
     started_here = _connect(cluster)
     try:
-        progress = ray.remote(num_cpus=0)(Progress).remote()
+        progress = _progress()
         stop = threading.Event()
         watcher = threading.Thread(target=_watch, args=(progress, watch, stop), daemon=True)
         watcher.start()
@@ -144,10 +105,30 @@ def run(
         finally:
             stop.set()
             watcher.join()
-        watch(ray.get(progress.snapshot.remote()))
+        _show(progress, watch)
     finally:
         if started_here:
             ray.shutdown()
+
+
+def _progress() -> Any:
+    """Start what collects progress: beside the driver, and anew where it is lost."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here}
+    return ray.remote(**options)(Progress).remote()
+
+
+def _show(progress: Any, watch: Callable[[Progress], None]) -> None:
+    """Show the state of the run; what is shown is a courtesy, and its failure ends nothing."""
+    import ray
+
+    try:
+        watch(ray.get(progress.snapshot.remote(), timeout=10 * _POLL_S))
+    except Exception:  # noqa: BLE001 - the display may fail, the run goes on
+        _LOG.warning("The progress of the run cannot be shown.", exc_info=True)
 
 
 def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
@@ -234,7 +215,5 @@ def _stderr_unless_error() -> Iterator[None]:
 
 
 def _watch(progress: Any, watch: Callable[[Progress], None], stop: threading.Event) -> None:
-    import ray
-
     while not stop.wait(_POLL_S):
-        watch(ray.get(progress.snapshot.remote()))
+        _show(progress, watch)

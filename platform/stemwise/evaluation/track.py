@@ -82,6 +82,10 @@ class TrackEvaluator:
         """Return the rows of `track`; never raises for what is wrong with it."""
         return _Evaluation(self, track).run()
 
+    def given_up(self, track: Track, reason: str) -> TrackResult:
+        """Return the rows of a track that is not tried any more: all failed, for this reason."""
+        return _Evaluation(self, track).fail(reason)
+
 
 class _Evaluation:
     """The state of evaluating one track."""
@@ -97,8 +101,7 @@ class _Evaluation:
         try:
             mixture = self.decoded.mixture
         except Exception as error:  # noqa: BLE001 - recorded, counted and shown as failed rows
-            self._fail_whole(describe(error))
-            return self.result
+            return self.fail(describe(error))
         self._heard = True
         self._tell("decode", started)
         outputs = self._level_one(mixture)
@@ -234,8 +237,8 @@ class _Evaluation:
         seconds = self.decoded.length / SAMPLE_RATE
         self.evaluator.notify(self.track.track_id, stage, seconds, time.perf_counter() - started)
 
-    def _fail_whole(self, error: str) -> None:
-        """Record a track that cannot be heard at all: it counts as one failure."""
+    def fail(self, error: str) -> TrackResult:
+        """Record a track that cannot be worked on at all: it counts as one failure."""
         self.decoded.problems.append(error)
         self._record_track(None)
         level, zoo = self._level(WHOLE), self.evaluator.zoo
@@ -252,3 +255,4 @@ class _Evaluation:
             self._fail_files(below, error)
             self._add(below)
         self.result.failures += 1
+        return self.result

@@ -73,6 +73,7 @@ _NAMES = {
     "int | None": "a whole number or null",
     "float | None": "a number or null",
     "str | None": "a name or null",
+    "float | str | None": "a number, a name or null",
     "tuple[str, ...]": "a list of names",
 }
 

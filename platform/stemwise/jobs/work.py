@@ -20,10 +20,11 @@ from stemwise.core.errors import (
 )
 from stemwise.core.types import Track
 from stemwise.evaluation import pipeline
+from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.hierarchy import HierarchySettings
-from stemwise.evaluation.pipeline import Work
 from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.evaluation.work import Work
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
@@ -179,10 +180,21 @@ def fingerprints(
 
 def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
     """Evaluate the tracks that are not finished yet."""
-    pending = [track for track in work.tracks if not _finished(work, track)]
+    states = {track.track_id: _state(work, track, cluster.max_attempts) for track in work.tracks}
+    pending = [track for track in work.tracks if states[track.track_id] is None]
     done = len(work.tracks) - len(pending)
     if done:
         console.print(f"{done} of {len(work.tracks)} tracks are finished already.", highlight=False)
+    if lost := [name for name, state in states.items() if state == "given up"]:
+        were = "was" if len(lost) == 1 else "were"
+        shown = ", ".join(lost[:3]) + (" …" if lost[3:] else "")
+        console.print(
+            f"{len(lost)} of them {were} given up ({shown}): a larger cluster.max_attempts, or "
+            f"removing {work.attempts}, tries them again.",
+            style="yellow",
+            soft_wrap=True,
+            highlight=False,
+        )
     if not pending:
         return
     EstimateStore(work.store).sweep()
@@ -191,14 +203,16 @@ def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
         pipeline.run(replace(work, tracks=pending), cluster, display.update)
 
 
-def _finished(work: Work, track: Track) -> bool:
-    """Tell whether a track was finished by an equal run, without failures."""
+def _state(work: Work, track: Track, most: int) -> str | None:
+    """Return `finished` or `given up` for a track on which an equal run has had its say, else None."""
     part = parts.read(work.parts, track.track_id)
-    return (
-        part is not None
-        and part.failures == 0
-        and part.fingerprint == work.fingerprints[track.track_id]
-    )
+    fingerprint = work.fingerprints[track.track_id]
+    if part is None or part.fingerprint != fingerprint:
+        return None
+    if part.failures == 0:
+        return "finished"
+    attempts = Attempts.load(work.attempts, track.track_id, fingerprint)
+    return "given up" if attempts.given_up(most) is not None else None
 
 
 @contextmanager

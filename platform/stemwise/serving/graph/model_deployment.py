@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from ray import serve
 
+from stemwise.core.memory import keep_memory
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.registry import ModelSpec, build, prepare
 from stemwise.separation.separator import Separator
@@ -24,14 +25,6 @@ from stemwise.serving.settings import SeparatorSettings
 
 # Songs that a replica works on at a time; each has a thread for its overlap-add.
 _SONGS = 64
-# glibc gives each big block back to the system after use, and the next pass gets it page by page anew:
-# up to a fifth of a model's CPU time (docs/serving-load.md). What the environment says already wins.
-_KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "2000000000",
-    "MALLOC_TRIM_THRESHOLD_": "2000000000",
-    "MALLOC_TOP_PAD_": "67108864",
-}
 # What a call yields: chunks finished since the last one, and a stretch `(stems, 2, n)`.
 Stretch = tuple[int, Audio]
 
@@ -101,7 +94,7 @@ def deployment(spec: ModelSpec, settings: SeparatorSettings) -> Any:
             "num_cpus": settings.num_cpus,
             "num_gpus": settings.num_gpus,
             "memory": settings.memory_mb * 1e6,
-            "runtime_env": {"env_vars": {k: os.environ.get(k, v) for k, v in _KEEP_MEMORY.items()}},
+            "runtime_env": {"env_vars": keep_memory()},
         },
         "max_ongoing_requests": _SONGS,
         "health_check_period_s": 5,

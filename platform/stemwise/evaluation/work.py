@@ -1,0 +1,80 @@
+"""What a run's workers need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stemwise.core.types import Track
+from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.models.registry import ReadyModel
+from stemwise.separation.recipe import Recipe
+from stemwise.storage.estimates import EstimateStore
+
+if TYPE_CHECKING:
+    from stemwise.evaluation.track import TrackEvaluator
+
+# (track id, stage or model, seconds of audio, seconds of work)
+Notify = Callable[[str, str, float, float], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker needs to know; sent once per worker."""
+
+    tracks: Sequence[Track]
+    fingerprints: Mapping[str, str]
+    models: Sequence[ReadyModel]
+    files: tuple[str, ...] | None
+    metric: MetricSettings
+    store: Path
+    parts: Path
+    device: str = "auto"
+    stage: Stage = "all"
+    hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
+    recipes: Sequence[Recipe] = ()
+
+    @property
+    def attempts(self) -> Path:
+        """Where the attempts at songs that ended their process are remembered."""
+        return self.parts.parent / "attempts"
+
+    @property
+    def passes(self) -> int:
+        """How many times models hear a song: those of level 2 once per parent."""
+        below = sum(model.spec.parent != "mixture" for model in self.models)
+        return len(self.models) + below * (len(self.hierarchy.sources) - 1)
+
+    def evaluator(
+        self,
+        loaded: bool,
+        batch_size: int | None = None,
+        notify: Notify = lambda *_: None,
+    ) -> TrackEvaluator:
+        """Return what turns a track into rows.
+
+        Args:
+            loaded: whether models are loaded; else only the store can answer for them.
+            batch_size: chunks per forward pass; None lets the engine choose.
+            notify: called after each stage.
+        """
+        # here, since they import torch, and those who only pass work on need none
+        from stemwise.evaluation.track import TrackEvaluator
+        from stemwise.evaluation.zoo import Zoo
+
+        zoo = (
+            Zoo.load(self.models, self.device, batch_size) if loaded else Zoo.unloaded(self.models)
+        )
+        return TrackEvaluator(
+            zoo,
+            EstimateStore(self.store),
+            self.metric,
+            self.files,
+            notify=notify,
+            measures=self.stage != "separate",
+            hierarchy=self.hierarchy,
+            recipes=self.recipes,
+        )
