@@ -53,8 +53,7 @@ def process(tmp_path, monkeypatch):
 
 
 def rows_of(answer):
-    encoded, _ = answer
-    with parts.pa.ipc.open_stream(encoded) as stream:
+    with parts.pa.ipc.open_stream(answer.encoded) as stream:
         return parts._decode(stream.read_all()).tables["scores"].to_pylist()
 
 
@@ -78,7 +77,7 @@ def test_a_song_that_ends_its_process_is_given_up_and_says_why(process, tmp_path
     assert all(said in row["error"] and "2 times" in row["error"] for row in failed)
     assert len(remembered(tmp_path).reasons) == 2
     whole = songs.evaluate(0)  # in a new process
-    assert whole[1] == 0 and {row["status"] for row in rows_of(whole)} >= {"ok"}
+    assert whole.failures == 0 and {row["status"] for row in rows_of(whole)} >= {"ok"}
     assert {event[0] for event in events} >= {"song-0"}
     assert not (tmp_path / "attempts" / "song-0.json").exists()
 
@@ -87,7 +86,7 @@ def test_a_song_that_hangs_is_ended_and_given_up(process, tmp_path):
     songs, _ = process("hang", max_attempts=1, track_timeout_s=2)
     failed = rows_of(songs.evaluate(1))
     assert all("longer than 2 s (cluster.track_timeout_s)" in row["error"] for row in failed)
-    assert songs.evaluate(0)[1] == 0
+    assert songs.evaluate(0).failures == 0
 
 
 def test_attempts_of_an_earlier_run_count_on(process, tmp_path):

@@ -25,6 +25,8 @@ class ClusterSettings:
         gpus_per_actor: share of a GPU of a worker; None is 1 where there is a GPU, else 0.
         memory_per_actor_gb: what a worker may need, for the number of workers on CPUs.
         batch_size: chunks per forward pass; None lets the engine choose.
+        measurers: processes that measure while the workers separate the next songs; 0 lets each worker
+            measure its own; None is the cores that workers on GPUs leave, and 0 without GPUs.
         max_attempts: how often a song may end its process before it is given up.
         track_timeout_s: seconds after which a song is ended; `auto` is generous and grows with its
             length and the models (`time_limit`), None is no limit.
@@ -36,6 +38,7 @@ class ClusterSettings:
     gpus_per_actor: float | None = None
     memory_per_actor_gb: float = 6
     batch_size: int | None = None
+    measurers: int | None = None
     max_attempts: int = 3
     track_timeout_s: float | str | None = AUTO
 
@@ -54,6 +57,8 @@ class ClusterSettings:
                 raise ConfigError(
                     f"cluster.{name}={value} must be a whole number from 1 up, or null."
                 )
+        if self.measurers is not None and self.measurers < 0:
+            raise ConfigError(f"cluster.measurers={self.measurers} must be 0 or more, or null.")
         if self.cpus_per_actor <= 0 or self.memory_per_actor_gb <= 0:
             raise ConfigError("cluster.cpus_per_actor and memory_per_actor_gb must be positive.")
 
@@ -92,6 +97,28 @@ def pool(
             f"do not fit on {cpus:g} cores and {gpus:g} GPUs."
         )
     return max(1, min(wanted, tracks)), share
+
+
+def measurers(
+    cluster: ClusterSettings, resources: Mapping[str, float], actors: int, share: float
+) -> int:
+    """Return how many processes measure beside `actors` workers with a `share` of a GPU each.
+
+    Without GPUs separating needs all cores, and nothing would be gained.
+
+    Raises:
+        ConfigError: more than there are cores for.
+    """
+    left = int(resources.get("CPU", 1.0) - actors * cluster.cpus_per_actor)
+    wanted = cluster.measurers
+    if wanted is None:
+        return max(0, left) if share > 0 else 0
+    if wanted > max(left, 0):
+        raise ConfigError(
+            f"cluster.measurers={wanted} beside {actors} workers with {cluster.cpus_per_actor:g} cores "
+            f"each do not fit on {resources.get('CPU', 1.0):g} cores."
+        )
+    return wanted
 
 
 def time_limit(setting: float | str | None, audio_s: float, passes: int) -> float | None:

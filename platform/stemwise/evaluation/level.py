@@ -15,6 +15,7 @@ from stemwise.core.stems import MIXTURE
 from stemwise.core.types import Audio, Parent, Track
 from stemwise.datasets.decode import TrackAudio
 from stemwise.evaluation import rows
+from stemwise.evaluation.known import Known
 from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
@@ -40,12 +41,14 @@ class Level:
         decoded: its audio.
         parent: what is taken apart.
         metric: what to measure.
+        known: what the process with the models tells of this track.
     """
 
     track: Track
     decoded: TrackAudio
     parent: Parent
     metric: MetricSettings
+    known: Known = field(default_factory=Known)
     estimates: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
     correlations: list[Row] = field(default_factory=list)
@@ -65,6 +68,11 @@ class Level:
         for model in models:
             started = time.perf_counter()
             stems = model.stems(self.track.partition)
+            lost = self.known.of_model(model.name, self.parent)
+            if lost is not None:
+                origin = Origin(model.name, self.parent)
+                outputs.append(Output(lost.stems, origin, error=lost.error))
+                continue
             output = separated(model, stems, self.parent, heard, self._references, store)
             outputs.append(output)
             if output.made:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemwise.core.errors import StemwiseError
 from stemwise.evaluation.cluster import ClusterSettings
+from stemwise.evaluation.known import Known
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.work import Work
 from stemwise.evaluation.zoo import describe
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(messages: int, lifeline: int) -> None:
-    """Load the models, then answer each track's number with its encoded rows, until the pipe closes.
+    """Load the models, then answer each track's number with its rows, until the pipe closes.
 
     Args:
         messages: descriptor of the pipe for numbers and answers.
@@ -43,10 +44,10 @@ def main(messages: int, lifeline: int) -> None:
     pipe.send(("ready",))
     while True:
         try:
-            number = int(pipe.recv())
+            number, known = pipe.recv()
         except EOFError:
             return
-        _work_on(work, number, evaluate, pipe)
+        _work_on(work, number, known, evaluate, pipe)
 
 
 def _loaded(work: Work, cluster: ClusterSettings, pipe: Channel) -> TrackEvaluator:
@@ -60,13 +61,16 @@ def _loaded(work: Work, cluster: ClusterSettings, pipe: Channel) -> TrackEvaluat
     )
 
 
-def _work_on(work: Work, number: int, evaluate: TrackEvaluator, pipe: Channel) -> None:
+def _work_on(
+    work: Work, number: int, known: Known | None, evaluate: TrackEvaluator, pipe: Channel
+) -> None:
     track = work.tracks[number]
     try:
-        result = evaluate(track)
+        result = evaluate(track, known)
         fingerprint = work.fingerprints[track.track_id]
         encoded = parts.encode(result.tables, fingerprint, result.failures)
-        pipe.send(("done", encoded, result.failures))
+        told = Known.of(evaluate.zoo.models, result.tables["estimates"])
+        pipe.send(("done", encoded, result.failures, told))
     except StemwiseError as error:  # true of every track: the run cannot give what was asked for
         pipe.send(("impossible", error))
     except Exception as error:  # noqa: BLE001 - told, counted, and tried again
@@ -74,7 +78,7 @@ def _work_on(work: Work, number: int, evaluate: TrackEvaluator, pipe: Channel) -
 
 
 def _die_with_parent(lifeline: int) -> None:
-    """End this process when the other end of a pipe is closed, as the system does when its owner ends."""
+    """End this process when the other end of a pipe is closed, as happens when its owner ends."""
 
     def wait() -> None:
         os.read(lifeline, 1)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,28 @@ from stemwise.core.memory import keep_memory
 from stemwise.core.types import Track
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.cluster import ClusterSettings, time_limit
+from stemwise.evaluation.known import Known
 from stemwise.evaluation.work import Notify, Work
 from stemwise.storage import parts
 
 _LOADING_S = 3600.0
 if TYPE_CHECKING:
     Channel = Connection[Any, Any]
-# Encoded rows of a song, and how many models or stems failed on it.
-Answer = tuple[bytes, int]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a song.
+
+    Attributes:
+        encoded: its rows.
+        failures: how many models or stems failed on it.
+        known: what those who measure it must know; None of a song that was given up.
+    """
+
+    encoded: bytes
+    failures: int
+    known: Known | None = None
 
 
 class SongLostError(Exception):
@@ -49,8 +64,12 @@ class SongProcess:
         self._pipe: Channel | None = None
         self._lifeline: int | None = None
 
-    def evaluate(self, number: int) -> Answer:
-        """Return the encoded rows of a track, those of a song that was given up included.
+    def evaluate(self, number: int, known: Known | None = None) -> Answer:
+        """Return the rows of a track, those of a song that was given up included.
+
+        Args:
+            number: of the track.
+            known: what the process that separated it tells.
 
         Raises:
             StemwiseError: something that is true of every track.
@@ -61,7 +80,7 @@ class SongProcess:
         while (reason := attempts.given_up(self._cluster.max_attempts)) is None:
             attempts = attempts.begun()
             try:
-                answer = self._attempt(number)
+                answer = self._attempt(number, known)
             except SongLostError as error:
                 attempts = attempts.ended(str(error))
             else:
@@ -80,12 +99,12 @@ class SongProcess:
             self._process.wait()
         self._process = self._pipe = self._lifeline = None
 
-    def _attempt(self, number: int) -> Answer:
+    def _attempt(self, number: int, known: Known | None) -> Answer:
         """Let the process work on a song (SongLostError where that ends it)."""
         pipe = self._pipe or self._start()
         seconds, limit = 0.0, self._limit(0.0)
         began = time.monotonic()
-        self._send(pipe, number)
+        self._send(pipe, (number, known))
         while True:
             message = self._receive(pipe, None if limit is None else began + limit, limit)
             match message:
@@ -93,8 +112,8 @@ class SongProcess:
                     seconds = max(seconds, audio_s)
                     limit = self._limit(seconds)
                     self._notify(track, stage, audio_s, work_s)
-                case ("done", bytes(encoded), int(failures)):
-                    return encoded, failures
+                case ("done", bytes(encoded), int(failures), Known() as told):
+                    return Answer(encoded, failures, told)
                 case ("failed", reason):
                     raise SongLostError(f"it raised {reason}")
                 case ("impossible", StemwiseError() as error):
@@ -173,4 +192,4 @@ def given_up(work: Work, track: Track, reason: str) -> Answer:
     """Return the rows of a song that is not tried any more."""
     result = work.evaluator(loaded=False).given_up(track, reason)
     fingerprint = work.fingerprints[track.track_id]
-    return parts.encode(result.tables, fingerprint, result.failures), result.failures
+    return Answer(parts.encode(result.tables, fingerprint, result.failures), result.failures)

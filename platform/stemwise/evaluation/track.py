@@ -27,6 +27,7 @@ from stemwise.datasets.decode import TrackAudio
 from stemwise.evaluation import rows
 from stemwise.evaluation.ensemble import blended
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
+from stemwise.evaluation.known import Known
 from stemwise.evaluation.level import Level
 from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
@@ -58,6 +59,7 @@ class TrackEvaluator:
         files: names of finished estimates to measure; None measures all that a track has.
         notify: called after each stage.
         measures: False stops after separation.
+        skips: whether parents are left out below which nothing can be scored; None: if it measures.
         hierarchy: what level-2 models take apart.
         recipes: blends of the zoo's models that are measured beside them.
     """
@@ -70,17 +72,26 @@ class TrackEvaluator:
         files: tuple[str, ...] | None = (),
         notify: Notify = lambda *_: None,
         measures: bool = True,
+        skips: bool | None = None,
         hierarchy: HierarchySettings | None = None,
         recipes: Sequence[Recipe] = (),
     ) -> None:
         self.zoo, self.store, self.metric = zoo, store, metric
         self.files, self.notify, self.measures = files, notify, measures
+        self.skips = measures if skips is None else skips
         self.hierarchy = hierarchy or HierarchySettings()
         self.recipes = recipes
 
-    def __call__(self, track: Track) -> TrackResult:
-        """Return the rows of `track`; never raises for what is wrong with it."""
-        return _Evaluation(self, track).run()
+    def __call__(self, track: Track, known: Known | None = None) -> TrackResult:
+        """Return the rows of `track`; never raises for what is wrong with it.
+
+        Args:
+            track: the track.
+            known: what the process with the models tells of it, where this one has none.
+        """
+        for model in self.zoo.models:
+            model.told = known.stems.get(model.name, ()) if known else ()
+        return _Evaluation(self, track, known).run()
 
     def given_up(self, track: Track, reason: str) -> TrackResult:
         """Return the rows of a track that is not tried any more: all failed, for this reason."""
@@ -90,8 +101,8 @@ class TrackEvaluator:
 class _Evaluation:
     """The state of evaluating one track."""
 
-    def __init__(self, evaluator: TrackEvaluator, track: Track) -> None:
-        self.evaluator, self.track = evaluator, track
+    def __init__(self, evaluator: TrackEvaluator, track: Track, known: Known | None = None) -> None:
+        self.evaluator, self.track, self.known = evaluator, track, known or Known()
         self.decoded = TrackAudio(track)
         self.result = TrackResult()
         self._heard = False
@@ -111,7 +122,7 @@ class _Evaluation:
         return self.result
 
     def _level(self, parent: Parent) -> Level:
-        return Level(self.track, self.decoded, parent, self.evaluator.metric)
+        return Level(self.track, self.decoded, parent, self.evaluator.metric, self.known)
 
     def _add(self, level: Level) -> None:
         """Take over what a level has gathered."""
@@ -176,7 +187,7 @@ class _Evaluation:
             for stem, reference in self.decoded.used.references.items()
             if stems.PARENT.get(stem) == parent.stem
         }
-        if self.evaluator.measures and "ok" not in known.values():
+        if self.evaluator.skips and "ok" not in known.values():
             self._skip(level, models, known)
         else:
             self._take_apart(level, models, provider, outputs)

@@ -36,6 +36,8 @@ class Work:
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
     recipes: Sequence[Recipe] = ()
+    # leave out what cannot be scored, although others measure it
+    skips: bool = False
 
     @property
     def attempts(self) -> Path:
@@ -75,6 +77,7 @@ class Work:
             self.files,
             notify=notify,
             measures=self.stage != "separate",
+            skips=self.skips or self.stage != "separate",
             hierarchy=self.hierarchy,
             recipes=self.recipes,
         )

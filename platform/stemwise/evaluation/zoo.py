@@ -19,6 +19,8 @@ class LoadedModel:
     ready: ReadyModel
     separator: Separator | None = None
     error: str | None = None
+    # what another process, in which it is loaded, says of its stems
+    told: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -37,10 +39,17 @@ class LoadedModel:
             return self.separator.model.uses_references
         return self.error is None and needs_references(self.ready.spec)
 
+    @property
+    def own_stems(self) -> tuple[str, ...]:
+        """What the loaded model makes of every track; empty where the track decides."""
+        if self.separator is None or not self.separator.model.stems:
+            return ()
+        return self.separator.stems_for()
+
     def stems(self, partition: Sequence[str]) -> tuple[str, ...]:
         """Return the model's stems; those of the track where only the track decides."""
-        if self.separator is not None and self.separator.model.stems:
-            return self.separator.stems_for()
+        if self.own_stems or self.told:
+            return self.own_stems or self.told
         spec = self.ready.spec
         return spec.with_residual(spec.stems or partition)
 
