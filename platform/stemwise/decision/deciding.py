@@ -104,65 +104,101 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         needs = ", ".join(fitting.pair)
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
     decision = Decision()
+    fits: dict[Stem, _Fit] = {}
     artists = {(r["dataset"], r["track_id"]): r["artist"] for r in content["tracks"]}
     below = {key_of(row): row["parent_model"] for row in content["scores"] if row["parent_model"]}
-    chosen: dict[Stem, Choice] = {}
-    papers: dict[Stem, Choice] = {}
-    held_out: dict[Stem, list[Row]] = {}
     for stem, forms, blocks, dropped in _stems(content, fitting):
-        segments = np.array(
-            [
-                segment_oracle(
-                    blocks[t], forms.models, fitting.pair, fitting.rule, fitting.settings.segment_s
-                )
-                for t in forms.tracks
-            ]
-        )
-        labels = [artists.get(t) or "/".join(t) for t in forms.tracks]
-        own = fitting.settings
-        found = ledger(
-            stem, forms, labels, segments, own.strategy, fitting.score, own.folds, own.seed
-        )
-        lost = {"dropped": dropped}
-        decision.regret.extend(row | lost for row in found.rows)
-        decision.front.extend(row | lost for row in _front(stem, forms, fitting))
+        labels = [artists.get(track) or "/".join(track) for track in forms.tracks]
         parents = frozenset(below[k] for t in forms.tracks if (k := (*t, *stem)) in below)
-        chosen[stem] = Choice(
-            found.weights,
-            parents,
-            found.oracle_gap,
-            found.held_out_snr,
-            found.established,
-            found.gain,
-        )
-        papers[stem] = _papers(forms, fitting, parents)
-        held_out[stem] = _held_out_rows(stem, forms, found, fitting)
-    if not chosen:
+        fits[stem] = _fit(stem, forms, blocks, labels, parents, fitting)
+        lost = {"dropped": dropped}
+        decision.regret.extend(row | lost for row in fits[stem].regret)
+        decision.front.extend(row | lost for row in _front(stem, forms, fitting))
+    if not fits:
         decision.notes.append(_why_nothing(content, fitting))
         return decision
+    _add_recipes(decision, fits, content, fitting, run)
+    return decision
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What was fitted to one stem."""
+
+    regret: list[Row]
+    chosen: Choice
+    paper: Choice
+    held_out: list[Row]
+
+
+def _fit(
+    stem: Stem,
+    forms: StemForms,
+    blocks: Mapping[tuple[str, str], list[Mapping[str, Any]]],
+    artists: list[str],
+    parents: frozenset[str],
+    fitting: Fitting,
+) -> _Fit:
+    own = fitting.settings
+    segments = [
+        segment_oracle(blocks[t], forms.models, fitting.pair, fitting.rule, own.segment_s)
+        for t in forms.tracks
+    ]
+    found = ledger(
+        stem,
+        forms,
+        artists,
+        np.array(segments),
+        own.strategy,
+        fitting.score,
+        own.folds,
+        own.seed,
+    )
+    chosen = Choice(
+        found.weights,
+        parents,
+        found.oracle_gap,
+        found.held_out_snr,
+        found.established,
+        found.gain,
+    )
+    rows = _held_out_rows(stem, forms, found, fitting)
+    return _Fit(found.rows, chosen, _papers(forms, fitting, parents), rows)
+
+
+def _add_recipes(
+    decision: Decision,
+    fits: Mapping[Stem, _Fit],
+    content: Mapping[str, Rows],
+    fitting: Fitting,
+    run: str,
+) -> None:
+    """Add the recipes, the held-out rows that they may claim, and what is to be said of them."""
     whole = alone([stems.partition_of(row["stems"] or ()) for row in content["tracks"]])
+    chosen = {stem: fit.chosen for stem, fit in fits.items()}
     recipe = Recipe.of(HELD_OUT, chosen, fitting.blends, whole)
     if not recipe.top:
         decision.notes.append(
             "No recipe is written: the candidates make parts of stems only, and not all songs are "
             "recordings of that stem alone."
         )
-        return decision
+        return
     decision.unclaimed.extend(recipe.unclaimed())
-    silent = {(u.parent, s) for u in decision.unclaimed for s in u.stems}
-    for stem, rows in held_out.items():
-        if (stem[0], stem[2]) not in silent or stem[1] != ESTIMATE:
-            decision.scores.extend(rows)
-    decision.recipes[HELD_OUT] = recipe.content(_facts(content, fitting, run))
+    silent = {(u.parent, ESTIMATE, stem) for u in decision.unclaimed for stem in u.stems}
+    for stem, fit in fits.items():
+        if stem not in silent:
+            decision.scores.extend(fit.held_out)
     if files := _files(content):
         decision.notes.append(
             f"Recipes and the regret ledger leave {files} out: a recipe runs its models on new songs, "
             "and these are finished files."
         )
+    facts = _facts(content, fitting, run)
+    decision.recipes[HELD_OUT] = recipe.content(facts)
+    papers = {stem: fit.paper for stem, fit in fits.items()}
     theirs = {"fitted_by": "the model that wins most tracks, per stem (the paper)"}
     paper = Recipe.of("paper", papers, fitting.blends, whole)
-    decision.recipes["paper"] = paper.content(_facts(content, fitting, run) | theirs)
-    return decision
+    decision.recipes["paper"] = paper.content(facts | theirs)
 
 
 def _papers(forms: StemForms, fitting: Fitting, parents: frozenset[str]) -> Choice:

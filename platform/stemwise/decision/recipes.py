@@ -102,17 +102,15 @@ class Recipe:
         return cls(name, made, children, blends)
 
     def unclaimed(self) -> list[Unclaimed]:
-        """Return the parents whose sub-stems were measured below another parent than the recipe's."""
-        return [
-            Unclaimed(
-                parent,
-                tuple(group),
-                tuple(sorted({model for own in group.values() for model in own.below})),
-                rounded(self.top[parent].weights),
-            )
-            for parent, group in self.children.items()
-            if not all(self._is_own(parent, own) for own in group.values())
-        ]
+        """Return, by parent, the sub-stems that were measured below another parent than the recipe's."""
+        found = []
+        for parent, group in self.children.items():
+            other = {stem: own for stem, own in group.items() if not self._is_own(parent, own)}
+            below = tuple(sorted({model for own in other.values() for model in own.below}))
+            if other:
+                weights = rounded(self.top[parent].weights)
+                found.append(Unclaimed(parent, tuple(other), below, weights))
+        return found
 
     def content(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the YAML holds; `facts` begin its provenance."""
