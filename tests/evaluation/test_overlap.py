@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,11 +11,15 @@ import soundfile
 import torch
 
 from stemwise.cli import main
-from stemwise.core.errors import ConfigError
+from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import WHOLE, Parent
 from stemwise.evaluation.cluster import ClusterSettings, measurers
 from stemwise.evaluation.known import Known, Lost
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.track import TrackEvaluator
+from stemwise.evaluation.zoo import Zoo
 from stemwise.storage import tables
+from stemwise.storage.estimates import EstimateStore
 
 from ..models.test_demucs import content
 
@@ -42,18 +47,19 @@ def test_both_ways_give_the_same_tables(songs, tmp_path: Path, monkeypatch):
         "{name: splitter, base: band_split, parent: drums}]"
     )
     found = {}
-    for beside in (0, 1):
+    for beside in (0, 2):
         output = tmp_path / f"run-{beside}"
         given = [f"dataset.root={root}", f"output={output}", models, "cluster.actors=1"]
         assert main(["evaluate", "dataset=folder", *given, f"cluster.measurers={beside}"]) == 3
+        assert not list((output / "store").glob(".raw/*")) and not list(output.glob("attempts/*"))
         found[beside] = {name: tables.read(output / "tables", name) for name in tables.SCHEMAS}
     for name, frame in found[0].items():
         columns = [column for column in frame.columns if column not in TIMES]
-        assert frame.select(columns).equals(found[1][name].select(columns)), name
-    failed = found[1]["scores"].filter(pl.col("model") == "broken")
+        assert frame.select(columns).equals(found[2][name].select(columns)), name
+    failed = found[2]["scores"].filter(pl.col("model") == "broken")
     assert set(failed["status"]) == {"failed"} and "own.th" not in failed["error"][0]
     assert (
-        len(found[1]["estimates"].filter(pl.col("model") == "own", pl.col("status") == "ok")) == 12
+        len(found[2]["estimates"].filter(pl.col("model") == "own", pl.col("status") == "ok")) == 12
     )
 
 
@@ -77,12 +83,48 @@ def test_known_gathers_failures_by_place():
 
 def test_measurers_are_the_cores_that_workers_on_gpus_leave():
     host = {"CPU": 16.0}
-    assert measurers(ClusterSettings(), host, 2, 1.0) == 14
-    assert measurers(ClusterSettings(cpus_per_actor=4), host, 2, 1.0) == 8
+    assert measurers(ClusterSettings(), host, 2, 1.0) == 15  # a worker needs half of its core
+    assert measurers(ClusterSettings(cpus_per_actor=4), host, 2, 1.0) == 12
     assert measurers(ClusterSettings(), host, 2, 0.0) == 0  # without GPUs all cores separate
-    assert measurers(ClusterSettings(), {"CPU": 2.0}, 2, 1.0) == 0
+    assert measurers(ClusterSettings(), {"CPU": 2.0}, 1, 1.0) == 2
+    assert measurers(ClusterSettings(), {"CPU": 1.0}, 1, 1.0) == 1
     assert measurers(ClusterSettings(measurers=3), host, 2, 0.0) == 3
-    with pytest.raises(ConfigError, match="measurers=15"):
-        measurers(ClusterSettings(measurers=15), host, 2, 1.0)
+    with pytest.raises(ConfigError, match="measurers=16"):
+        measurers(ClusterSettings(measurers=16), host, 2, 1.0)
     with pytest.raises(ConfigError, match="measurers=-1"):
         ClusterSettings(measurers=-1)
+
+
+def test_what_is_handed_on_is_encoded_by_whoever_measures(song, signal, model, store, tmp_path):
+    """And the rows are those of one process that does both."""
+    track = song({"vocals": signal(50), "drums": signal(10)})
+    raw = EstimateStore(store.root, raw=True)
+    made, _ = model("half")
+    spec = replace(made.ready.spec, target="stemwise.models.mixture.MixtureModel")
+    made.ready = replace(made.ready, spec=spec)  # a class that there is
+    hasty = TrackEvaluator(Zoo([made]), raw, MetricSettings(), measures=False, skips=True)
+    first = hasty(track)
+    assert not list(store.root.glob("*/*/*.flac"))
+    known = Known.of(hasty.zoo.models, first.tables["estimates"])
+    later = TrackEvaluator(Zoo.unloaded([made.ready]), store, MetricSettings())(track, known)
+    assert later.failures == 0 and list(store.root.glob("*/*/*.flac"))
+    assert not list(store.root.glob(".raw/*"))
+    both = TrackEvaluator(Zoo([made]), EstimateStore(tmp_path / "other"), MetricSettings())(track)
+    assert later.tables["measurements"] == both.tables["measurements"]
+    assert [r["snr"] for r in later.tables["scores"]] == [r["snr"] for r in both.tables["scores"]]
+
+
+def test_estimates_that_cannot_be_encoded_are_lost_alone(song, signal, model, store, monkeypatch):
+    track = song({"vocals": signal(50), "drums": signal(10)})
+    made, _ = model("half")
+
+    def full(self, key):
+        raise OutputError("no room")
+
+    monkeypatch.setattr(EstimateStore, "settle", full)
+    result = TrackEvaluator(Zoo([made]), store, MetricSettings())(track)
+    assert result.failures == 1
+    assert {(r["status"], r["error"], r["uri"]) for r in result.tables["estimates"]} == {
+        ("failed", "no room", None)
+    }
+    assert "ok" in {row["status"] for row in result.tables["scores"]}

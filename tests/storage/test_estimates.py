@@ -302,13 +302,13 @@ def test_a_place_that_is_taken_is_named(store):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_named(store, monkeypatch):
-    import stemwise.separation.spool as module
+    import stemwise.storage.estimates as module
 
-    def full(self, stem, path, gain=1.0, subtype="PCM_24"):
+    def full(signal, path, gain=1.0, subtype="PCM_24"):
         with soundfile.SoundFile("/dev/full", "w", 44_100, 2, format="FLAC") as file:
             file.write(np.zeros((1_000_000, 2)))
 
-    monkeypatch.setattr(module.Spool, "encode", full)
+    monkeypatch.setattr(module, "encode", full)
     with pytest.raises(OutputError, match="cannot be written"):
         put(store, noise())
     assert list(store.root.iterdir()) == []
@@ -339,3 +339,42 @@ def test_sweeping_puts_up_with_what_vanishes_meanwhile(store):
     store.root.mkdir()
     (store.root / ".making-gone").symlink_to(store.root / "nowhere")
     store.sweep()
+
+
+@pytest.mark.parametrize("peak", [0.9, 1.0, 1.7, 1e-4])
+def test_a_raw_entry_reads_as_it_will_once_it_is_encoded(tmp_path, peak):
+    """Bit for bit, also where it is turned down: what is measured is what is stored."""
+    hasty, store = EstimateStore(tmp_path / "store", raw=True), EstimateStore(tmp_path / "store")
+    entry = put(hasty, noise(peak=peak, samples=5000))
+    assert not list((tmp_path / "store").glob("*/*/*.flac"))
+    raw = store.get(KEY)
+    assert raw is not None and raw == entry
+    before = {stem: raw.read(stem) for stem in raw.stems}
+    store.settle(KEY)
+    settled = store.get(KEY)
+    assert settled is not None and settled.raw is None and settled == raw
+    for stem, samples in before.items():
+        np.testing.assert_array_equal(settled.read(stem), samples)
+        np.testing.assert_array_equal(raw.read(stem), samples)  # its reader is not cut off
+    assert not list((tmp_path / "store" / ".raw").iterdir())
+    store.settle(KEY)  # nothing is left to do
+    direct = put(EstimateStore(tmp_path / "other"), noise(peak=peak, samples=5000))
+    for stem, samples in before.items():
+        np.testing.assert_array_equal(direct.read(stem), samples)
+
+
+def test_half_a_raw_entry_counts_as_absent(tmp_path):
+    store = EstimateStore(tmp_path / "store", raw=True)
+    put(store, noise())
+    (cut,) = store.root.glob(".raw/*/drums.f32")
+    cut.write_bytes(cut.read_bytes()[:-4])
+    assert store.get(KEY) is None
+
+
+def test_raw_entries_that_nobody_settled_are_swept(tmp_path):
+    store = EstimateStore(tmp_path / "store", raw=True)
+    put(store, noise())
+    store.sweep()
+    assert store.get(KEY) is not None
+    store.sweep(older_than_s=-1)
+    assert store.get(KEY) is None

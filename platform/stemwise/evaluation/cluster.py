@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,16 +110,20 @@ def measurers(
     Raises:
         ConfigError: more than there are cores for.
     """
-    left = int(resources.get("CPU", 1.0) - actors * cluster.cpus_per_actor)
-    wanted = cluster.measurers
-    if wanted is None:
-        return max(0, left) if share > 0 else 0
-    if wanted > max(left, 0):
+    room = max(1, math.ceil(cores_beside(cluster, resources, actors)))
+    if cluster.measurers is None:
+        return room if share > 0 else 0
+    if cluster.measurers > room:
         raise ConfigError(
-            f"cluster.measurers={wanted} beside {actors} workers with {cluster.cpus_per_actor:g} cores "
-            f"each do not fit on {resources.get('CPU', 1.0):g} cores."
+            f"cluster.measurers={cluster.measurers} beside {actors} workers do not fit on "
+            f"{resources.get('CPU', 1.0):g} cores: {room} would."
         )
-    return wanted
+    return cluster.measurers
+
+
+def cores_beside(cluster: ClusterSettings, resources: Mapping[str, float], actors: int) -> float:
+    """Return the cores for measuring: a worker that waits for its GPU needs half of its own."""
+    return max(0.5, resources.get("CPU", 1.0) - 0.5 * actors * cluster.cpus_per_actor)
 
 
 def time_limit(setting: float | str | None, audio_s: float, passes: int) -> float | None:

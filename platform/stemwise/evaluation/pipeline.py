@@ -26,7 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from stemwise.evaluation.cluster import ClusterSettings, check_address, measurers, pool
+from stemwise.evaluation.cluster import (
+    ClusterSettings,
+    check_address,
+    cores_beside,
+    measurers,
+    pool,
+)
 from stemwise.evaluation.song_process import Answer, SongProcess
 from stemwise.evaluation.work import Work
 from stemwise.storage import parts
@@ -174,7 +180,7 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
     results = dataset.map_batches(
         _Worker,
         fn_constructor_args=(
-            replace(work, stage="separate", skips=True) if beside else work,
+            replace(work, stage="separate", hands_on=True) if beside else work,
             cluster,
             progress,
         ),
@@ -182,7 +188,7 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
         # one track in work and none waiting per worker, so that a short queue at the end is shared
         compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
         # less than a whole core: the sink's tasks must find room beside the workers
-        num_cpus=0.9 * cluster.cpus_per_actor,
+        num_cpus=(0.45 if beside else 0.9) * cluster.cpus_per_actor,
         num_gpus=gpus,
     )
     if beside:
@@ -192,7 +198,7 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
             fn_constructor_args=(work, cluster, progress),
             batch_size=1,
             compute=ActorPoolStrategy(size=beside, max_tasks_in_flight_per_actor=1),
-            num_cpus=0.9,
+            num_cpus=0.95 * cores_beside(cluster, resources, actors) / beside,
         )
     results.write_datasink(_sink(work.parts, progress), ray_remote_args={"num_cpus": 0.01})
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from stemwise.core import stems
-from stemwise.core.errors import MissingReferenceError
+from stemwise.core.errors import MissingReferenceError, StemwiseError
 from stemwise.core.types import (
     ESTIMATE,
     RECIPE_PREFIX,
@@ -118,8 +118,21 @@ class _Evaluation:
         outputs = self._level_one(mixture)
         for parent, provider in self._parents():
             self._level_two(parent, provider, outputs)
+        if self.evaluator.measures:
+            self._settle()
         self._record_track(mixture.shape[1])
         return self.result
+
+    def _settle(self) -> None:
+        """Encode estimates that were handed on raw; where that fails, only they are lost."""
+        for key in {row["key"] for row in self.result.tables["estimates"] if row.get("key")}:
+            try:
+                self.evaluator.store.settle(key)
+            except StemwiseError as error:
+                self.result.failures += 1
+                for row in self.result.tables["estimates"]:
+                    if row.get("key") == key:
+                        row.update(uri=None, status="failed", error=describe(error))
 
     def _level(self, parent: Parent) -> Level:
         return Level(self.track, self.decoded, parent, self.evaluator.metric, self.known)

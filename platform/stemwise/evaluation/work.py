@@ -36,8 +36,8 @@ class Work:
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
     recipes: Sequence[Recipe] = ()
-    # leave out what cannot be scored, although others measure it
-    skips: bool = False
+    # what it separates is handed on to others, who encode and measure it
+    hands_on: bool = False
 
     @property
     def attempts(self) -> Path:
@@ -72,12 +72,12 @@ class Work:
         )
         return TrackEvaluator(
             zoo,
-            EstimateStore(self.store),
+            EstimateStore(self.store, raw=self.hands_on),
             self.metric,
             self.files,
             notify=notify,
             measures=self.stage != "separate",
-            skips=self.skips or self.stage != "separate",
+            skips=self.hands_on or self.stage != "separate",
             hierarchy=self.hierarchy,
             recipes=self.recipes,
         )

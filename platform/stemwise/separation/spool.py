@@ -6,18 +6,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from stemwise.audio.raw import RawAudio
 from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio
 
 _BLOCK = 1 << 18
+_STEPS = 1 << 23  # of 24 bits from silence to full scale
 FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
 # How stems are encoded, by file format.
 SUBTYPES = {"flac": "PCM_24", "wav": "FLOAT"}
 # A quarter less CPU time than libFLAC's default, for files that are 3 % larger (24 bits, one minute of
 # vocals); lossless like every level.
 _FLAC_LEVEL = 0.1
+
+
+def raw_path(folder: Path, stem: str) -> Path:
+    """Return the raw file of a stem."""
+    return folder / f"{stem}.f32"
 
 
 class Spool:
@@ -30,7 +37,7 @@ class Spool:
         self.stems = tuple(stems)
         self.peaks = dict.fromkeys(self.stems, 0.0)
         self.samples = 0
-        self._paths = {stem: folder / f"{stem}.f32" for stem in self.stems}
+        self._paths = {stem: raw_path(folder, stem) for stem in self.stems}
 
     def add(self, stretch: Audio) -> None:
         """Append `(stems, 2, n)` float32."""
@@ -46,13 +53,33 @@ class Spool:
 
     def encode(self, stem: str, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
         """Write `stem`·gain as an audio file in the format that its suffix names."""
-        signal = self.read(stem)
-        level = _FLAC_LEVEL if path.suffix == ".flac" else None
-        with soundfile.SoundFile(
-            path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype, compression_level=level
-        ) as file:
-            for start in range(0, self.samples, _BLOCK):
-                file.write((signal[:, start : start + _BLOCK] * np.float32(gain)).T)
+        encode(self.read(stem), path, gain, subtype)
+
+
+def encode(signal: RawAudio, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
+    """Write `signal`·gain as an audio file in the format that its suffix names."""
+    level = _FLAC_LEVEL if path.suffix == ".flac" else None
+    with soundfile.SoundFile(
+        path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype, compression_level=level
+    ) as file:
+        for start in range(0, signal.shape[1], _BLOCK):
+            block = signal[:, start : start + _BLOCK]
+            if subtype == "PCM_24":  # its 24 bits are the upper ones of 32
+                file.write((to_24_bits(block, gain) << 8).T)
+            else:
+                file.write((block * np.float32(gain)).T)
+
+
+def to_24_bits(samples: Audio, gain: float = 1.0) -> npt.NDArray[np.int32]:
+    """Return samples·gain as whole numbers of 24 bits, the nearest ones."""
+    steps = np.rint(samples * np.float32(gain) * np.float32(_STEPS))
+    return np.asarray(steps.clip(-_STEPS, _STEPS - 1), dtype=np.int32)
+
+
+def as_stored(samples: Audio, gain: float = 1.0) -> Audio:
+    """Return what is read of samples·gain from a file of 24 bits, the gain undone."""
+    read = to_24_bits(samples, gain).astype(np.float32) / np.float32(_STEPS)
+    return read if gain == 1 else read / np.float32(gain)
 
 
 def common_gain(spools: Mapping[str, Spool], file_format: str) -> float:

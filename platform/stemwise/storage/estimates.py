@@ -4,6 +4,9 @@ An entry's key is a digest of the decoded audio, the model's identity (class, se
 digests) and the engine's version. An entry is a folder `<root>/<key[:2]>/<key>/` with one 24-bit FLAC
 per stem and `entry.json`. A stem that would clip is stored scaled down; `gain` records by how much:
 stored samples = estimate · gain. An entry whose files are not whole counts as absent.
+
+An entry may be handed on raw, as float32 in `<root>/.raw/<key>/`, by a process that has better things to
+do than to encode it; whoever measures it encodes it then. Reading gives the same samples either way.
 """
 
 from __future__ import annotations
@@ -15,18 +18,20 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from stemwise.audio.raw import RawAudio
 from stemwise.core.errors import AudioError, OutputError
-from stemwise.core.types import Audio
-from stemwise.separation.spool import FULL_SCALE, Spool
+from stemwise.core.types import CHANNELS, Audio
+from stemwise.separation.spool import FULL_SCALE, Spool, as_stored, encode, raw_path
 
 _CONTENT = "entry.json"
 _SCRATCH = ".making-"
+_RAW = ".raw"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Entry:
     samples: int
     wall_s: float
     device: str
+    raw: Path | None = field(default=None, compare=False)  # where it lies that is not encoded yet
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -55,6 +61,8 @@ class Entry:
         Raises:
             AudioError: the file is absent or damaged; the entry then counts as absent from now on.
         """
+        if self.raw is not None and (samples := self._read_raw(self.raw, stem)) is not None:
+            return samples
         problem: object = "it is cut"
         try:
             samples, _ = soundfile.read(self.path(stem), dtype="float32", always_2d=True)
@@ -69,6 +77,15 @@ class Entry:
             )
         audio: Audio = np.ascontiguousarray(samples.T)
         return audio if self.gains[stem] == 1 else audio / np.float32(self.gains[stem])
+
+    def _read_raw(self, folder: Path, stem: str) -> Audio | None:
+        """Return the estimate as it will be read once it is encoded; None where it is by now."""
+        signal = RawAudio(raw_path(folder, stem), self.samples)
+        try:
+            samples = signal[:, :]
+        except OSError:
+            return None
+        return as_stored(samples, self.gains[stem])
 
 
 def audio_digest(*signals: Audio) -> str:
@@ -86,22 +103,56 @@ def entry_key(audio: str, identity: str, engine: int) -> str:
 
 
 class EstimateStore:
-    """A folder of entries that several processes may read and write at once."""
+    """A folder of entries that several processes may read and write at once.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Args:
+        root: the folder.
+        raw: whether `put` leaves the encoding to others (`settle`).
+    """
+
+    def __init__(self, root: Path, raw: bool = False) -> None:
+        self.root, self.raw = root, raw
 
     def get(self, key: str) -> Entry | None:
         """Return the entry called `key`, or None where it was never finished or is not whole."""
-        folder = self._folder(key)
+        folder, raw = self._folder(key), self.root / _RAW / key
         try:
             content = json.loads((folder / _CONTENT).read_text(encoding="utf-8"))
             sizes = content.pop("sizes")
             entry = Entry(key=key, folder=folder, **content)
             whole = all(entry.path(stem).stat().st_size == sizes[stem] for stem in entry.stems)
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            whole = False
+        return entry if whole else self._get_raw(key, raw)
+
+    def _get_raw(self, key: str, folder: Path) -> Entry | None:
+        try:
+            content = json.loads((folder / _CONTENT).read_text(encoding="utf-8"))
+            entry = Entry(key=key, folder=self._folder(key), raw=folder, **content)
+            size = entry.samples * CHANNELS * np.dtype(np.float32).itemsize
+            whole = all(raw_path(folder, stem).stat().st_size == size for stem in entry.stems)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
         return entry if whole else None
+
+    def settle(self, key: str) -> None:
+        """Encode an entry that was handed on raw; others stay as they are.
+
+        Raises:
+            OutputError: the store cannot be written.
+        """
+        entry = self.get(key)
+        if entry is None or entry.raw is None:
+            return
+        try:
+            with self._scratch() as scratch:
+                made = scratch / "entry"
+                made.mkdir()
+                self._encode(entry, made)
+                self._publish(made, entry.folder)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise self._unwritable(error) from error
+        shutil.rmtree(entry.raw, ignore_errors=True)
 
     def put(
         self,
@@ -123,17 +174,14 @@ class EstimateStore:
             OutputError: the store cannot be written.
         """
         timed = _Timed(stretches)
+        place = self.root / _RAW / key if self.raw else self._folder(key)
         try:
             with self._scratch() as scratch:
-                self._publish(self._make(scratch, tuple(stems), timed, device), self._folder(key))
+                self._publish(self._make(scratch, key, tuple(stems), timed, device), place)
         except (OSError, soundfile.SoundFileError) as error:
             if error is timed.error:
                 raise  # what was to be stored could not be made
-            raise OutputError(
-                f"The estimate store {self.root} cannot be written "
-                f"({getattr(error, 'strerror', None) or error}): "
-                "choose another store= or output= folder, or make room."
-            ) from error
+            raise self._unwritable(error) from error
         entry = self.get(key)  # an equal one of another process may have come first
         if entry is None:
             raise OutputError(f"{self._folder(key)} vanished while it was written: run again.")
@@ -141,33 +189,56 @@ class EstimateStore:
 
     def sweep(self, older_than_s: float = 86_400) -> None:
         """Remove what processes left behind that were killed while they made an entry."""
-        for scratch in self.root.glob(f"{_SCRATCH}*"):
+        for scratch in (*self.root.glob(f"{_SCRATCH}*"), *self.root.glob(f"{_RAW}/*")):
             with suppress(FileNotFoundError):  # its maker has just finished
                 if time.time() - scratch.stat().st_mtime > older_than_s:
                     shutil.rmtree(scratch, ignore_errors=True)
 
-    def _make(self, scratch: Path, names: tuple[str, ...], timed: _Timed, device: str) -> Path:
+    def _unwritable(self, error: Exception) -> OutputError:
+        return OutputError(
+            f"The estimate store {self.root} cannot be written "
+            f"({getattr(error, 'strerror', None) or error}): "
+            "choose another store= or output= folder, or make room."
+        )
+
+    def _make(
+        self, scratch: Path, key: str, names: tuple[str, ...], timed: _Timed, device: str
+    ) -> Path:
         """Write an entry into a folder below `scratch` and return that."""
-        spool = Spool(scratch, names)
+        spooled = scratch / "raw"
+        spooled.mkdir()
+        spool = Spool(spooled, names)
         for stretch in timed:
             spool.add(stretch)
         gains = {name: min(1.0, FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
-        entry = scratch / "entry"
-        entry.mkdir()
+        entry = Entry(key, spooled, gains, spool.samples, timed.seconds, device, raw=spooled)
+        if self.raw:
+            self._write(spooled, entry)
+            return spooled
+        made = scratch / "entry"
+        made.mkdir()
+        self._encode(entry, made)
+        return made
+
+    def _encode(self, entry: Entry, folder: Path) -> None:
+        """Write a raw entry as FLAC into `folder`."""
+        assert entry.raw is not None
         sizes = {}
-        for name in names:
-            path = entry / f"{name}.flac"
-            spool.encode(name, path, gains[name])
-            sizes[name] = path.stat().st_size
+        for stem in entry.stems:
+            path = folder / f"{stem}.flac"
+            raw = RawAudio(raw_path(entry.raw, stem), entry.samples)
+            encode(raw, path, entry.gains[stem])
+            sizes[stem] = path.stat().st_size
+        self._write(folder, entry, sizes=sizes)
+
+    def _write(self, folder: Path, entry: Entry, **more: object) -> None:
         content = {
-            "gains": gains,
-            "samples": spool.samples,
-            "wall_s": timed.seconds,
-            "device": device,
-            "sizes": sizes,
+            "gains": dict(entry.gains),
+            "samples": entry.samples,
+            "wall_s": entry.wall_s,
+            "device": entry.device,
         }
-        (entry / _CONTENT).write_text(json.dumps(content), encoding="utf-8")
-        return entry
+        (folder / _CONTENT).write_text(json.dumps(content | more), encoding="utf-8")
 
     def _folder(self, key: str) -> Path:
         return self.root / key[:2] / key
