@@ -100,24 +100,32 @@ def test_songs_in_flight_together_differ_by_less_than_minus_100_dbfs(
 ) -> None:
     seeds = (2, 3)
     paths = [song_file(tmp_path / f"{seed}.wav", 3.0 + seed, seed) for seed in seeds]
-    before = passes(service)
-    with ThreadPoolExecutor(2) as threads:
-        jobs = list(threads.map(lambda path: post(service, path, format="wav"), paths))
-    for seed, job in zip(seeds, jobs, strict=True):
-        folder = tmp_path / f"here-{seed}"
-        folder.mkdir()
-        done = final(service.url, job)
-        assert done["status"] == "succeeded", done
-        here, served = separated_here(folder, tones(3.0 + seed, seed)), stems_of(service, done)
-        for stem in here:
-            assert rms_db(here[stem] - served[stem]) < -100, stem
-    until = time.monotonic() + 30  # Ray exports its metrics every few seconds
+    for attempt in range(5):  # on a busy machine one song may be done before the other begins
+        before = passes(service)
+        with ThreadPoolExecutor(2) as threads:
+            jobs = list(threads.map(lambda path: post(service, path, format="wav"), paths))
+        for seed, job in zip(seeds, jobs, strict=True):
+            folder = tmp_path / f"here-{seed}-{attempt}"
+            folder.mkdir()
+            done = final(service.url, job)
+            assert done["status"] == "succeeded", done
+            here, served = separated_here(folder, tones(3.0 + seed, seed)), stems_of(service, done)
+            for stem in here:
+                assert rms_db(here[stem] - served[stem]) < -100, stem
+        if shared_passes(service, before):
+            return
+    raise AssertionError("no pass held chunks of two songs")
+
+
+def shared_passes(service: Running, before: tuple[float, float]) -> bool:
+    """Tell whether a pass since `before` held several chunks; Ray exports its metrics now and then."""
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         chunks, runs = (now - then for now, then in zip(passes(service), before, strict=True))
         if runs and chunks > runs:
-            return
+            return True
         time.sleep(1)
-    raise AssertionError(f"no pass held chunks of two songs: {chunks} chunks in {runs} passes")
+    return False
 
 
 def passes(service: Running) -> tuple[float, float]:
