@@ -107,7 +107,6 @@ def _finite(value: Any) -> Any:
 
 def _describe(spec: ModelSpec) -> dict[str, Any]:
     content = asdict(spec)
-    del content["entry"]  # the zoo's own models have none
     content["checkpoints"] = [
         asdict(item) | {"cached": locate(item) is not None, "location": locate(item)}
         for item in spec.checkpoints
