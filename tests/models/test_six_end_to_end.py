@@ -17,6 +17,7 @@ import yaml
 from stemwise import audio
 from stemwise.cli import main
 from stemwise.core.stems import MIXTURE
+from stemwise.core.types import Source
 from stemwise.models.registry import get
 from stemwise.storage import tables
 
@@ -46,7 +47,7 @@ def models(tmp_path: Path) -> list[str]:
 
 
 def cut(source: Path, target: Path, seconds: float, stream: int | None = None) -> None:
-    samples = audio.load(audio.Source(source, stream))[:, : int(seconds * 44_100)]
+    samples = audio.load(Source(source, stream))[:, : int(seconds * 44_100)]
     target.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(target, samples.T, 44_100, subtype="FLOAT")
 
