@@ -80,25 +80,26 @@ def ledger(
         seed: of folds and bootstrap.
     """
     singles, gain = score(forms, np.eye(len(forms.models))), None
+    weights, established = best_single(forms, score), None
     parts = folds_of(artists, folds, seed)
     if parts is None:  # nothing can be held out: only the best single model can be stood by
-        weights = best_single(forms, score)
         best = kept = score(forms, weights)
         levels = {"best_single": best}
-        of_track, established = np.tile(weights, (len(forms), 1)), None
+        of_track = np.tile(weights, (len(forms), 1))
     else:
         single = cross_fit(forms, parts, best_single, score)
         blend = cross_fit(forms, parts, get_strategy(strategy), score)
         best, levels = single.scores, {"best_single": single.scores, "recipe": blend.scores}
         low, _ = interval(blend.scores - best, artists, seed=seed)
-        fitted = get_strategy(strategy)(forms, score)
-        # weights that all vanish are silence, which may score above a bad model and is no blend
-        established = low is not None and low > 0 and bool(np.abs(fitted).max() >= _SILENT)
-        if low is not None and established:
-            gain = shrunken(float((blend.scores - best).mean()), low)
+        established = False
+        if low is not None and low > 0:
+            fitted = get_strategy(strategy)(forms, score)
+            # weights that all vanish are silence, which may score above a bad model and is no blend
+            if np.abs(fitted).max() >= _SILENT:
+                weights, established = fitted, True
+                gain = shrunken(float((blend.scores - best).mean()), low)
         chosen = blend if established else single
         kept, of_track = chosen.scores, chosen.of_track(parts)
-        weights = fitted if established else best_single(forms, score)
     oracle, snr = singles.max(axis=0), each(forms, of_track, StemForms.snr)
     levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
     rows = [_row(stem, name, values, best, artists, seed) for name, values in levels.items()]

@@ -72,6 +72,11 @@ def partition_of(stems: Iterable[str]) -> tuple[str, ...]:
     return in_order(top)
 
 
+def without_voices(partition: Iterable[str]) -> tuple[str, ...]:
+    """Return the stems of a partition that make up the instrumental, in the order given."""
+    return tuple(stem for stem in partition if stem not in VOICES)
+
+
 def whole_of(partition: Iterable[str]) -> str | None:
     """Return the stem whose parts alone make up a partition: a recording of drums is all drums.
 

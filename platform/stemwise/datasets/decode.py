@@ -133,7 +133,7 @@ class TrackAudio:
         They are complete where they sum to the mixture by construction, or where all are there and
         the catch-all `other` is one of them: any four stems need not hold all of a song.
         """
-        rest = [stem for stem in self.track.partition if stem not in stems.VOICES]
+        rest = stems.without_voices(self.track.partition)
         complete = "other" in rest and all(map(self._usable, self.track.partition))
         if self.track.mixture is None or complete:
             present = [stem for stem in rest if self._usable(stem)]

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stemwise.core.errors import OutputError
+from stemwise.storage.disk import write_whole
 
 # Attempts of which nobody lived to tell: their node was lost, or the run was stopped. They are seldom
 # the song's fault, and yet a song must not be tried for ever.
@@ -81,11 +81,8 @@ class Attempts:
             "reasons": list(self.reasons),
             "unfinished": self.unfinished,
         }
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(content), encoding="utf-8")
-            temporary.replace(self.path)
+            write_whole(self.path, json.dumps(content))
         except OSError as error:
             raise self._unwritable(error) from error
         return self

@@ -230,9 +230,10 @@ class Level:
             if row["model"] == output.origin.model and row["status"] in SCORED
         }
         known = [match for match in matches if match.stem in scored]
-        made = [match for match in known if match not in _sums(known)]
+        sums = _sums(known)
+        made = [match for match in known if match not in sums]
         values = self._museval_of(engine, output, made, heard)
-        for match in _sums(known):
+        for match in sums:
             beside = [one for one in made if not set(one.parts) & set(match.parts)]
             values[match.stem] = self._museval_of(engine, output, [*beside, match], heard)[
                 match.stem

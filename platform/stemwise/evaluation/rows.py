@@ -163,7 +163,7 @@ def _bleed_of_sum(track: Track, stem: str) -> bool | None:
     """Return whether a sum of stems has bleed, from the parts of it that the song has."""
     parts = stems.parts_of(stem)
     if stem == stems.INSTRUMENTAL:
-        parts = tuple(name for name in track.partition if name not in stems.VOICES)
+        parts = stems.without_voices(track.partition)
     present = [track.references[part] for part in parts if part in track.references]
     return any_bleed(reference.has_bleed for reference in present)
 

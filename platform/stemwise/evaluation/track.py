@@ -7,7 +7,7 @@ others go on. Only a mixture that cannot be read fails the track as a whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -32,12 +32,11 @@ from stemwise.evaluation.level import Level
 from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.work import Notify
 from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
 from stemwise.separation.recipe import Recipe
 from stemwise.storage.estimates import EstimateStore
 
-# (track id, stage or model, seconds of audio, seconds of work)
-Notify = Callable[[str, str, float, float], None]
 TABLES = ("tracks", "estimates", "measurements", "correlations", "scores")
 
 

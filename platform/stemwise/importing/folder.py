@@ -6,7 +6,6 @@ A folder holds scores of one protocol. `config.json` says which, and where each 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.importing.published import COLUMNS, Frames, Source
 from stemwise.storage import tables
+from stemwise.storage.disk import write_whole
 
 KEY = "imported"
 _RUN_FOLDERS = ("tables", "parts", "parts-separated", "store")
@@ -127,10 +127,8 @@ def add_sources(held: Iterable[Source], new: Iterable[Source]) -> list[Source]:
 def write_config(folder: Path, imported: Imported) -> None:
     """Write `config.json` whole or not at all (OutputError where that is impossible)."""
     path = folder / "config.json"
-    temporary = path.with_name(f".config.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps(imported.as_config(), indent=2), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, json.dumps(imported.as_config(), indent=2))
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
 

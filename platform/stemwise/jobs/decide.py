@@ -17,6 +17,7 @@ from stemwise.jobs.finished_run import FinishedRun
 from stemwise.models.entries import Entry, relative
 from stemwise.selection.oracle import key_of
 from stemwise.storage import tables
+from stemwise.storage.disk import write_whole
 
 
 def write_decision(run: FinishedRun) -> list[str]:
@@ -87,7 +88,6 @@ def write_recipe(folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, 
         OutputError: the folder cannot be written.
     """
     path = folder / f"{recipe['name']}.yaml"
-    temporary = path.with_name(f".{path.name}")
     groups = [recipe["stems"], *recipe.get("children", {}).values()]
     used = {model for group in groups for weights in group.values() for model in weights}
     own = {name: relative(entry, folder) for name, entry in entries.items() if name in used}
@@ -97,10 +97,7 @@ def write_recipe(folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, 
     content |= {"models": own} if own else {}
     content["provenance"] = recipe["provenance"]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
     return path

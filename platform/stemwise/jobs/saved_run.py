@@ -17,6 +17,7 @@ from stemwise.core.types import RECIPE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.models.entries import Entry
 from stemwise.models.registry import ReadyModel
+from stemwise.storage.disk import write_whole
 
 _NAME = "config.json"
 _KEY = "resolved"
@@ -53,7 +54,7 @@ def save(output: Path, config: Mapping[str, Any], resolved: Resolved) -> None:
     content = {**config, _KEY: {"entries": resolved.entries, "blends": resolved.blends}}
     path = output / _NAME
     try:
-        path.write_text(json.dumps(content, indent=2, default=str), encoding="utf-8")
+        write_whole(path, json.dumps(content, indent=2, default=str))
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}).") from error
 

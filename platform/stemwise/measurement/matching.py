@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from stemwise.core.stems import INSTRUMENTAL, LEVEL1, VOICES, composite, parts_of
+from stemwise.core.stems import INSTRUMENTAL, LEVEL1, composite, parts_of, without_voices
 
 _CYMBALS = ("hihat", "cymbals")
 
@@ -67,7 +67,7 @@ def match_sum(stem: str, own: Sequence[Match], partition: Sequence[str]) -> Matc
     """
     parts = set(parts_of(stem))
     if stem == INSTRUMENTAL:
-        parts = set(partition) - set(VOICES)
+        parts = set(without_voices(partition))
     pieces = [match for match in own if set(parts_of(match.stem)) <= parts]
     covered = [part for match in pieces for part in parts_of(match.stem)]
     if not pieces or sorted(covered) != sorted(parts):

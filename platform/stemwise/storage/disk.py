@@ -23,3 +23,15 @@ def writable(folder: Path) -> bool:
             return os.access(folder, os.W_OK)
     except OSError:
         return False
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file beside `path` and move it there, so that readers never see half of it.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
