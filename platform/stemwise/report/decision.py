@@ -8,15 +8,10 @@ import polars as pl
 
 from stemwise.core.stems import MIXTURE, in_order
 from stemwise.core.types import REFERENCE
+from stemwise.report.ledgers import LEVELS
 from stemwise.report.tables import TextTable, left_out, number, stem_label
 
-_LEVELS = {
-    "best_single": "best single model",
-    "recipe": "fitted blend",
-    "track_oracle": "oracle per track",
-    "segment_oracle": "oracle per segment",
-    "equal_models": "equal models (chance)",
-}
+_LEVELS = {**LEVELS, "equal_models": "equal models (chance)"}
 
 
 def leaders(leaderboard: pl.DataFrame) -> TextTable:
