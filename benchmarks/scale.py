@@ -5,7 +5,7 @@ Each way of measuring runs in turn: by the worker itself, and in processes besid
 seconds per song, the share of them in which the "GPU" is busy, and the CPU seconds per song of the whole
 machine (so leave it alone), all without the time that Ray and the models take to start.
 
-    python benchmarks/scale.py [--songs 6] [--seconds 240] [--speeds 200,100,60,40] [--measurers 0,1]
+    python benchmarks/scale.py [--songs 6] [--seconds 240] [--speeds 200,100,60,40] [--measurers 0,2]
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=240.0)
     parser.add_argument("--speeds", default="200,100,60,40")
-    parser.add_argument("--measurers", default="0,1")
+    parser.add_argument("--measurers", default="0,2")
     given = parser.parse_args()
     speeds = [float(speed) for speed in given.speeds.split(",")]
     with tempfile.TemporaryDirectory() as place:

@@ -13,7 +13,7 @@ import torch
 from stemwise.cli import main
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import WHOLE, Parent
-from stemwise.evaluation.cluster import ClusterSettings, measurers
+from stemwise.evaluation.cluster import ClusterSettings, measurers, most_measurers
 from stemwise.evaluation.known import Known, Lost
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
@@ -81,16 +81,17 @@ def test_known_gathers_failures_by_place():
     assert known.of_model("good", WHOLE) is known.of_model("m", Parent("drums", "estimate")) is None
 
 
-def test_measurers_are_the_cores_that_workers_on_gpus_leave():
-    host = {"CPU": 16.0}
-    assert measurers(ClusterSettings(), host, 2, 1.0) == 15  # a worker needs half of its core
-    assert measurers(ClusterSettings(cpus_per_actor=4), host, 2, 1.0) == 12
-    assert measurers(ClusterSettings(), host, 2, 0.0) == 0  # without GPUs all cores separate
-    assert measurers(ClusterSettings(), {"CPU": 2.0}, 1, 1.0) == 2
-    assert measurers(ClusterSettings(), {"CPU": 1.0}, 1, 1.0) == 1
-    assert measurers(ClusterSettings(measurers=3), host, 2, 0.0) == 3
-    with pytest.raises(ConfigError, match="measurers=16"):
-        measurers(ClusterSettings(measurers=16), host, 2, 1.0)
+def test_measurers_are_the_cores_of_a_machine_per_gpu():
+    node = {"CPU": 16.0, "GPU": 4.0}
+    assert measurers(ClusterSettings(), node, 1.0) == 4
+    assert measurers(ClusterSettings(), node, 0.5) == 2
+    assert measurers(ClusterSettings(), node, 0.0) == 0  # without GPUs all cores separate
+    assert measurers(ClusterSettings(), {"CPU": 1.0, "GPU": 2.0}, 1.0) == 1
+    assert measurers(ClusterSettings(), {"CPU": 192.0, "GPU": 8.0}, 1.0) == 8
+    assert measurers(ClusterSettings(measurers=3), node, 0.0) == 3
+    assert most_measurers(ClusterSettings(), [{"CPU": 8.0}, node], 1.0) == 8
+    with pytest.raises(ConfigError, match="measurers=17"):
+        most_measurers(ClusterSettings(measurers=17), [node], 1.0)
     with pytest.raises(ConfigError, match="measurers=-1"):
         ClusterSettings(measurers=-1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -13,7 +12,8 @@ from stemwise.datasets.folder import Folder
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.settings import MetricSettings
-from stemwise.evaluation.song_process import SongProcess, how_it_ended
+from stemwise.evaluation.child_process import how_it_ended
+from stemwise.evaluation.song_process import SongProcess
 from stemwise.evaluation.work import Work
 from stemwise.models.registry import get, prepare
 from stemwise.storage import parts
@@ -109,11 +109,10 @@ def test_what_is_true_of_every_track_ends_the_run(process):
 def test_the_process_ends_with_its_supervisor(process):
     songs, _ = process(None)
     songs.evaluate(0)
-    child = songs._process
-    assert child is not None and child.poll() is None
-    os.close(songs._lifeline)  # what the system does when the supervisor is killed
-    songs._lifeline = None
-    assert child.wait(20) == 1
+    child = songs.child
+    assert child is not None and child.process.poll() is None
+    child.let_go()  # what the system does when the supervisor is killed
+    assert child.process.wait(20) == 1
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,10 @@ class Attempts:
         reasons = [*self.reasons, reason]
         return replace(self, reasons=reasons, unfinished=max(0, self.unfinished - 1))._saved()
 
+    def excused(self) -> Attempts:
+        """Take back the attempt that began last: something else ended the process."""
+        return replace(self, unfinished=max(0, self.unfinished - 1))._saved()
+
     def forget(self) -> None:
         """Forget all attempts: the song is finished."""
         try:

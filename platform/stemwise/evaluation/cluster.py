@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stemwise.core.errors import ConfigError, DeviceError
@@ -12,6 +11,10 @@ from stemwise.core.errors import ConfigError, DeviceError
 AUTO = "auto"
 # Far above what a slow CPU needs, so that only what hangs is ended.
 _LEAST_S, _PER_AUDIO_S = 900.0, 30.0
+# Songs in the process that holds the models, where others measure: one on the GPU, one beside it.
+SLOTS = 2
+# A process that measures takes up to 1 GB, and more of them than this keep no GPU busier.
+_MOST_BESIDE = 8
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class ClusterSettings:
         gpus_per_actor: share of a GPU of a worker; None is 1 where there is a GPU, else 0.
         memory_per_actor_gb: what a worker may need, for the number of workers on CPUs.
         batch_size: chunks per forward pass; None lets the engine choose.
-        measurers: processes that measure while the workers separate the next songs; 0 lets each worker
-            measure its own; None is the cores that workers on GPUs leave, and 0 without GPUs.
+        measurers: processes per worker that measure while it separates the next songs; 0 lets it
+            measure its own; None is the cores of its machine per GPU, and 0 without GPUs.
         max_attempts: how often a song may end its process before it is given up.
         track_timeout_s: seconds after which a song is ended; `auto` is generous and grows with its
             length and the models (`time_limit`), None is no limit.
@@ -42,6 +45,11 @@ class ClusterSettings:
     measurers: int | None = None
     max_attempts: int = 3
     track_timeout_s: float | str | None = AUTO
+
+    @property
+    def grows(self) -> bool:
+        """Whether machines may join while a run waits: a running cluster, and a size asked for."""
+        return None not in (self.address, self.actors, self.gpus_per_actor)
 
     def __post_init__(self) -> None:
         limit = self.track_timeout_s
@@ -65,21 +73,28 @@ class ClusterSettings:
 
 
 def pool(
-    cluster: ClusterSettings, resources: Mapping[str, float], tracks: int
+    cluster: ClusterSettings, resources: Mapping[str, float], tracks: int, device: str = "auto"
 ) -> tuple[int, float]:
     """Return (workers, GPU share of each) for what a cluster has.
+
+    Where both are given for a running cluster, they are what it may grow to: an autoscaler brings the
+    nodes when workers wait for them.
 
     Raises:
         ConfigError: a worker asks for more than there is.
         DeviceError: a worker asks for more GPUs than there are; Ray would wait for them forever.
     """
-    gpus, cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
-    share = cluster.gpus_per_actor if cluster.gpus_per_actor is not None else float(gpus >= 1)
-    if share > gpus:
+    share = cluster.gpus_per_actor
+    if cluster.grows and cluster.actors is not None and share is not None:
+        return max(1, min(cluster.actors, tracks)), share
+    gpus, cpus = resources.get("GPU", 0.0), resources.get("CPU", 0.0)
+    share = float(gpus >= 1) if share is None else share
+    if share > gpus or (device.startswith("cuda") and not gpus):
         found = f"only {gpus:g}" if gpus else "no GPU"
+        asked = f"cluster.gpus_per_actor={share:g}" if share > gpus else f"device={device}"
         raise DeviceError(
-            f"cluster.gpus_per_actor={share:g}, but Ray finds {found} here: "
-            "use cluster.gpus_per_actor=null."
+            f"{asked}, but Ray finds {found} here: use cluster.gpus_per_actor=null and device=auto, "
+            "or on a cluster that grows name both cluster.actors and cluster.gpus_per_actor."
         )
     if cluster.cpus_per_actor > cpus:
         raise ConfigError(
@@ -100,30 +115,46 @@ def pool(
     return max(1, min(wanted, tracks)), share
 
 
-def measurers(
-    cluster: ClusterSettings, resources: Mapping[str, float], actors: int, share: float
-) -> int:
-    """Return how many processes measure beside `actors` workers with a `share` of a GPU each.
+def measurers(cluster: ClusterSettings, node: Mapping[str, float], share: float) -> int:
+    """Return how many processes measure beside a worker with a `share` of a GPU.
 
     Without GPUs separating needs all cores, and nothing would be gained.
 
-    Raises:
-        ConfigError: more than there are cores for.
+    Args:
+        cluster: what was asked for.
+        node: cores and GPUs of the worker's machine.
+        share: of a GPU.
     """
-    room = max(1, math.ceil(cores_beside(cluster, resources, actors)))
-    if cluster.measurers is None:
-        return room if share > 0 else 0
-    if cluster.measurers > room:
+    if cluster.measurers is not None:
+        return cluster.measurers
+    if share <= 0:
+        return 0
+    workers = max(1.0, node.get("GPU", 1.0) / share)
+    return min(_MOST_BESIDE, max(1, int(node.get("CPU", 1.0) / workers)))
+
+
+def most_measurers(
+    cluster: ClusterSettings, nodes: Iterable[Mapping[str, float]], share: float
+) -> int:
+    """Return the most processes that measure beside a worker on any machine of a cluster.
+
+    Raises:
+        ConfigError: more were asked for than the largest machine has cores.
+    """
+    nodes = list(nodes)
+    cores = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
+    if cluster.measurers is not None and cluster.measurers > cores and not cluster.grows:
         raise ConfigError(
-            f"cluster.measurers={cluster.measurers} beside {actors} workers do not fit on "
-            f"{resources.get('CPU', 1.0):g} cores: {room} would."
+            f"cluster.measurers={cluster.measurers} is more than the {cores:g} cores of a machine here."
         )
-    return cluster.measurers
+    if cluster.grows:
+        return _MOST_BESIDE if cluster.measurers is None else cluster.measurers
+    return max((measurers(cluster, node, share) for node in nodes), default=0)
 
 
-def cores_beside(cluster: ClusterSettings, resources: Mapping[str, float], actors: int) -> float:
-    """Return the cores for measuring: a worker that waits for its GPU needs half of its own."""
-    return max(0.5, resources.get("CPU", 1.0) - 0.5 * actors * cluster.cpus_per_actor)
+def in_flight(beside: int) -> int:
+    """Return how many songs a worker has in work at once: one more than its processes can take."""
+    return SLOTS + beside + 1 if beside else 1
 
 
 def time_limit(setting: float | str | None, audio_s: float, passes: int) -> float | None:

@@ -1,26 +1,23 @@
 """Ray Data: tracks stream to actors that each hold all models of the run.
 
-This is the only file that knows Ray Data. A track is a row; a worker's process decodes it once and runs
-every model on it, so nothing big travels between nodes, and with N GPUs N workers separate N tracks.
-Beside GPUs a second pool of processes measures what lies in the estimate store, while the workers go on
-with the next tracks; without GPUs each worker measures its own. Results go through an idempotent sink,
-one file per track.
+This is the only file that knows Ray Data. A track is a row, and a worker's processes do all that is to
+be done on it (`song_stages`), so nothing big travels between machines, and with N GPUs N workers take
+N tracks apart. Results go through an idempotent sink, one file per track.
 
-Ray replaces an actor that dies and tries its track again without end, which is right where a node was
-lost, and wrong where the track was at fault: hence the process below the actor (`song_process`).
+Ray replaces an actor that dies and tries its tracks again without end, which is right where a machine
+was lost, and wrong where the track was at fault: hence the processes below the actor (`song_process`).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import pickle
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +26,12 @@ import numpy as np
 from stemwise.evaluation.cluster import (
     ClusterSettings,
     check_address,
-    cores_beside,
+    in_flight,
     measurers,
+    most_measurers,
     pool,
 )
-from stemwise.evaluation.song_process import Answer, SongProcess
+from stemwise.evaluation.song_stages import SongStages
 from stemwise.evaluation.work import Work
 from stemwise.storage import parts
 
@@ -72,45 +70,31 @@ class Progress:
 
 
 class _Worker:
-    """Ray actor: supervises a process that holds all models and turns tracks into encoded rows."""
+    """Ray actor: turns tracks into encoded rows; as many threads call it as songs are in flight."""
 
-    def __init__(self, work: Work, cluster: ClusterSettings, progress: Any) -> None:
+    def __init__(self, work: Work, cluster: ClusterSettings, progress: Any, share: float) -> None:
         self.work = work
-        self.songs = SongProcess(work, cluster, progress.add.remote)
+        beside = measurers(cluster, _this_node(), share) if work.stage == "all" else 0
+        self.songs = SongStages(work, cluster, progress.add.remote, beside)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         numbers = [int(number) for number in batch["number"]]
-        return _rows(numbers, [self.songs.evaluate(number) for number in numbers], self.work)
+        answers = [self.songs.evaluate(number) for number in numbers]
+        return {
+            "name": np.array([self.work.tracks[n].track_id for n in numbers], dtype=object),
+            "part": np.array([answer.encoded for answer in answers], dtype=object),
+            "failures": np.array([answer.failures for answer in answers]),
+        }
 
 
-class _Measurer:
-    """Ray actor: supervises a process without models that measures what a worker has separated."""
+def _this_node() -> Mapping[str, float]:
+    import ray
 
-    def __init__(self, work: Work, cluster: ClusterSettings, progress: Any) -> None:
-        self.work = replace(work, stage="measure")
-        self.songs = SongProcess(self.work, cluster, progress.add.remote)
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        numbers = [int(number) for number in batch["number"]]
-        columns = (batch["part"], batch["failures"], batch["known"])
-        given = [Answer(p, int(f), pickle.loads(k)) for p, f, k in zip(*columns, strict=True)]
-        answers = [
-            # a song that was given up has its rows already
-            answer if answer.known is None else self.songs.evaluate(number, answer.known)
-            for number, answer in zip(numbers, given, strict=True)
-        ]
-        return _rows(numbers, answers, self.work)
-
-
-def _rows(numbers: Sequence[int], answers: Sequence[Answer], work: Work) -> dict[str, Any]:
-    """Return a batch of Ray Data."""
-    return {
-        "number": np.array(numbers),
-        "name": np.array([work.tracks[number].track_id for number in numbers], dtype=object),
-        "part": np.array([answer.encoded for answer in answers], dtype=object),
-        "failures": np.array([answer.failures for answer in answers]),
-        "known": np.array([pickle.dumps(answer.known) for answer in answers], dtype=object),
-    }
+    here = ray.get_runtime_context().get_node_id()
+    found: Mapping[str, float] = next(
+        node["Resources"] for node in ray.nodes() if node["NodeID"] == here
+    )
+    return found
 
 
 def run(
@@ -172,34 +156,26 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    resources = ray.cluster_resources()
-    actors, gpus = pool(cluster, resources, len(work.tracks))
-    beside = measurers(cluster, resources, actors, gpus) if work.stage == "all" else 0
+    actors, gpus = pool(cluster, ray.cluster_resources(), len(work.tracks), work.device)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    beside = most_measurers(cluster, nodes, gpus) if work.stage == "all" else 0
     numbers = [{"number": number} for number in range(len(work.tracks))]
     dataset = ray.data.from_items(numbers, override_num_blocks=len(numbers))
     results = dataset.map_batches(
         _Worker,
-        fn_constructor_args=(
-            replace(work, stage="separate", hands_on=True) if beside else work,
-            cluster,
-            progress,
-        ),
+        fn_constructor_args=(work, cluster, progress, gpus),
         batch_size=1,
-        # one track in work and none waiting per worker, so that a short queue at the end is shared
-        compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
+        # no song waits for a worker that has enough, so that a short queue at the end is shared
+        compute=ActorPoolStrategy(
+            size=actors,
+            max_tasks_in_flight_per_actor=in_flight(beside),
+            max_concurrent_calls_per_actor=in_flight(beside),
+            enable_true_multi_threading=True,
+        ),
         # less than a whole core: the sink's tasks must find room beside the workers
-        num_cpus=(0.45 if beside else 0.9) * cluster.cpus_per_actor,
+        num_cpus=0.9 * cluster.cpus_per_actor,
         num_gpus=gpus,
     )
-    if beside:
-        # the worker goes on with the next song while this one is measured
-        results = results.map_batches(
-            _Measurer,
-            fn_constructor_args=(work, cluster, progress),
-            batch_size=1,
-            compute=ActorPoolStrategy(size=beside, max_tasks_in_flight_per_actor=1),
-            num_cpus=0.95 * cores_beside(cluster, resources, actors) / beside,
-        )
     results.write_datasink(_sink(work.parts, progress), ray_remote_args={"num_cpus": 0.01})
 
 

@@ -1,4 +1,4 @@
-"""The process that holds the models of a run and works on one song after another.
+"""The process that holds the models of a run and works on songs, one or two at a time.
 
 Whatever ends it (a fault of the GPU, the system when memory is short) ends only this: `song_process` is
 the side that notices, counts and starts another.
@@ -10,6 +10,7 @@ import faulthandler
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,24 @@ from stemwise.core.errors import StemwiseError
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.track import TrackEvaluator
+from stemwise.evaluation.turns import Turns
 from stemwise.evaluation.work import Work
 from stemwise.evaluation.zoo import describe
 from stemwise.storage import parts
 
 if TYPE_CHECKING:
     Channel = Connection[Any, Any]
+
+
+class _Speaker:
+    """Sends messages of several threads, each whole."""
+
+    def __init__(self, pipe: Channel) -> None:
+        self._pipe, self._lock = pipe, threading.Lock()
+
+    def __call__(self, *message: object) -> None:
+        with self._lock:
+            self._pipe.send(message)
 
 
 def main(messages: int, lifeline: int) -> None:
@@ -35,46 +48,57 @@ def main(messages: int, lifeline: int) -> None:
     _die_with_parent(lifeline)
     faulthandler.enable()
     pipe: Channel = Connection(messages)
-    work, cluster = pipe.recv()
+    say = _Speaker(pipe)
+    work, cluster, slots = pipe.recv()
+    turns = Turns()
     try:
-        evaluate = _loaded(work, cluster, pipe)
+        evaluate = _loaded(work, cluster, say, turns)
     except StemwiseError as error:
-        pipe.send(("impossible", error))
+        say("impossible", error)
         return
-    pipe.send(("ready",))
-    while True:
-        try:
-            number, known = pipe.recv()
-        except EOFError:
-            return
-        _work_on(work, number, known, evaluate, pipe)
+    say("ready")
+    with ThreadPoolExecutor(slots) as threads:
+        while True:
+            try:
+                number, known = pipe.recv()
+            except EOFError:
+                return
+            threads.submit(_work_on, work, number, known, evaluate, say, turns)
 
 
-def _loaded(work: Work, cluster: ClusterSettings, pipe: Channel) -> TrackEvaluator:
+def _loaded(work: Work, cluster: ClusterSettings, say: _Speaker, turns: Turns) -> TrackEvaluator:
     import torch
 
     torch.set_num_threads(max(1, int(cluster.cpus_per_actor)))
+    numbers = {track.track_id: number for number, track in enumerate(work.tracks)}
     return work.evaluator(
         loaded=work.stage != "measure",
         batch_size=cluster.batch_size,
-        notify=lambda *event: pipe.send(("event", *event)),
+        notify=lambda track, *event: say("event", numbers[track], track, *event),
+        turns=turns,
     )
 
 
 def _work_on(
-    work: Work, number: int, known: Known | None, evaluate: TrackEvaluator, pipe: Channel
+    work: Work,
+    number: int,
+    known: Known | None,
+    evaluate: TrackEvaluator,
+    say: _Speaker,
+    turns: Turns,
 ) -> None:
     track = work.tracks[number]
     try:
-        result = evaluate(track, known)
+        with turns.song():
+            result = evaluate(track, known)
         fingerprint = work.fingerprints[track.track_id]
         encoded = parts.encode(result.tables, fingerprint, result.failures)
         told = Known.of(evaluate.zoo.models, result.tables["estimates"])
-        pipe.send(("done", encoded, result.failures, told))
+        say("done", number, encoded, result.failures, told)
     except StemwiseError as error:  # true of every track: the run cannot give what was asked for
-        pipe.send(("impossible", error))
+        say("impossible", number, error)
     except Exception as error:  # noqa: BLE001 - told, counted, and tried again
-        pipe.send(("failed", describe(error)))
+        say("failed", number, describe(error))
 
 
 def _die_with_parent(lifeline: int) -> None:

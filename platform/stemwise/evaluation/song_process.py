@@ -1,33 +1,28 @@
 """A process for the songs of a worker: supervised, timed, started anew when a song has ended it.
 
 A song whose separation kills its process is tried `max_attempts` times, in this run and in later ones,
-and then given up: its rows say `failed`, and why. The other songs go on.
+and then given up: its rows say `failed`, and why. The other songs go on. Where two songs were in work
+and it is unclear which of them did it, each is tried again alone, so that none pays for the other.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import queue
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stemwise.core.errors import ModelError, StemwiseError
-from stemwise.core.memory import keep_memory
+from stemwise.core.errors import StemwiseError
 from stemwise.core.types import Track
 from stemwise.evaluation.attempts import Attempts
+from stemwise.evaluation.child_process import ChildProcess, Fault, SongLostError
 from stemwise.evaluation.cluster import ClusterSettings, time_limit
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.work import Notify, Work
 from stemwise.storage import parts
-
-_LOADING_S = 3600.0
-if TYPE_CHECKING:
-    Channel = Connection[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -45,24 +40,23 @@ class Answer:
     known: Known | None = None
 
 
-class SongLostError(Exception):
-    """A song has ended the process that worked on it; the message says how."""
-
-
 class SongProcess:
-    """Evaluates songs in a process of its own.
+    """Evaluates songs in a process of its own; threads may call it at once.
 
     Args:
         work: the run.
         cluster: attempts, time limit, threads.
         notify: called after each stage of a song.
+        slots: how many songs the process works on at once.
     """
 
-    def __init__(self, work: Work, cluster: ClusterSettings, notify: Notify) -> None:
-        self._work, self._cluster, self._notify = work, cluster, notify
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Channel | None = None
-        self._lifeline: int | None = None
+    def __init__(
+        self, work: Work, cluster: ClusterSettings, notify: Notify, slots: int = 1
+    ) -> None:
+        self._work, self._cluster, self._notify, self._slots = work, cluster, notify, slots
+        self._gate = _Gate(slots)
+        self._starting = threading.Lock()
+        self.child: ChildProcess | None = None
 
     def evaluate(self, number: int, known: Known | None = None) -> Answer:
         """Return the rows of a track, those of a song that was given up included.
@@ -77,12 +71,15 @@ class SongProcess:
         track = self._work.tracks[number]
         fingerprint = self._work.fingerprints[track.track_id]
         attempts = Attempts.load(self._work.attempts, track.track_id, fingerprint)
+        suspected = attempts.unfinished > 0
         while (reason := attempts.given_up(self._cluster.max_attempts)) is None:
             attempts = attempts.begun()
             try:
-                answer = self._attempt(number, known)
+                with self._gate.entered(alone=suspected):
+                    answer = self._attempt(number, known)
             except SongLostError as error:
-                attempts = attempts.ended(str(error))
+                suspected = error.fault is not Fault.OTHER
+                attempts = _after(attempts, error)
             else:
                 attempts.forget()
                 return answer
@@ -90,23 +87,30 @@ class SongProcess:
 
     def close(self) -> None:
         """End the process."""
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._pipe = self._lifeline = None
+        if self.child is not None:
+            self.child.close()
+        self.child = None
 
     def _attempt(self, number: int, known: Known | None) -> Answer:
         """Let the process work on a song (SongLostError where that ends it)."""
-        pipe = self._pipe or self._start()
-        seconds, limit = 0.0, self._limit(0.0)
-        began = time.monotonic()
-        self._send(pipe, (number, known))
+        child = self._running()
+        messages = child.ask(number, known)
+        try:
+            return self._answer(child, number, messages)
+        finally:
+            child.forget(number)
+
+    def _answer(self, child: ChildProcess, number: int, messages: queue.SimpleQueue[Any]) -> Answer:
+        seconds, limit, began = 0.0, self._limit(0.0), time.monotonic()
         while True:
-            message = self._receive(pipe, None if limit is None else began + limit, limit)
+            left = None if limit is None else max(0.0, began + limit - time.monotonic())
+            try:
+                message = messages.get(timeout=left)
+            except queue.Empty:
+                child.end_for(number)
+                raise SongLostError(
+                    f"it took longer than {limit:.0f} s (cluster.track_timeout_s)"
+                ) from None
             match message:
                 case ("event", track, stage, float(audio_s), work_s):
                     seconds = max(seconds, audio_s)
@@ -116,6 +120,8 @@ class SongProcess:
                     return Answer(encoded, failures, told)
                 case ("failed", reason):
                     raise SongLostError(f"it raised {reason}")
+                case ("lost", reason, Fault() as fault):
+                    raise SongLostError(reason, fault)
                 case ("impossible", StemwiseError() as error):
                     raise error
                 case _:
@@ -124,68 +130,50 @@ class SongProcess:
     def _limit(self, audio_s: float) -> float | None:
         return time_limit(self._cluster.track_timeout_s, audio_s, self._work.passes)
 
-    def _start(self) -> Channel:
-        """Start the process and wait until its models are loaded."""
-        ours, theirs = Pipe()
-        held, self._lifeline = os.pipe()
-        environment = {**os.environ, **keep_memory(), "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-P", "-m", "stemwise.evaluation.song_child"]
-        self._process = subprocess.Popen(
-            [*command, str(theirs.fileno()), str(held)],
-            pass_fds=[theirs.fileno(), held],
-            stdin=subprocess.DEVNULL,
-            env=environment,
-        )
-        theirs.close()
-        os.close(held)
-        self._pipe = ours
-        self._send(ours, (self._work, self._cluster))
+    def _running(self) -> ChildProcess:
+        """Return the process, a new one where there is none."""
+        with self._starting:
+            if self.child is None or self.child.ended:
+                self.close()
+                self.child = ChildProcess(self._work, self._cluster, self._slots)
+            return self.child
+
+
+class _Gate:
+    """Lets so many songs in at once, or one alone; who wants to be alone lets nobody else in first."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots, self._inside, self._loners = slots, 0, 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def entered(self, alone: bool) -> Iterator[None]:
+        with self._changed:
+            if alone:
+                self._loners += 1
+                self._changed.wait_for(lambda: self._inside == 0)
+                self._loners -= 1
+                self._inside = self._slots
+            else:
+                self._changed.wait_for(lambda: self._inside < self._slots and not self._loners)
+                self._inside += 1
         try:
-            message = self._receive(ours, time.monotonic() + _LOADING_S, _LOADING_S)
-        except SongLostError as error:
-            raise ModelError(f"The models could not be loaded: {error}.") from error
-        match message:
-            case ("impossible", StemwiseError() as reason):
-                raise reason
-        return ours
-
-    def _send(self, pipe: Channel, content: object) -> None:
-        try:
-            pipe.send(content)
-        except OSError as error:  # it has ended since its last answer
-            raise SongLostError(self._end()) from error
-
-    def _receive(self, pipe: Channel, deadline: float | None, limit: float | None) -> Any:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        try:
-            if pipe.poll(left):
-                return pipe.recv()
-        except (EOFError, OSError) as error:
-            raise SongLostError(self._end()) from error
-        self.close()
-        raise SongLostError(f"it took longer than {limit:.0f} s (cluster.track_timeout_s)")
-
-    def _end(self) -> str:
-        """Return how the process ended."""
-        process = self._process
-        assert process is not None
-        try:
-            code = process.wait(10)
-        except subprocess.TimeoutExpired:
-            code = None
-        self.close()
-        return how_it_ended(code)
+            yield
+        finally:
+            with self._changed:
+                self._inside -= self._slots if alone else 1
+                self._changed.notify_all()
 
 
-def how_it_ended(code: int | None) -> str:
-    """Return a process's exit code in words."""
-    if code is None:
-        return "its process stopped answering"
-    if code == -signal.SIGKILL:
-        return "its process was killed (SIGKILL), as the system does when memory runs out"
-    if code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
-    return f"its process ended with exit code {code}"
+def _after(attempts: Attempts, error: SongLostError) -> Attempts:
+    """Remember how an attempt ended."""
+    match error.fault:
+        case Fault.MINE:
+            return attempts.ended(str(error))
+        case Fault.OTHER:
+            return attempts.excused()
+        case Fault.UNCLEAR:
+            return attempts  # it began, and of its end nothing is known
 
 
 def given_up(work: Work, track: Track, reason: str) -> Answer:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stemwise.core.types import Track
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel
 from stemwise.separation.recipe import Recipe
 from stemwise.storage.estimates import EstimateStore
@@ -55,6 +56,7 @@ class Work:
         loaded: bool,
         batch_size: int | None = None,
         notify: Notify = lambda *_: None,
+        turns: Turns | None = None,
     ) -> TrackEvaluator:
         """Return what turns a track into rows.
 
@@ -62,13 +64,16 @@ class Work:
             loaded: whether models are loaded; else only the store can answer for them.
             batch_size: chunks per forward pass; None lets the engine choose.
             notify: called after each stage.
+            turns: who may run a model next, where threads work on several songs.
         """
         # here, since they import torch, and those who only pass work on need none
         from stemwise.evaluation.track import TrackEvaluator
         from stemwise.evaluation.zoo import Zoo
 
         zoo = (
-            Zoo.load(self.models, self.device, batch_size) if loaded else Zoo.unloaded(self.models)
+            Zoo.load(self.models, self.device, batch_size, turns)
+            if loaded
+            else Zoo.unloaded(self.models)
         )
         return TrackEvaluator(
             zoo,

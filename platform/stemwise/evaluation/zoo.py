@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from stemwise.core.errors import ModelError, StemwiseError
 from stemwise.core.types import Audio
+from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel, build, needs_references
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.storage.estimates import Entry, EstimateStore, audio_digest, entry_key
@@ -21,6 +22,7 @@ class LoadedModel:
     error: str | None = None
     # what another process, in which it is loaded, says of its stems
     told: tuple[str, ...] = ()
+    turns: Turns | None = None
 
     @property
     def name(self) -> str:
@@ -78,7 +80,10 @@ class LoadedModel:
                 or f"The store has no estimates of this mixture by {self.name!r}: run "
                 "`stemwise run-separate` or `stemwise evaluate` with the same settings first."
             )
-        stretches = (part.numpy() for part in self.separator.stream(mixture, used))
+        forward = self.separator.model.forward
+        in_turn = self.turns.taking(forward) if self.turns else None
+        stream = self.separator.stream(mixture, used, forward=in_turn)
+        stretches = (part.numpy() for part in stream)
         stems = self.separator.stems_for(used)
         return store.put(key, stems, stretches, str(self.separator.device)), True
 
@@ -94,9 +99,18 @@ class Zoo:
         return [model for model in self.models if model.parent == parent]
 
     @classmethod
-    def load(cls, ready: Iterable[ReadyModel], device: str, batch_size: int | None) -> Zoo:
-        """Load every model; what a model raises becomes its `error`."""
-        return cls([_load(item, device, batch_size) for item in ready])
+    def load(
+        cls,
+        ready: Iterable[ReadyModel],
+        device: str,
+        batch_size: int | None,
+        turns: Turns | None = None,
+    ) -> Zoo:
+        """Load every model; what a model raises becomes its `error`.
+
+        `turns` says who may run a model next, where threads work on several songs.
+        """
+        return cls([_load(item, device, batch_size, turns) for item in ready])
 
     @classmethod
     def unloaded(cls, ready: Iterable[ReadyModel]) -> Zoo:
@@ -104,10 +118,12 @@ class Zoo:
         return cls([LoadedModel(item) for item in ready])
 
 
-def _load(ready: ReadyModel, device: str, batch_size: int | None) -> LoadedModel:
+def _load(
+    ready: ReadyModel, device: str, batch_size: int | None, turns: Turns | None
+) -> LoadedModel:
     try:
         separator = Separator(build(ready), device, batch_size, ready.spec.residual)
-        return LoadedModel(ready, separator)
+        return LoadedModel(ready, separator, turns=turns)
     # some libraries of models exit where others raise; whatever it is must not stop the others
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return LoadedModel(ready, error=describe(error))
