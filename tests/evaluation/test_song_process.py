@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from stemwise.core.errors import MissingDependencyError
 from stemwise.datasets.folder import Folder
 from stemwise.evaluation.attempts import Attempts
+from stemwise.evaluation.child_process import how_it_ended
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.settings import MetricSettings
-from stemwise.evaluation.child_process import how_it_ended
 from stemwise.evaluation.song_process import SongProcess
 from stemwise.evaluation.work import Work
 from stemwise.models.registry import get, prepare
@@ -30,7 +31,7 @@ def process(tmp_path, monkeypatch):
         make_song(tmp_path / "songs" / f"song-{number}", number, seconds)
     tracks = Folder(root=tmp_path / "songs").tracks()
 
-    def make(fault, metric=None, **settings):
+    def make(fault, metric=None, slots=1, **settings):
         monkeypatch.syspath_prepend(install(tmp_path / "site", {1.5: fault} if fault else {}))
         work = Work(
             tracks=tracks,
@@ -43,7 +44,8 @@ def process(tmp_path, monkeypatch):
             device="cpu",
         )
         events = []
-        songs = SongProcess(work, ClusterSettings(**settings), lambda *event: events.append(event))
+        cluster = ClusterSettings(**settings)
+        songs = SongProcess(work, cluster, lambda *event: events.append(event), slots)
         made.append(songs)
         return songs, events
 
@@ -87,6 +89,16 @@ def test_a_song_that_hangs_is_ended_and_given_up(process, tmp_path):
     failed = rows_of(songs.evaluate(1))
     assert all("longer than 12 s (cluster.track_timeout_s)" in row["error"] for row in failed)
     assert songs.evaluate(0).failures == 0
+
+
+def test_two_songs_at_once_and_only_the_guilty_one_pays(process, tmp_path):
+    """Both are in work when the process ends; tried alone, one is whole and the other is given up."""
+    songs, _ = process("SIGSEGV", slots=2, max_attempts=1)
+    with ThreadPoolExecutor(2) as threads:
+        whole, failed = threads.map(songs.evaluate, (0, 1))
+    assert whole.failures == 0 and {row["status"] for row in rows_of(whole)} >= {"ok"}
+    assert all("SIGSEGV" in row["error"] and "once" in row["error"] for row in rows_of(failed))
+    assert not (tmp_path / "attempts" / "song-0.json").exists()
 
 
 def test_attempts_of_an_earlier_run_count_on(process, tmp_path):
