@@ -15,6 +15,7 @@ from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, DeviceError, ModelError
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
+from stemwise.models.facts import GPU_BATCH
 from stemwise.separation.halving import Halving, is_out_of_memory, too_small
 from stemwise.separation.overlap_add import Forward, overlap_add
 
@@ -47,7 +48,7 @@ class Separator:
     ) -> None:
         self.model, self.residual = model, residual
         self.device = pick_device(device)
-        size = batch_size or (1 if self.device.type == "cpu" else 4)
+        size = batch_size or (1 if self.device.type == "cpu" else GPU_BATCH)
         self._forward = Halving(model.forward, size)
         with _memory_of(self.device):
             model.to(self.device)
