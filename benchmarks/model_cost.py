@@ -52,17 +52,25 @@ def best(work: Callable[[], object], repeat: int) -> float:
 
 def of_a_chunk(spec: registry.ModelSpec, repeat: int) -> str:
     """Return the cost of one forward pass of the network, as YAML."""
-    settings = _PACKAGES.get(spec.name) or spec.settings.get("network")
-    make = getattr(registry.model_class(spec), "untrained", None)
-    if settings is None or make is None:
+    found = untrained(spec)
+    if found is None:
         return "left out, it has no network that could be built without its checkpoint"
-    network = make(spec.stems, settings).eval()
-    segment = getattr(network, "segment", None)
-    chunk = int(segment * SAMPLE_RATE) if segment else int(spec.settings["chunk"])
+    network, chunk = found
     heard = 0.1 * torch.randn(1, 2, chunk, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SCNet's STFT has no window
         return f"cost: {{cpu_s: {best(partial(network, heard), repeat):.3g}, chunk: {chunk}}}"
+
+
+def untrained(spec: registry.ModelSpec) -> tuple[torch.nn.Module, int] | None:
+    """Return a model's network with random weights, and the samples of one chunk."""
+    settings = _PACKAGES.get(spec.name) or spec.settings.get("network")
+    make = getattr(registry.model_class(spec), "untrained", None)
+    if settings is None or make is None:
+        return None
+    network = make(spec.stems, settings).eval()
+    segment = getattr(network, "segment", None)
+    return network, int(segment * SAMPLE_RATE) if segment else int(spec.settings["chunk"])
 
 
 def of_a_track(spec: registry.ModelSpec, seconds: int, repeat: int) -> str:

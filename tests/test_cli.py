@@ -131,6 +131,7 @@ def test_models_are_listed_as_json(capsys):
     assert (htdemucs["level"], htdemucs["size"]) == (1, 54_996_327)
     assert (listed["drumsep"]["level"], listed["drumsep"]["parent"]) == (2, "drums")
     assert htdemucs["published"][0]["source"] and htdemucs["cost"]["cpu_s"] > 0
+    assert htdemucs["gpu_memory"]["weights_gb"] > 0 and htdemucs["gpu_memory"]["source"]
 
 
 def test_models_are_listed_for_people(capsys, monkeypatch):

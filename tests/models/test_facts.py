@@ -18,6 +18,7 @@ from stemwise.models.registry import ModelSpec, prepare, resolve
 
 SCORE = {"metric": "SDR", "dataset": "songs", "source": "paper", "db": {"vocals": 9}}
 COST = {"cpu_s": 2.0, "source": "script", "audio_s": 60}
+GPU = {"weights_gb": 0.5, "pass_gb": 3, "source": "estimated"}
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +31,11 @@ def base(**changes):
 
 
 def test_facts_become_types():
-    spec = resolve(base(parameters=5, extra="zoo", published=[SCORE], cost=COST))
+    spec = resolve(base(parameters=5, extra="zoo", published=[SCORE], cost=COST, gpu_memory=GPU))
     assert (spec.parameters, spec.extra) == (5, "zoo")
     assert spec.published == (facts.Published("SDR", "songs", "paper", {"vocals": 9.0}),)
     assert spec.cost == facts.Cost(2.0, "script", audio_s=60)
+    assert spec.gpu_memory == facts.GpuMemory(0.5, 3, "estimated") and spec.gpu_memory.gb == 3.5
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,14 @@ def test_facts_become_types():
         ({"cost": {**COST, "chunk": 5}}, "cost needs"),
         ({"cost": {**COST, "cpu_s": 0}}, "cost needs"),
         ({"cost": {**COST, "source": ""}}, "cost needs"),
+        ({"gpu_memory": 5}, "gpu_memory needs"),
+        ({"gpu_memory": {"weights_gb": 5, "pass_gb": 1}}, "gpu_memory needs"),
+        ({"gpu_memory": {**GPU, "source": "guessed"}}, "gpu_memory needs"),
+        ({"gpu_memory": {**GPU, "source": "measured"}}, "measured with a device"),
+        ({"gpu_memory": {**GPU, "device": "a card"}}, "gpu_memory needs"),
+        ({"gpu_memory": {**GPU, "pass_gb": "much"}}, "gpu_memory needs"),
+        ({"gpu_memory": {**GPU, "pass_gb": float("nan")}}, "gpu_memory needs"),
+        ({"gpu_memory": {**GPU, "weights_gb": -1}}, "gpu_memory needs"),
     ],
 )
 def test_wrong_facts_are_refused_with_a_sentence(change, says):
@@ -71,7 +81,7 @@ def test_wrong_facts_are_refused_with_a_sentence(change, says):
 
 def test_facts_decide_no_estimate():
     plain = prepare(resolve(base())).identity
-    told = base(parameters=5, extra="zoo", published=[SCORE], cost=COST)
+    told = base(parameters=5, extra="zoo", published=[SCORE], cost=COST, gpu_memory=GPU)
     assert prepare(resolve(told)).identity == plain
     assert prepare(replace(registry.get("band_split"), cost=None)).identity == plain
 
@@ -82,6 +92,34 @@ def test_nothing_of_the_base_is_told_of_an_own_checkpoint(tmp_path):
     spec = resolve({"name": "mine", "base": "scnet", "checkpoint": str(file)})
     assert (spec.parameters, spec.published, spec.cost) == (None, (), None)
     assert spec.extra == "zoo"  # its network is still that of the package
+
+
+def test_an_own_checkpoint_takes_the_memory_of_its_base_as_long_as_the_network_is_the_same(
+    tmp_path,
+):
+    file = tmp_path / "own.ckpt"
+    file.write_bytes(b"weights")
+    own = {"name": "mine", "base": "scnet", "checkpoint": str(file)}
+    scnet = registry.get("scnet")
+    assert scnet.gpu_memory is not None and resolve(own).gpu_memory == scnet.gpu_memory
+    assert resolve(own | {"settings": {"num_overlap": 2}}).gpu_memory == scnet.gpu_memory
+    assert resolve(own | {"settings": {"chunk": 970_200}}).gpu_memory is None
+    assert resolve(own | {"stems": ["drums", "bass"]}).gpu_memory is None
+    assert resolve(own | {"base": "htdemucs_6s"}).gpu_memory is None  # the file says which network
+    told = resolve(own | {"settings": {"chunk": 970_200}, "gpu_memory": GPU})
+    assert told.gpu_memory == facts.GpuMemory(0.5, 3, "estimated")
+
+
+def test_weights_take_four_bytes_for_each_parameter():
+    for spec in map(registry.get, registry.names()):
+        if facts.is_base(spec) and load_yaml(conf_dir() / "model" / f"{spec.name}.yaml").get(
+            "self_describing"
+        ):
+            assert spec.gpu_memory is None  # the file decides
+            continue
+        assert spec.gpu_memory is not None, spec.name
+        expected = 4e-9 * (facts.parameters(spec) or 0)
+        assert spec.gpu_memory.weights_gb == pytest.approx(expected, rel=0.06, abs=5e-4), spec.name
 
 
 def test_a_missing_extra_is_named(monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from stemwise.audio.raw import RawAudio
-from stemwise.core.errors import AudioError, DeviceError, ModelError
+from stemwise.core.errors import AudioError, DeviceError, DeviceMemoryError, ModelError
 from stemwise.models.tiling import CenteredTiling, FrameTiling, Tile
 from stemwise.separation.separator import Separator, pick_device, track_scale
 
@@ -72,6 +72,82 @@ def test_the_batch_size_is_respected(fake):
     sizes.clear()
     Separator(fake(count), "cpu")(noise(7777))
     assert set(sizes) == {1}
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9.0 GB)."),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+]
+
+
+class Small:
+    """A function whose memory holds `room` chunks; `sizes` are those of the passes tried."""
+
+    def __init__(self, room, error=OUT_OF_MEMORY[0]):
+        self.room, self.error, self.sizes = room, error, []
+
+    def __call__(self, chunks):
+        self.sizes.append(len(chunks))
+        if len(chunks) > self.room:
+            raise self.error
+        # a network's output depends on its chunk alone, to all digits only in passes of equal size
+        return twice(chunks * len(chunks))
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=str)
+def test_out_of_memory_halves_the_batch_and_goes_on(fake, error):
+    small, mixture = Small(2, error), noise(7777)
+    separator = Separator(fake(small), "cpu", 8)
+    found = separator(mixture)
+    assert separator.batch_size == 2
+    assert small.sizes[:3] == [8, 4, 2] and max(small.sizes[2:]) == 2
+    assert torch.equal(found, Separator(fake(Small(2)), "cpu", 2)(mixture))
+    small.sizes.clear()
+    assert torch.equal(separator(mixture), found)
+    assert max(small.sizes) == 2  # nothing is tried in vain again
+
+
+def test_memory_that_ends_later_on_halves_what_is_left(fake):
+    small, mixture = Small(4), noise(30_000)
+    separator = Separator(fake(small), "cpu", 4)
+    stream = separator.stream(mixture)
+    first = next(stream)
+    assert separator.batch_size == 4
+    small.room = 1
+    rest = torch.cat(list(stream), dim=-1)
+    assert separator.batch_size == 1
+    ones = Separator(fake(Small(1)), "cpu", 1)(mixture)
+    assert torch.equal(rest[..., 1000:], ones[..., first.shape[-1] + 1000 :])
+
+
+def test_no_room_for_one_chunk_is_one_sentence_with_the_way_out(fake):
+    small = Small(0)
+    separator = Separator(fake(small), "cpu", 4)
+    with pytest.raises(DeviceMemoryError, match=r"memory of cpu .*Tried to allocate.*fewer") as no:
+        separator(noise(7777))
+    assert small.sizes == [4, 2, 1] and "\n" not in str(no.value)
+    small.room = 1
+    separator(noise(7777))  # other models may have gone meanwhile
+
+
+def test_other_errors_halve_nothing(fake):
+    small = Small(2, RuntimeError("the shapes do not fit"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        Separator(fake(small), "cpu", 4)(noise(7777))
+    assert small.sizes == [4]
+
+
+def test_a_model_that_the_device_does_not_hold_is_named(fake, monkeypatch):
+    def to(self, device):
+        raise OUT_OF_MEMORY[0]
+
+    model = fake(twice)
+    monkeypatch.setattr(type(model), "to", to)
+    with pytest.raises(DeviceMemoryError, match="memory of cpu"):
+        Separator(model, "cpu")
 
 
 def test_chunks_are_made_when_their_stretch_is_asked_for(fake):

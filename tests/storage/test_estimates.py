@@ -105,6 +105,31 @@ def test_the_time_of_making_is_recorded_and_that_of_writing_is_not(store):
     assert store.get(KEY).wall_s == entry.wall_s
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_size_of_passes_is_asked_for_once_all_is_made(tmp_path, raw):
+    store, size = EstimateStore(tmp_path / "store", raw=raw), 4
+
+    def halved() -> Iterator[np.ndarray]:
+        nonlocal size
+        yield from in_parts(noise(samples=600))
+        size = 2
+
+    entry = store.put(KEY, ("a", "b"), halved(), "cuda", lambda: size)
+    assert entry.batch_size == 2 == store.get(KEY).batch_size
+    store.settle(KEY)
+    assert store.get(KEY).batch_size == 2
+
+
+def test_entries_that_do_not_tell_the_size_of_passes_stay_readable(store):
+    entry = put(store, noise())
+    assert entry.batch_size is None
+    path = entry.folder / "entry.json"
+    content = json.loads(path.read_text())
+    del content["batch_size"]  # as older versions wrote it
+    path.write_text(json.dumps(content))
+    assert store.get(KEY) == entry
+
+
 def test_the_key_follows_audio_identity_and_engine():
     assert len({KEY, entry_key("other", "identity", 1), entry_key("audio", "other", 1)}) == 3
     assert entry_key("audio", "identity", 2) != KEY

@@ -55,6 +55,10 @@ class DeviceError(StemwiseError):
     exit_code = 2
 
 
+class DeviceMemoryError(StemwiseError):
+    """A device whose memory does not hold a model with even one chunk."""
+
+
 class OutputError(StemwiseError):
     """An output folder that cannot be written, or that another run is writing."""
 

@@ -29,9 +29,7 @@ def collect(folder: Path, tracks: Iterable[str]) -> dict[str, pa.Table]:
             raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
         found.append(part)
     return {
-        name: pa.concat_tables([part.tables[name] for part in found])
-        if found
-        else tables.SCHEMAS[name].empty_table()
+        name: tables.concat(name, (part.tables[name] for part in found))
         for name in (*TRACK_TABLES, "scores")
     }
 

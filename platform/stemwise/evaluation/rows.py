@@ -26,6 +26,7 @@ class Origin:
     wall_s: float | None = None
     realtime_factor: float | None = None
     device: str | None = None
+    batch_size: int | None = None
     uris: Mapping[str, str] = field(default_factory=dict)
     gains: Mapping[str, float] = field(default_factory=dict)
 
@@ -41,6 +42,7 @@ class Origin:
             if entry.wall_s > 0
             else None,
             device=entry.device,
+            batch_size=entry.batch_size,
             uris={stem: str(entry.path(stem)) for stem in entry.stems},
             gains=entry.gains,
         )
@@ -102,6 +104,7 @@ def estimate_rows(
             "wall_s": origin.wall_s,
             "realtime_factor": origin.realtime_factor,
             "device": origin.device,
+            "batch_size": origin.batch_size,
             "status": "failed" if error else "ok",
             "error": error,
         }

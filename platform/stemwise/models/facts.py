@@ -1,4 +1,4 @@
-"""What a model's YAML tells people about it: published scores, cost, which extra it needs.
+"""What a model's YAML tells about it: published scores, cost, GPU memory, which extra it needs.
 
 None of it decides a model's output, so none of it is part of a model's identity. Light on purpose:
 listing models imports no torch.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE, check_name
@@ -46,6 +46,30 @@ class Cost:
     audio_s: float | None = None
 
 
+# Chunks of a pass on a GPU, unless the settings say otherwise.
+GPU_BATCH = 4
+Known = Literal["measured", "estimated"]
+
+
+@dataclass(frozen=True)
+class GpuMemory:
+    """GB (1e9 bytes) of a GPU: `weights_gb` as long as the model is loaded, `pass_gb` on top of it while
+    it runs `GPU_BATCH` chunks in float32.
+
+    `source` says how that is known (benchmarks/gpu_memory.py), `device` on what it was measured.
+    """
+
+    weights_gb: float
+    pass_gb: float
+    source: Known
+    device: str | None = None
+
+    @property
+    def gb(self) -> float:
+        """What the model takes alone, at its most."""
+        return self.weights_gb + self.pass_gb
+
+
 def check(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Return the descriptive keys of a model's YAML as the types above.
 
@@ -66,6 +90,7 @@ def check(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
         "extra": extra,
         "published": tuple(_published(item, origin) for item in scores),
         "cost": _cost(values["cost"], origin) if values.get("cost") is not None else None,
+        "gpu_memory": _gpu_memory(values.get("gpu_memory"), origin),
     }
 
 
@@ -96,6 +121,25 @@ def _cost(item: Any, origin: str) -> Cost:
         raise ConfigError(
             f"{origin}: cost needs cpu_s, source and one of chunk (samples) and audio_s, "
             f"not {item!r}."
+        )
+    return made
+
+
+def _gpu_memory(item: Any, origin: str) -> GpuMemory | None:
+    if item is None:
+        return None
+    try:
+        made = GpuMemory(**item)
+        sizes = made.weights_gb, made.pass_gb
+        usable = all(math.isfinite(size) and size >= 0 for size in sizes)
+        usable = usable and made.source in get_args(Known)
+        usable = usable and bool(made.device) == (made.source == "measured")
+    except TypeError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"{origin}: gpu_memory needs weights_gb, pass_gb and source, which is estimated, or "
+            f"measured with a device, not {item!r}."
         )
     return made
 

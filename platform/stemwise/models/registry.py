@@ -30,6 +30,8 @@ Progress = Callable[[int, int | None], None]
 _TARGET_PREFIX = "stemwise.models."
 # Names that mean something else in the tables, besides those of the zoo.
 _RESERVED = {"reference", "oracle"}
+# Settings that change neither a network nor its chunks, so that it takes as much of a GPU as its base.
+_SAME_MEMORY = {"overlap", "num_overlap", "zscore"}
 _UNUSABLE = re.compile(r"[^a-z0-9_\-]+")
 
 
@@ -41,7 +43,8 @@ class ModelSpec:
     the track decides; `selectable` is False for reference lines that never take part in a selection.
     `parent` is the stem that the model takes apart (`mixture` at level 1); `residual` names the
     sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals. `extra`,
-    `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are.
+    `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are;
+    `gpu_memory` decides which models share a GPU. None of them changes an estimate.
     `entry` is what a user gave instead of a name of the zoo, its paths absolute (`entries`).
     """
 
@@ -63,6 +66,7 @@ class ModelSpec:
     parameters: int | None = None
     published: tuple[facts.Published, ...] = ()
     cost: facts.Cost | None = None
+    gpu_memory: facts.GpuMemory | None = None
     entry: entries.Entry | None = None
 
     def with_residual(self, stems: Iterable[str]) -> tuple[str, ...]:
@@ -314,6 +318,9 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
         # single arguments are corrected, the others stay those of the configuration
         network = content["settings"].get("network", {}) | dict(settings["network"])
         settings = {**settings, "network": network}
+    described = paths and content.get("self_describing")
+    if described or "stems" in given or set(settings) - _SAME_MEMORY:
+        content["gpu_memory"] = None  # the base's is that of another network or chunk
     content["settings"] = {**content.get("settings", {}), **settings}
     return replace(_spec(content | given, f"the model entry {name!r}"), entry=entry)
 

@@ -29,6 +29,15 @@ model is cut into chunks it is the measured cost of one chunk times the number o
 model's own tiling lays over a song of four minutes, divided by four; overlap is thus paid for.
 `python benchmarks/model_cost.py` measures again (with `--chunk`: one chunk, random weights).
 
+**GPU** is GB of GPU memory (1e9 bytes) that a model takes at its most: its weights in float32, and on
+top of them what a pass of four chunks holds at a time, the default on a GPU. *Estimated* means that no
+GPU was at hand: one chunk was run on a CPU, and four times the most that PyTorch's allocator held at a
+time was taken. On a GPU the workspace of cuDNN and the allocator's rounding come on top, other kernels
+may hold more or less, and CUDA itself takes the better part of a GB once per process.
+`python benchmarks/gpu_memory.py` measures where there is a GPU, and `--estimate` estimates again.
+Models that run in turn on one GPU share its room for passes; a pass that does not fit is run with half
+as many chunks.
+
 **Parameters** are trainable numbers of the network; **size** is that of all checkpoint files.
 
 **Trained on**: a score of a model on songs that it was trained on, or may have been, says little.
@@ -75,7 +84,7 @@ def _group(spec: ModelSpec) -> int:
 
 def _summary(specs: Sequence[ModelSpec]) -> str:
     titles = (
-        *("model", "takes apart", "architecture", "stems", "parameters", "size", "cost"),
+        *("model", "takes apart", "architecture", "stems", "parameters", "size", "cost", "GPU"),
         *("licence", "trained on"),
     )
     rows = [
@@ -87,12 +96,13 @@ def _summary(specs: Sequence[ModelSpec]) -> str:
             _parameters(spec),
             _size(facts.size(spec)),
             _number(minute_cost(spec)),
+            _number(spec.gpu_memory.gb if spec.gpu_memory else None),
             spec.licence or UNKNOWN,
             ", ".join(spec.trained_on) or UNKNOWN,
         )
         for spec in specs
     ]
-    return _table(titles, rows, right={4, 5, 6})
+    return _table(titles, rows, right={4, 5, 6, 7})
 
 
 def _sets() -> str:
@@ -125,6 +135,7 @@ def _section(spec: ModelSpec) -> str:
         "Trained on": ", ".join(spec.trained_on),
         "Needs": f"`pip install 'stemwise[{spec.extra}]'`" if spec.extra else None,
         "Cost": f"{_number(cost)} CPU s per minute of audio ({_measured(spec)})" if cost else None,
+        "GPU memory": _gpu_memory(spec),
         "Notes": spec.notes,
     }
     lines = [f"- {title}: {text}" for title, text in items.items() if text]
@@ -152,6 +163,15 @@ def _measured(spec: ModelSpec) -> str:
         return UNKNOWN
     what = f"{cost.chunk} samples" if cost.chunk else f"{cost.audio_s:g} s of audio"
     return f"measured: {cost.cpu_s:g} CPU s for {what}; {cost.source}"
+
+
+def _gpu_memory(spec: ModelSpec) -> str | None:
+    memory = spec.gpu_memory
+    if memory is None:
+        return None
+    how = memory.source + (f" on {memory.device}" if memory.device else "")
+    loaded = f"{_number(memory.weights_gb)} GB loaded"
+    return f"{loaded}, {_number(memory.pass_gb)} GB more for a pass of four chunks ({how})"
 
 
 def _checkpoint(file: Checkpoint) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, DeviceError, ModelError
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
+from stemwise.models.facts import GPU_BATCH
+from stemwise.separation.halving import Halving, is_out_of_memory, too_small
 from stemwise.separation.overlap_add import Forward, overlap_add
 
 # Part of every estimate's key: raise it when a change here changes samples.
@@ -28,10 +31,12 @@ class Separator:
         model: the loaded model; it is moved to `device`.
         device: `auto` (CUDA, then Apple MPS, then CPU), or a torch device name.
         batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, else 4.
+            Where they do not fit the device's memory, this and all later passes take half as many.
         residual: a stem to add to the model's own: the input minus all of those.
 
     Raises:
         DeviceError: the device is not there.
+        DeviceMemoryError: its memory does not hold the model.
     """
 
     def __init__(
@@ -43,8 +48,16 @@ class Separator:
     ) -> None:
         self.model, self.residual = model, residual
         self.device = pick_device(device)
-        self.batch_size = batch_size or (1 if self.device.type == "cpu" else 4)
-        model.to(self.device)
+        size = batch_size or (1 if self.device.type == "cpu" else GPU_BATCH)
+        self._forward = Halving(model.forward, size)
+        with _memory_of(self.device):
+            model.to(self.device)
+
+    @property
+    def batch_size(self) -> int:
+        """Most chunks of a pass: what was asked for, or what memory has left of it."""
+        assert self._forward.limit is not None
+        return self._forward.limit
 
     def stream(
         self,
@@ -66,6 +79,7 @@ class Separator:
             AudioError: the mixture has another shape, or the references that the model uses are
                 absent or of another length.
             ModelError: the model returned something that is not an estimate.
+            DeviceMemoryError: the device's memory does not hold one chunk.
         """
         if mixture.ndim != 2 or mixture.shape[0] != CHANNELS or mixture.shape[1] == 0:
             raise AudioError(f"A mixture must be (2, samples), but this one is {mixture.shape}.")
@@ -81,14 +95,14 @@ class Separator:
         stretches = overlap_add(
             track,
             self.model.tiling.tiles(mixture.shape[1]),
-            forward or self.model.forward,
+            forward or self._forward,
             self.device,
             self.batch_size,
             scale,
         )
         while True:
             # inference_mode must not be held while the caller's code runs between two stretches
-            with torch.inference_mode():
+            with torch.inference_mode(), _memory_of(self.device):
                 stretch = next(stretches, None)
             if stretch is None:
                 return
@@ -115,6 +129,17 @@ class Separator:
     def __call__(self, mixture: Signal, references: Mapping[str, Audio] | None = None) -> Tensor:
         """Return all estimates `(stems, channels, samples)` in memory."""
         return torch.cat(list(self.stream(mixture, references)), dim=-1)
+
+
+@contextmanager
+def _memory_of(device: torch.device) -> Iterator[None]:
+    """Name what ends where memory ends outside of a pass (DeviceMemoryError)."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise too_small(device, error) from error
 
 
 def track_scale(mixture: Signal) -> tuple[float, float]:

@@ -16,7 +16,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,7 @@ class Entry:
     samples: int
     wall_s: float
     device: str
+    batch_size: int | None = None  # chunks of a pass; unknown of entries that older versions wrote
     raw: Path | None = field(default=None, compare=False)  # where it lies that is not encoded yet
 
     @property
@@ -160,6 +161,7 @@ class EstimateStore:
         stems: Iterable[str],
         stretches: Iterable[Audio],
         device: str,
+        batch_size: Callable[[], int] | None = None,
     ) -> Entry:
         """Store a separation as it is made and return its entry.
 
@@ -169,6 +171,8 @@ class EstimateStore:
             stretches: consecutive `(stems, channels, n)` float32 parts of the estimates; the time
                 that making them takes is recorded as `wall_s`.
             device: what it ran on.
+            batch_size: tells the chunks of a pass; asked after the last stretch, since memory that does
+                not suffice makes them fewer on the way.
 
         Raises:
             OutputError: the store cannot be written.
@@ -177,7 +181,8 @@ class EstimateStore:
         place = self.root / _RAW / key if self.raw else self._folder(key)
         try:
             with self._scratch() as scratch:
-                self._publish(self._make(scratch, key, tuple(stems), timed, device), place)
+                made = self._make(scratch, key, tuple(stems), timed, device, batch_size)
+                self._publish(made, place)
         except (OSError, soundfile.SoundFileError) as error:
             if error is timed.error:
                 raise  # what was to be stored could not be made
@@ -202,7 +207,13 @@ class EstimateStore:
         )
 
     def _make(
-        self, scratch: Path, key: str, names: tuple[str, ...], timed: _Timed, device: str
+        self,
+        scratch: Path,
+        key: str,
+        names: tuple[str, ...],
+        timed: _Timed,
+        device: str,
+        batch_size: Callable[[], int] | None,
     ) -> Path:
         """Write an entry into a folder below `scratch` and return that."""
         spooled = scratch / "raw"
@@ -211,7 +222,8 @@ class EstimateStore:
         for stretch in timed:
             spool.add(stretch)
         gains = {name: min(1.0, FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
-        entry = Entry(key, spooled, gains, spool.samples, timed.seconds, device, raw=spooled)
+        size = batch_size() if batch_size is not None else None
+        entry = Entry(key, spooled, gains, spool.samples, timed.seconds, device, size, raw=spooled)
         if self.raw:
             self._write(spooled, entry)
             return spooled
@@ -237,6 +249,7 @@ class EstimateStore:
             "samples": entry.samples,
             "wall_s": entry.wall_s,
             "device": entry.device,
+            "batch_size": entry.batch_size,
         }
         (folder / _CONTENT).write_text(json.dumps(content | more), encoding="utf-8")
 

@@ -69,6 +69,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("status", _STRING),
             ("error", _STRING),
             _PARENT_MODEL,
+            # most chunks of a pass: fewer than asked for where memory did not suffice
+            ("batch_size", _INT),
         ]
     ),
     "measurements": pa.schema(
@@ -254,6 +256,11 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def concat(name: str, tables: Iterable[pa.Table]) -> pa.Table:
+    """Return parts of the table called `name` as one; a column that older parts lack is null there."""
+    return pa.concat_tables([schema_of(name).empty_table(), *tables], promote_options="default")
+
+
 def sort(table: pa.Table) -> pa.Table:
     """Return `table` sorted by its key columns, so that equal runs give equal files."""
     keys = [(name, "ascending") for name in (*_SORT, *_SORT_WITHIN) if name in table.column_names]
@@ -267,8 +274,7 @@ def write(folder: Path, name: str, tables: Sequence[pa.Table]) -> Path:
         OutputError: the folder cannot be written.
     """
     path = folder / name / f"{name}.parquet"
-    table = pa.concat_tables(tables) if tables else schema_of(name).empty_table()
-    write_atomic(path, sort(table))
+    write_atomic(path, sort(concat(name, tables)))
     return path
 
 

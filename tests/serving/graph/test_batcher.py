@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from stemwise.separation.halving import Halving
 from stemwise.serving.graph.batcher import Batcher, Song
 from stemwise.serving.jobs.model_calls import JobStoppedError
 
@@ -222,6 +223,28 @@ def test_a_song_that_fails_does_not_fail_the_others(bench: Callable[..., Bench])
     assert up.counted == [1, 1, 1]  # what failed is not counted
     up.stack.close()
     up.hand(up.song(), chunks_of(1)).result(WAIT_S)
+
+
+def test_out_of_memory_halves_the_pass_for_all_its_songs(bench: Callable[..., Bench]) -> None:
+    up, tried = bench(), []
+
+    def small(chunks: Tensor) -> Tensor:
+        tried.append(len(chunks))
+        if len(chunks) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return model(chunks)
+
+    up.batcher._forward = Halving(small)
+    songs = [up.song() for _ in range(4)]
+    values = (0.1, 0.2, 0.3, 0.4)
+    with ThreadPoolExecutor(4) as threads:
+        futures = [
+            threads.submit(song.forward, chunks_of(1, value=value))
+            for song, value in zip(songs, values, strict=True)
+        ]
+        for value, future in zip(values, futures, strict=True):
+            torch.testing.assert_close(future.result(WAIT_S)[:, 0], chunks_of(1, value=2 * value))
+    assert tried == [4, 2, 2] and up.counted == [4]
 
 
 def test_a_model_that_returns_nonsense_fails_the_song_and_not_the_thread() -> None:

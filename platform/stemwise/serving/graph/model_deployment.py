@@ -17,6 +17,7 @@ from ray import serve
 from stemwise.core.memory import keep_memory
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.registry import ModelSpec, build, prepare
+from stemwise.separation.halving import Halving
 from stemwise.separation.separator import Separator
 from stemwise.serving.graph import metrics
 from stemwise.serving.graph.batcher import Batcher
@@ -48,7 +49,7 @@ class ModelReplica:
         self._metrics = metrics.ModelMetrics(self.name)
         self._songs = ThreadPoolExecutor(_SONGS, "song")
         self._batcher = Batcher(
-            self._separator.model.forward,
+            Halving(self._separator.model.forward),
             self._settings.max_batch,
             self._settings.batch_wait_ms / 1000,
             self._metrics.batch,
