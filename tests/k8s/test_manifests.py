@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import ast
-import copy
 import json
-import os
 import re
-import shutil
-import subprocess
 import tomllib
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-K8S = ROOT / "k8s"
+from .manifests import K8S, ROOT, load, patched, rendered, validate
+
 VARIANTS = {"one-node": "paper.yaml", "several-nodes": "cluster.yaml"}
 _EXPORTED = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_sum", "_count")}
 
 
 def rayservice(variant: str) -> dict[str, Any]:
     """Return a variant's manifest, with its patch applied as kustomize does."""
-    manifest = yaml.safe_load((K8S / "one-node" / "rayservice.yaml").read_text())
-    manifest = copy.deepcopy(manifest)  # YAML's anchors are one object
-    if variant == "several-nodes":
-        for step in yaml.safe_load((K8S / variant / "patch.yaml").read_text()):
-            *parents, last = step["path"].strip("/").split("/")
-            place: Any = manifest
-            for part in parents:
-                place = place[int(part) if isinstance(place, list) else part]
-            key = int(last) if isinstance(place, list) else last
-            if step["op"] == "replace":
-                place[key]  # there must be something to replace
-            place[key] = step["value"]
-    return manifest
+    manifest = load(K8S / "one-node" / "rayservice.yaml")
+    steps = load(K8S / variant / "patch.yaml") if variant == "several-nodes" else []
+    return patched(manifest, steps)
 
 
 def pods(variant: str) -> dict[str, dict[str, Any]]:
@@ -49,12 +33,7 @@ def pods(variant: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_kuberays_schema_accepts_it(variant):
-    default = ROOT.parent / "shared" / "kuberay-crds"
-    schemas = Path(os.environ.get("STEMWISE_TEST_CRDS", default))
-    path = schemas / "ray.io_v1_rayservices.schema.json"
-    if not path.is_file():
-        pytest.skip(f"no KubeRay schemas at {schemas} (set STEMWISE_TEST_CRDS)")
-    jsonschema.validate(rayservice(variant), json.loads(path.read_text()))
+    validate(rayservice(variant))
 
 
 @pytest.mark.parametrize(("variant", "config"), VARIANTS.items())
@@ -123,13 +102,7 @@ def test_several_nodes_keep_no_state_in_a_pod_and_replace_the_cluster():
 
 @pytest.mark.parametrize("variant", [".", *VARIANTS])
 def test_kustomize_renders_what_is_validated(variant):
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed")
-    done = subprocess.run(
-        [kubectl, "kustomize", str(K8S / variant)], capture_output=True, text=True, check=True
-    )
-    made = {entry["kind"]: entry for entry in yaml.safe_load_all(done.stdout)}
+    made = rendered(variant)
     wanted = rayservice("one-node" if variant == "." else variant)
     cluster = wanted["spec"]["rayClusterConfig"]
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
