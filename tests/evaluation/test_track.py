@@ -112,7 +112,7 @@ def test_the_rows_tell_where_everything_comes_from(song, model, evaluate, store)
     assert vocals["gain"] == pytest.approx(entry.gains["vocals"]) and vocals["gain"] < 1
     assert drums["gain"] == 1
     assert vocals["status"] == "ok" and vocals["error"] is None and vocals["device"] == "cpu"
-    assert vocals["wall_s"] > 0
+    assert vocals["wall_s"] > 0 and vocals["batch_size"] == entry.batch_size == 1
     assert vocals["realtime_factor"] == pytest.approx(0.5 / vocals["wall_s"])
     row = scores(result)["fake", "vocals"]
     assert (row["genre"], row["parent"], row["parent_source"]) == ("rock", "mixture", "mixture")

@@ -113,3 +113,21 @@ def test_what_counts_against_a_song(tmp_path, fault, reasons, unfinished):
     assert (len(after.reasons), after.unfinished) == (reasons, unfinished)
     again = Attempts.load(tmp_path, "song", "print")
     assert (len(again.reasons), again.unfinished) == (reasons, unfinished)
+
+
+def test_waiting_for_a_turn_is_not_time_of_the_model():
+    turns, taken, hold = Turns(), threading.Event(), threading.Event()
+
+    def holder():
+        with turns.song():
+            turns.taking(lambda: (taken.set(), hold.wait(10)))()
+
+    with ThreadPoolExecutor(1) as threads, turns.song():
+        other = threads.submit(holder)
+        taken.wait(10)
+        threading.Timer(0.3, hold.set).start()
+        began, wall = turns.clock(), time.perf_counter()
+        turns.taking(lambda: time.sleep(0.05))()
+        assert time.perf_counter() - wall > 0.3
+        assert 0.05 <= turns.clock() - began < 0.25
+        other.result(10)

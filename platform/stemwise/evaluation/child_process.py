@@ -57,10 +57,11 @@ class ChildProcess:
         self._pipe, theirs = Pipe()
         held, lifeline = os.pipe()
         self._lifeline: int | None = lifeline
-        environment = {**os.environ, **keep_memory(), "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = os.environ | keep_memory() | _threads(cluster.cpus_per_actor)
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         command = [sys.executable, "-P", "-m", "stemwise.evaluation.song_child"]
         self.process = subprocess.Popen(
-            [*command, str(theirs.fileno()), str(held)],
+            [*command, str(theirs.fileno()), str(held), work.stage],
             pass_fds=[theirs.fileno(), held],
             stdin=subprocess.DEVNULL,
             env=environment,
@@ -158,6 +159,12 @@ class ChildProcess:
             code = None
             self.process.kill()
         return how_it_ended(code)
+
+
+def _threads(cores: float) -> dict[str, str]:
+    """Return what holds libraries to the cores of a worker; each would take all there are."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {name: os.environ.get(name, str(max(1, int(cores)))) for name in names}
 
 
 def how_it_ended(code: int | None) -> str:

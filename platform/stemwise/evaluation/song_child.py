@@ -112,4 +112,4 @@ def _die_with_parent(lifeline: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]))  # what follows is for whoever looks at the list of processes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -31,11 +32,16 @@ class Turns:
     @contextmanager
     def song(self) -> Iterator[None]:
         """Work on a song in this thread; its place among the songs is that of its beginning."""
-        self._mine.ticket = next(self._tickets)
+        self._mine.ticket, self._mine.waited = next(self._tickets), 0.0
         try:
             yield
         finally:
             del self._mine.ticket
+
+    def clock(self) -> float:
+        """Return seconds that go on only while this thread's song does not wait for its turn."""
+        waited: float = self._mine.waited
+        return time.perf_counter() - waited
 
     def taking(self, work: Callable[_P, _T]) -> Callable[_P, _T]:
         """Return `work` so that each call, within `song`, waits for its turn."""
@@ -49,10 +55,12 @@ class Turns:
     @contextmanager
     def _turn(self, ticket: int) -> Iterator[None]:
         with self._changed:
+            began = time.perf_counter()
             heapq.heappush(self._waiting, ticket)
             self._changed.wait_for(lambda: not self._busy and self._waiting[0] == ticket)
             heapq.heappop(self._waiting)
             self._busy = True
+            self._mine.waited += time.perf_counter() - began
         try:
             yield
         finally:

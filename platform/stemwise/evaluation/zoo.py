@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -80,12 +81,19 @@ class LoadedModel:
                 or f"The store has no estimates of this mixture by {self.name!r}: run "
                 "`stemwise run-separate` or `stemwise evaluate` with the same settings first."
             )
-        forward = self.separator.model.forward
-        in_turn = self.turns.taking(forward) if self.turns else None
-        stream = self.separator.stream(mixture, used, forward=in_turn)
-        stretches = (part.numpy() for part in stream)
-        stems = self.separator.stems_for(used)
-        return store.put(key, stems, stretches, str(self.separator.device)), True
+        separator, turns = self.separator, self.turns
+        in_turn = turns.taking(separator.forward) if turns else None
+        stream = separator.stream(mixture, used, forward=in_turn)
+        entry = store.put(
+            key,
+            separator.stems_for(used),
+            (part.numpy() for part in stream),
+            str(separator.device),
+            # asked for at the end: out of memory makes it smaller on the way
+            lambda: separator.batch_size,
+            turns.clock if turns else time.perf_counter,
+        )
+        return entry, True
 
 
 @dataclass

@@ -93,7 +93,9 @@ def _where(spec: ModelSpec) -> str:
         return "yours" if facts.is_base(spec) else "none needed"
     size = facts.size(spec)
     place = "cached" if is_cached(spec) else "not cached"
-    return place if size is None else f"{place}, {size / 1e6:.0f} MB"
+    text = place if size is None else f"{place}, {size / 1e6:.0f} MB"
+    memory = spec.gpu_memory
+    return text if memory is None else f"{text}\nGPU {memory.gb:.1f} GB ({memory.source})"
 
 
 def _finite(value: Any) -> Any:

@@ -54,6 +54,11 @@ class Separator:
             model.to(self.device)
 
     @property
+    def forward(self) -> Forward:
+        """What runs a pass: the model, with fewer chunks at once where memory is short."""
+        return self._forward
+
+    @property
     def batch_size(self) -> int:
         """Most chunks of a pass: what was asked for, or what memory has left of it."""
         assert self._forward.limit is not None

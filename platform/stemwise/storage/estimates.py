@@ -162,6 +162,7 @@ class EstimateStore:
         stretches: Iterable[Audio],
         device: str,
         batch_size: Callable[[], int] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> Entry:
         """Store a separation as it is made and return its entry.
 
@@ -173,11 +174,12 @@ class EstimateStore:
             device: what it ran on.
             batch_size: tells the chunks of a pass; asked after the last stretch, since memory that does
                 not suffice makes them fewer on the way.
+            clock: seconds that count for `wall_s`.
 
         Raises:
             OutputError: the store cannot be written.
         """
-        timed = _Timed(stretches)
+        timed = _Timed(stretches, clock)
         place = self.root / _RAW / key if self.raw else self._folder(key)
         try:
             with self._scratch() as scratch:
@@ -278,20 +280,20 @@ class EstimateStore:
 class _Timed:
     """Iterates over something, adds up the seconds that making its items takes, keeps its error."""
 
-    def __init__(self, items: Iterable[Audio]) -> None:
-        self._items = iter(items)
+    def __init__(self, items: Iterable[Audio], clock: Callable[[], float]) -> None:
+        self._items, self._clock = iter(items), clock
         self.seconds = 0.0
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Audio]:
         while True:
-            started = time.perf_counter()
+            started = self._clock()
             try:
                 item = next(self._items, None)
             except Exception as error:
                 self.error = error
                 raise
-            self.seconds += time.perf_counter() - started
+            self.seconds += self._clock() - started
             if item is None:
                 return
             yield item
