@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import registry
 from stemwise.models.band_split import BandSplitModel
-from stemwise.models.registry import build, prepare, resolve, resolve_all
+from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.registry import build, on_this_machine, prepare, resolve, resolve_all
 
 SOURCES = ["drums", "bass", "other", "vocals"]
 
@@ -295,3 +297,30 @@ def test_values_that_would_only_show_later_are_refused(change, says):
 def test_one_dataset_may_be_named_without_a_list():
     spec = registry.resolve({"name": "mine", "base": "band_split", "trained_on": "demo"})
     assert spec.trained_on == ("demo",)
+
+
+def test_another_machine_fetches_what_the_first_one_prepared(tmp_path, file_server, monkeypatch):
+    """Workers get the entry of a model from the driver, whose paths need not exist on theirs."""
+    file_server.body = write_package(tmp_path / "served.th").read_bytes()
+    spec = replace(
+        resolve(entry(tmp_path / "served.th")),
+        checkpoints=(Checkpoint("served.th", url=file_server.url),),
+    )
+    monkeypatch.setenv("STEMWISE_HOME", str(tmp_path / "driver"))
+    ready = prepare(spec)
+    assert on_this_machine(ready) == ready and len(file_server.sent) == 1
+    monkeypatch.setenv("STEMWISE_HOME", str(tmp_path / "worker"))
+    ready.paths[0].unlink()
+    here = on_this_machine(ready)
+    assert here.paths[0].is_relative_to(tmp_path / "worker") and here.identity == ready.identity
+    file_server.body = write_package(tmp_path / "changed.th", seed=1).read_bytes()
+    monkeypatch.setenv("STEMWISE_HOME", str(tmp_path / "other"))
+    with pytest.raises(CheckpointError, match="has another file for 'mine'"):
+        on_this_machine(ready)
+
+
+def test_a_file_of_the_users_that_another_machine_lacks_is_named(package):
+    ready = prepare(resolve(entry(package)))
+    package.unlink()
+    with pytest.raises(CheckpointError, match=r"mine\.th"):
+        on_this_machine(ready)

@@ -29,6 +29,8 @@ class ClusterSettings:
         gpus_per_actor: share of a GPU of a worker; None is 1 where there is a GPU, else 0.
         memory_per_actor_gb: what a worker may need, for the number of workers on CPUs.
         batch_size: chunks per forward pass; None lets the engine choose.
+        gpu_memory_gb: of a worker's share of a GPU, in 1e9 bytes: models that need more together run in
+            groups, one after another. None asks a GPU.
         measurers: processes per worker that measure while it separates the next songs; 0 lets it
             measure its own; None is the cores of its machine per GPU, and 0 without GPUs.
         max_attempts: how often a song may end its process before it is given up.
@@ -42,6 +44,7 @@ class ClusterSettings:
     gpus_per_actor: float | None = None
     memory_per_actor_gb: float = 6
     batch_size: int | None = None
+    gpu_memory_gb: float | None = None
     measurers: int | None = None
     max_attempts: int = 3
     track_timeout_s: float | str | None = AUTO
@@ -68,6 +71,10 @@ class ClusterSettings:
                 )
         if self.measurers is not None and self.measurers < 0:
             raise ConfigError(f"cluster.measurers={self.measurers} must be 0 or more, or null.")
+        if self.gpu_memory_gb is not None and self.gpu_memory_gb <= 0:
+            raise ConfigError(
+                f"cluster.gpu_memory_gb={self.gpu_memory_gb} must be positive, or null."
+            )
         if self.cpus_per_actor <= 0 or self.memory_per_actor_gb <= 0:
             raise ConfigError("cluster.cpus_per_actor and memory_per_actor_gb must be positive.")
 

@@ -30,22 +30,34 @@ class Known:
     Attributes:
         stems: of the models, which some checkpoints tell only once they are loaded.
         lost: models that failed, by place.
+        keys: of the entries of the others in the estimate store, by place.
     """
 
     stems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: Mapping[Place, Lost] = field(default_factory=dict)
+    keys: Mapping[Place, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, models: Iterable[LoadedModel], estimates: Iterable[Mapping[str, Any]]) -> Known:
         """Gather them from loaded models and a song's rows of `estimates`."""
         stems = {model.name: model.own_stems for model in models if model.own_stems}
+        made: dict[str, dict[str, None]] = {}
         lost: dict[Place, Lost] = {}
+        keys: dict[Place, str] = {}
         for row in estimates:
+            place = (row["model"], row["parent"], row["parent_source"])
             if row["status"] == "failed":
-                place = (row["model"], row["parent"], row["parent_source"])
                 before = lost.get(place, Lost((), ""))
                 lost[place] = Lost((*before.stems, row["stem"]), row["error"])
-        return cls(stems, lost)
+                continue
+            made.setdefault(row["model"], {})[row["stem"]] = None
+            if row.get("key"):
+                keys[place] = row["key"]
+        return cls({model: tuple(names) for model, names in made.items()} | stems, lost, keys)
+
+    def key(self, model: str, parent: Parent) -> str | None:
+        """Return the key under which the store has what a model made of a parent, if it is known."""
+        return self.keys.get((model, parent.stem, parent.source))
 
     def of_model(self, model: str, parent: Parent) -> Lost | None:
         """Return what is known of a model's failure on a parent, if it failed."""

@@ -73,7 +73,8 @@ class Level:
                 origin = Origin(model.name, self.parent)
                 outputs.append(Output(lost.stems, origin, error=lost.error))
                 continue
-            output = separated(model, stems, self.parent, heard, self._references, store)
+            key = self.known.key(model.name, self.parent)
+            output = separated(model, stems, self.parent, heard, self._references, store, key)
             outputs.append(output)
             if output.made:
                 tell(model.name, started)

@@ -41,13 +41,15 @@ def separated(
     heard: Audio,
     references: Callable[[], Mapping[str, Audio]],
     store: EstimateStore,
+    key: str | None = None,
 ) -> Output:
     """Return what `model` makes of the `parent` that it hears; what it raises becomes the error.
 
-    `references` is called only for models that use the true stems.
+    `references` is called only for models that use the true stems; `key` is that of the store's entry,
+    where it is known.
     """
     try:
-        entry, made = model.separate(heard, references, store)
+        entry, made = model.separate(heard, references, store, key)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one model must not lose the others
         return Output(stems, Origin(model.name, parent), error=describe(error))
     origin = Origin.of_entry(model.name, parent, entry)

@@ -17,8 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from stemwise.evaluation.cluster import (
     most_measurers,
     pool,
 )
+from stemwise.evaluation.passes import passes
 from stemwise.evaluation.song_stages import SongStages
 from stemwise.evaluation.work import Work
 from stemwise.storage import parts
@@ -74,7 +74,7 @@ class _Worker:
 
     def __init__(self, work: Work, cluster: ClusterSettings, progress: Any, share: float) -> None:
         self.work = work
-        beside = measurers(cluster, _this_node(), share) if work.stage == "all" else 0
+        beside = measurers(cluster, _this_node(), share) if work.stage != "measure" else 0
         self.songs = SongStages(work, cluster, progress.add.remote, beside)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def run(
         watcher = threading.Thread(target=_watch, args=(progress, watch, stop), daemon=True)
         watcher.start()
         try:
-            _stream(work, cluster, progress)
+            _pass_by_pass(work, cluster, progress)
         finally:
             stop.set()
             watcher.join()
@@ -148,7 +148,40 @@ def _show(progress: Any, watch: Callable[[Progress], None]) -> None:
         _LOG.warning("The progress of the run cannot be shown.", exc_info=True)
 
 
-def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
+def _pass_by_pass(work: Work, cluster: ClusterSettings, progress: Any) -> None:
+    """Run all tracks through each group of models that fits a GPU, through the last one to the end."""
+    import ray
+
+    actors, share = pool(cluster, ray.cluster_resources(), len(work.tracks), work.device)
+    *before, last = passes(work, _gpu_memory_gb(cluster, share), cluster.batch_size)
+    for step in before:
+        tracks = [track for track in work.tracks if not step.state(track, cluster.max_attempts)]
+        if tracks:
+            _stream(replace(step, tracks=tracks), cluster, progress, (actors, share))
+    _stream(last, cluster, progress, (actors, share))
+
+
+def _gpu_memory_gb(cluster: ClusterSettings, share: float) -> float | None:
+    """Return the 1e9 bytes of a worker's share of a GPU, asked of one of them; None on CPUs."""
+    import ray
+
+    if cluster.gpu_memory_gb is not None or share <= 0:
+        return cluster.gpu_memory_gb
+    whole: float | None = ray.get(ray.remote(num_gpus=share, num_cpus=0)(_memory_here_gb).remote())
+    return None if whole is None else whole * min(1.0, share)
+
+
+def _memory_here_gb() -> float | None:
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_properties(0).total_memory / 1e9
+
+
+def _stream(
+    work: Work, cluster: ClusterSettings, progress: Any, workers: tuple[int, float]
+) -> None:
     """Run the Ray Data pipeline: numbers → workers → sink."""
     import ray
     from ray.data import ActorPoolStrategy, DataContext
@@ -156,9 +189,9 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    actors, gpus = pool(cluster, ray.cluster_resources(), len(work.tracks), work.device)
+    actors, gpus = workers
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    beside = most_measurers(cluster, nodes, gpus) if work.stage == "all" else 0
+    beside = most_measurers(cluster, nodes, gpus) if work.stage != "measure" else 0
     numbers = [{"number": number} for number in range(len(work.tracks))]
     dataset = ray.data.from_items(numbers, override_num_blocks=len(numbers))
     results = dataset.map_batches(
@@ -176,10 +209,10 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
         num_cpus=0.9 * cluster.cpus_per_actor,
         num_gpus=gpus,
     )
-    results.write_datasink(_sink(work.parts, progress), ray_remote_args={"num_cpus": 0.01})
+    results.write_datasink(_sink(work, progress), ray_remote_args={"num_cpus": 0.01})
 
 
-def _sink(folder: Path, progress: Any) -> Any:
+def _sink(work: Work, progress: Any) -> Any:
     """Return a Datasink that writes one file per track; repeating a write changes nothing.
 
     A track counts as done when its file is there, so that what is shown is what a restart finds.
@@ -187,13 +220,16 @@ def _sink(folder: Path, progress: Any) -> Any:
     from ray.data import Datasink
     from ray.data.block import BlockAccessor
 
+    folder, last = work.parts, work.last
+
     class PartsSink(Datasink):  # type: ignore[misc]
         def write(self, blocks: Iterable[Any], ctx: Any) -> None:  # noqa: ARG002 - Ray's interface
             for block in blocks:
                 table = BlockAccessor.for_block(block).to_arrow()
                 for row in table.to_pylist():
                     parts.write(folder, row["name"], row["part"])
-                    progress.finish.remote(row["name"], row["failures"])
+                    if last:
+                        progress.finish.remote(row["name"], row["failures"])
 
     return PartsSink()
 

@@ -14,6 +14,7 @@ import threading
 from dataclasses import replace
 
 from stemwise.evaluation.cluster import SLOTS, ClusterSettings, in_flight
+from stemwise.evaluation.passes import known_before
 from stemwise.evaluation.song_process import Answer, SongProcess
 from stemwise.evaluation.work import Notify, Work
 
@@ -33,11 +34,11 @@ class SongStages:
     ) -> None:
         self._room = threading.BoundedSemaphore(in_flight(beside))
         self._free: queue.LifoQueue[SongProcess] = queue.LifoQueue()
-        self._beside = beside
-        separating = replace(work, stage="separate", hands_on=True) if beside else work
+        self._work, self._beside = work, beside
+        separating = replace(work, hands_on=True) if beside else work
         self._first = SongProcess(separating, cluster, notify, SLOTS if beside else 1)
         self._measuring = [
-            SongProcess(replace(work, stage="measure"), cluster, notify) for _ in range(beside)
+            SongProcess(replace(work, loaded=()), cluster, notify) for _ in range(beside)
         ]
         for process in self._measuring:
             self._free.put(process)
@@ -49,7 +50,8 @@ class SongStages:
             StemwiseError: something that is true of every track.
         """
         with self._room:
-            answer = self._first.evaluate(number)
+            known = known_before(self._work, self._work.tracks[number])
+            answer = self._first.evaluate(number, known)
             if not self._beside or answer.known is None:
                 return answer
             process = self._free.get()

@@ -88,8 +88,6 @@ class TrackEvaluator:
             track: the track.
             known: what the process with the models tells of it, where this one has none.
         """
-        for model in self.zoo.models:
-            model.told = known.stems.get(model.name, ()) if known else ()
         return _Evaluation(self, track, known).run()
 
     def given_up(self, track: Track, reason: str) -> TrackResult:
@@ -102,6 +100,7 @@ class _Evaluation:
 
     def __init__(self, evaluator: TrackEvaluator, track: Track, known: Known | None = None) -> None:
         self.evaluator, self.track, self.known = evaluator, track, known or Known()
+        self.zoo = evaluator.zoo.told(self.known)
         self.decoded = TrackAudio(track)
         self.result = TrackResult()
         self._heard = False
@@ -117,7 +116,7 @@ class _Evaluation:
         outputs = self._level_one(mixture)
         for parent, provider in self._parents():
             self._level_two(parent, provider, outputs)
-        if self.evaluator.measures:
+        if not self.evaluator.store.raw:
             self._settle()
         self._record_track(mixture.shape[1])
         return self.result
@@ -145,7 +144,7 @@ class _Evaluation:
     def _level_one(self, mixture: Audio) -> dict[str, Output]:
         """Separate and measure the mixture; return the outputs that have estimates, by model."""
         level = self._level(WHOLE)
-        own = self._separate(level, self.evaluator.zoo.of(stems.MIXTURE), mixture)
+        own = self._separate(level, self.zoo.of(stems.MIXTURE), mixture)
         outputs = level.record([*own, *self._files(WHOLE)])
         outputs |= level.record(
             blended(recipe, outputs, mixture) for recipe in self.evaluator.recipes
@@ -161,7 +160,7 @@ class _Evaluation:
     def _whole(self) -> str | None:
         """The stem that the track is a recording of, if it is of one that models take apart."""
         whole = stems.whole_of(self.track.partition)
-        apart = whole is not None and self.evaluator.zoo.of(whole)
+        apart = whole is not None and self.zoo.of(whole)
         return whole if apart and REFERENCE in self.evaluator.hierarchy.sources else None
 
     def _files(self, parent: Parent) -> list[Output]:
@@ -178,7 +177,7 @@ class _Evaluation:
 
     def _parents(self) -> list[tuple[Parent, Provider | None]]:
         """Return every parent that a model takes apart: true, and as its provider estimates it."""
-        hierarchy, zoo = self.evaluator.hierarchy, self.evaluator.zoo
+        hierarchy, zoo = self.evaluator.hierarchy, self.zoo
         found: list[tuple[Parent, Provider | None]] = []
         for stem in filter(zoo.of, stems.CHILDREN):
             provider = hierarchy.provider(stem, zoo.models, self.track.partition)
@@ -193,7 +192,7 @@ class _Evaluation:
         self, parent: Parent, provider: Provider | None, outputs: Mapping[str, Output]
     ) -> None:
         """Take one parent apart; where nothing below it can be scored, only say so."""
-        level, models = self._level(parent), self.evaluator.zoo.of(parent.stem)
+        level, models = self._level(parent), self.zoo.of(parent.stem)
         known = {
             stem: reference.status
             for stem, reference in self.decoded.used.references.items()
@@ -264,7 +263,7 @@ class _Evaluation:
         """Record a track that cannot be worked on at all: it counts as one failure."""
         self.decoded.problems.append(error)
         self._record_track(None)
-        level, zoo = self._level(WHOLE), self.evaluator.zoo
+        level, zoo = self._level(WHOLE), self.zoo
         for stem in self.track.partition:
             level.without_scores([Origin(stems.MIXTURE)], stem, "failed", error)
         self._fail_all(level, zoo.of(stems.MIXTURE), error)

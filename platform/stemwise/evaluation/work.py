@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stemwise.core.types import Track
+from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel
 from stemwise.separation.recipe import Recipe
+from stemwise.storage import parts
 from stemwise.storage.estimates import EstimateStore
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ class Work:
     recipes: Sequence[Recipe] = ()
     # what it separates is handed on to others, who encode and measure it
     hands_on: bool = False
+    # the models that are loaded; those before are in the store. None: all
+    loaded: tuple[str, ...] | None = None
+    # parts of the pass before this one
+    before: Path | None = None
+    # whether no pass follows
+    last: bool = True
 
     @property
     def attempts(self) -> Path:
@@ -50,6 +58,17 @@ class Work:
         """How many times models hear a song: those of level 2 once per parent."""
         below = sum(model.spec.parent != "mixture" for model in self.models)
         return len(self.models) + below * (len(self.hierarchy.sources) - 1)
+
+    def state(self, track: Track, max_attempts: int) -> str | None:
+        """Return `finished` or `given up` where an equal run has had its say on a track, else None."""
+        part = parts.read(self.parts, track.track_id)
+        fingerprint = self.fingerprints[track.track_id]
+        if part is None or part.fingerprint != fingerprint:
+            return None
+        if part.failures == 0:
+            return "finished"
+        attempts = Attempts.load(self.attempts, track.track_id, fingerprint)
+        return "given up" if attempts.given_up(max_attempts) is not None else None
 
     def evaluator(
         self,
@@ -71,7 +90,7 @@ class Work:
         from stemwise.evaluation.zoo import Zoo
 
         zoo = (
-            Zoo.load(self.models, self.device, batch_size, turns)
+            Zoo.load(self.models, self.device, batch_size, turns, self.loaded)
             if loaded
             else Zoo.unloaded(self.models)
         )
@@ -81,8 +100,8 @@ class Work:
             self.metric,
             self.files,
             notify=notify,
-            measures=self.stage != "separate",
-            skips=self.hands_on or self.stage != "separate",
+            measures=self.last and not self.hands_on and self.stage != "separate",
+            skips=self.stage != "separate",
             hierarchy=self.hierarchy,
             recipes=self.recipes,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from stemwise.core.errors import ModelError, StemwiseError
 from stemwise.core.types import Audio
+from stemwise.evaluation.known import Known
 from stemwise.evaluation.turns import Turns
-from stemwise.models.registry import ReadyModel, build, needs_references
+from stemwise.models.registry import ReadyModel, build, needs_references, on_this_machine
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.storage.estimates import Entry, EstimateStore, audio_digest, entry_key
 
@@ -61,14 +62,21 @@ class LoadedModel:
         mixture: Audio,
         references: Callable[[], Mapping[str, Audio]],
         store: EstimateStore,
+        key: str | None = None,
     ) -> tuple[Entry, bool]:
         """Return the store's entry for this mixture, and whether it had to be made.
 
-        `references` is called only if the model uses the true stems.
+        Args:
+            mixture: `(2, samples)`.
+            references: called only if the model uses the true stems.
+            store: where entries are kept.
+            key: of the entry, where it is known, for a model that is not loaded.
 
         Raises:
             ModelError: the entry is not there, and the model was not or could not be loaded.
         """
+        if key is not None and self.separator is None and (told := store.get(key)) is not None:
+            return told, False
         used = references() if self.uses_references else {}
         audio = audio_digest(mixture, *used.values())
         key = entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION)
@@ -106,6 +114,11 @@ class Zoo:
         """Return the models that take `parent` apart."""
         return [model for model in self.models if model.parent == parent]
 
+    def told(self, known: Known) -> Zoo:
+        """Return these models with what other processes tell of their stems on one song."""
+        stems = known.stems
+        return Zoo([replace(model, told=stems.get(model.name, ())) for model in self.models])
+
     @classmethod
     def load(
         cls,
@@ -113,12 +126,25 @@ class Zoo:
         device: str,
         batch_size: int | None,
         turns: Turns | None = None,
+        names: Collection[str] | None = None,
     ) -> Zoo:
-        """Load every model; what a model raises becomes its `error`.
+        """Load the models; what a model raises becomes its `error`.
 
-        `turns` says who may run a model next, where threads work on several songs.
+        Args:
+            ready: all models of the run.
+            device: where to.
+            batch_size: chunks per forward pass; None lets the engine choose.
+            turns: who may run a model next, where threads work on several songs.
+            names: of those to load; the store answers for the others. None: all.
         """
-        return cls([_load(item, device, batch_size, turns) for item in ready])
+        return cls(
+            [
+                _load(item, device, batch_size, turns)
+                if names is None or item.spec.name in names
+                else LoadedModel(item)
+                for item in ready
+            ]
+        )
 
     @classmethod
     def unloaded(cls, ready: Iterable[ReadyModel]) -> Zoo:
@@ -130,7 +156,9 @@ def _load(
     ready: ReadyModel, device: str, batch_size: int | None, turns: Turns | None
 ) -> LoadedModel:
     try:
-        separator = Separator(build(ready), device, batch_size, ready.spec.residual)
+        separator = Separator(
+            build(on_this_machine(ready)), device, batch_size, ready.spec.residual
+        )
         return LoadedModel(ready, separator, turns=turns)
     # some libraries of models exit where others raise; whatever it is must not stop the others
     except (Exception, SystemExit) as error:  # noqa: BLE001

@@ -10,13 +10,14 @@ import importlib
 import inspect
 import json
 import re
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemwise.core.config import conf_dir, load_yaml
-from stemwise.core.errors import ConfigError, StemwiseError
+from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
 from stemwise.models import audio_separator_entry, entries, facts, msst_config
 from stemwise.models.checkpoint import Checkpoint, digest, ensure, locate
@@ -176,6 +177,23 @@ def prepare(spec: ModelSpec, progress: Progress | None = None) -> ReadyModel:
     identity = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     digests = tuple(file.sha256 for file in files)
     return ReadyModel(spec, tuple(file.path for file in files), identity, digests)
+
+
+def on_this_machine(ready: ReadyModel) -> ReadyModel:
+    """Return the model with its checkpoints on this machine, fetched where another one prepared it.
+
+    Raises:
+        CheckpointError: they are not to be had here, or are other files here than there.
+    """
+    if all(path.is_file() for path in ready.paths):
+        return ready
+    found = prepare(ready.spec)
+    if found.identity != ready.identity:
+        raise CheckpointError(
+            f"{socket.gethostname()} has another file for {ready.spec.name!r} than the machine that "
+            "started the run: name its sha256, or use one checkpoint folder (STEMWISE_HOME) for all."
+        )
+    return found
 
 
 def build(ready: ReadyModel) -> Model:
