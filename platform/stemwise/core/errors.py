@@ -55,6 +55,10 @@ class DeviceError(StemwiseError):
     exit_code = 2
 
 
+class ClusterError(StemwiseError):
+    """A Ray cluster that cannot be joined, or that fell apart during a run."""
+
+
 class DeviceMemoryError(StemwiseError):
     """A device whose memory does not hold a model with even one chunk."""
 

@@ -11,12 +11,8 @@ was lost, and wrong where the track was at fault: hence the processes below the 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,12 +20,12 @@ import numpy as np
 
 from stemwise.evaluation.cluster import (
     ClusterSettings,
-    check_address,
     in_flight,
     measurers,
     most_measurers,
     pool,
 )
+from stemwise.evaluation.connection import connect, in_our_words, this_node
 from stemwise.evaluation.passes import passes
 from stemwise.evaluation.song_stages import SongStages
 from stemwise.evaluation.work import Work
@@ -74,7 +70,7 @@ class _Worker:
 
     def __init__(self, work: Work, cluster: ClusterSettings, progress: Any, share: float) -> None:
         self.work = work
-        beside = measurers(cluster, _this_node(), share) if work.stage != "measure" else 0
+        beside = measurers(cluster, this_node(), share) if work.stage != "measure" else 0
         self.songs = SongStages(work, cluster, progress.add.remote, beside)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -87,20 +83,11 @@ class _Worker:
         }
 
 
-def _this_node() -> Mapping[str, float]:
-    import ray
-
-    here = ray.get_runtime_context().get_node_id()
-    found: Mapping[str, float] = next(
-        node["Resources"] for node in ray.nodes() if node["NodeID"] == here
-    )
-    return found
-
-
 def run(
     work: Work,
     cluster: ClusterSettings,
     watch: Callable[[Progress], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Evaluate all tracks of `work` and store each as a part.
 
@@ -108,17 +95,23 @@ def run(
         work: tracks, models and settings.
         cluster: what to use.
         watch: called a few times a second with the state of the run.
+        tell: called with what a person should know before it begins.
+
+    Raises:
+        ClusterError: Ray itself failed.
+        StemwiseError: something that is true of every track.
     """
     import ray
 
-    started_here = _connect(cluster)
+    started_here = connect(cluster.address)
     try:
         progress = _progress()
         stop = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(progress, watch, stop), daemon=True)
+        watcher = threading.Thread(target=_watch, args=(progress, watch, tell, stop), daemon=True)
         watcher.start()
         try:
-            _pass_by_pass(work, cluster, progress)
+            with in_our_words():
+                _pass_by_pass(work, cluster, progress, tell)
         finally:
             stop.set()
             watcher.join()
@@ -138,21 +131,31 @@ def _progress() -> Any:
     return ray.remote(**options)(Progress).remote()
 
 
-def _show(progress: Any, watch: Callable[[Progress], None]) -> None:
-    """Show the state of the run; what is shown is a courtesy, and its failure ends nothing."""
+def _show(progress: Any, watch: Callable[[Progress], None]) -> bool:
+    """Show the state of the run, if possible: it is a courtesy, and its failure ends nothing."""
     import ray
 
     try:
         watch(ray.get(progress.snapshot.remote(), timeout=10 * _POLL_S))
-    except Exception:  # noqa: BLE001 - the display may fail, the run goes on
-        _LOG.warning("The progress of the run cannot be shown.", exc_info=True)
+    except Exception:  # noqa: BLE001 - told by `_watch`; the run goes on
+        _LOG.debug("The progress of the run cannot be shown.", exc_info=True)
+        return False
+    return True
 
 
-def _pass_by_pass(work: Work, cluster: ClusterSettings, progress: Any) -> None:
+def _pass_by_pass(
+    work: Work, cluster: ClusterSettings, progress: Any, tell: Callable[[str], None]
+) -> None:
     """Run all tracks through each group of models that fits a GPU, through the last one to the end."""
     import ray
 
     actors, share = pool(cluster, ray.cluster_resources(), len(work.tracks), work.device)
+    gpus = ray.cluster_resources().get("GPU", 0.0)
+    if actors * share > gpus:
+        tell(
+            f"The cluster has {gpus:g} GPUs now, and {actors} workers ask for {share:g} each: the run "
+            "begins with those that there are, and waits for the others."
+        )
     *before, last = passes(work, _gpu_memory_gb(cluster, share), cluster.batch_size)
     for step in before:
         tracks = [track for track in work.tracks if not step.state(track, cluster.max_attempts)]
@@ -234,46 +237,17 @@ def _sink(work: Work, progress: Any) -> Any:
     return PartsSink()
 
 
-def _connect(cluster: ClusterSettings) -> bool:
-    """Start or join Ray; return whether this process must shut it down."""
-    import ray
-    import ray.data  # configures its loggers, which are set below
-
-    # Ray's own progress lines would break ours; what fails is raised or recorded in the tables
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("ray.data")]:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    if ray.is_initialized():
-        return False
-    check_address(cluster.address)
-    with _stderr_unless_error():
-        ray.init(
-            address=cluster.address,
-            include_dashboard=None if cluster.address else False,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-        )
-    return True
-
-
-@contextmanager
-def _stderr_unless_error() -> Iterator[None]:
-    """Hold back what Ray's C++ core writes to stderr while it starts; show it if that fails."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        real = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(real, held.read())
-            raise
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
-
-
-def _watch(progress: Any, watch: Callable[[Progress], None], stop: threading.Event) -> None:
+def _watch(
+    progress: Any,
+    watch: Callable[[Progress], None],
+    tell: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    shown = True
     while not stop.wait(_POLL_S):
-        _show(progress, watch)
+        before, shown = shown, _show(progress, watch)
+        if before and not shown:
+            tell(
+                "The progress of the run cannot be shown for now. If Ray's head is lost, the run ends "
+                "within minutes, and the same command goes on where it stopped."
+            )

@@ -200,7 +200,12 @@ def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
     EstimateStore(work.store).sweep()
     display = RunDisplay(console, len(work.tracks), done)
     with display.showing():
-        pipeline.run(replace(work, tracks=pending), cluster, display.update)
+        pipeline.run(
+            replace(work, tracks=pending),
+            cluster,
+            display.update,
+            lambda note: console.print(note, style="yellow", soft_wrap=True, highlight=False),
+        )
 
 
 def _state(work: Work, track: Track, most: int) -> str | None:
