@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -102,3 +103,15 @@ def this_node() -> Mapping[str, float]:
         node["Resources"] for node in ray.nodes() if node["NodeID"] == here
     )
     return found
+
+
+def head_answers() -> bool:
+    """Tell whether anybody listens where the cluster's head was; without it Ray ends this process."""
+    import ray
+
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True

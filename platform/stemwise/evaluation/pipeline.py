@@ -25,7 +25,7 @@ from stemwise.evaluation.cluster import (
     most_measurers,
     pool,
 )
-from stemwise.evaluation.connection import connect, in_our_words, this_node
+from stemwise.evaluation.connection import connect, head_answers, in_our_words, this_node
 from stemwise.evaluation.passes import passes
 from stemwise.evaluation.song_stages import SongStages
 from stemwise.evaluation.work import Work
@@ -243,11 +243,11 @@ def _watch(
     tell: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    shown = True
+    well = True
     while not stop.wait(_POLL_S):
-        before, shown = shown, _show(progress, watch)
-        if before and not shown:
+        before, well = well, _show(progress, watch) and head_answers()
+        if before and not well:
             tell(
-                "The progress of the run cannot be shown for now. If Ray's head is lost, the run ends "
-                "within minutes, and the same command goes on where it stopped."
+                "Ray's head does not answer. If it is lost, the run ends within minutes; the same "
+                "command goes on where it stopped."
             )
