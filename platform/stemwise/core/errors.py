@@ -55,6 +55,10 @@ class DeviceError(StemwiseError):
     exit_code = 2
 
 
+class StorageError(StemwiseError):
+    """A remote file that cannot be fetched: no bucket, no credentials, no connection."""
+
+
 class OutputError(StemwiseError):
     """An output folder that cannot be written, or that another run is writing."""
 

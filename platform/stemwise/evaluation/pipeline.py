@@ -21,11 +21,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stemwise.core.places import Place
 from stemwise.evaluation.cluster import (
     ClusterSettings,
     check_address,
@@ -203,7 +203,7 @@ def _stream(work: Work, cluster: ClusterSettings, progress: Any) -> None:
     results.write_datasink(_sink(work.parts, progress), ray_remote_args={"num_cpus": 0.01})
 
 
-def _sink(folder: Path, progress: Any) -> Any:
+def _sink(folder: Place, progress: Any) -> Any:
     """Return a Datasink that writes one file per track; repeating a write changes nothing.
 
     A track counts as done when its file is there, so that what is shown is what a restart finds.

@@ -26,7 +26,7 @@ class Origin:
     wall_s: float | None = None
     realtime_factor: float | None = None
     device: str | None = None
-    uris: Mapping[str, str] = field(default_factory=dict)
+    uris: Mapping[str, str | None] = field(default_factory=dict)
     gains: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -41,7 +41,7 @@ class Origin:
             if entry.wall_s > 0
             else None,
             device=entry.device,
-            uris={stem: str(entry.path(stem)) for stem in entry.stems},
+            uris={stem: entry.uri(stem) for stem in entry.stems},
             gains=entry.gains,
         )
 

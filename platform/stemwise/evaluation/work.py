@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stemwise.core.places import Place, is_local
 from stemwise.core.types import Track
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
@@ -30,17 +31,26 @@ class Work:
     models: Sequence[ReadyModel]
     files: tuple[str, ...] | None
     metric: MetricSettings
-    store: Path
-    parts: Path
+    store: Place
+    parts: Place
     device: str = "auto"
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
     recipes: Sequence[Recipe] = ()
     # what it separates is handed on to others, who encode and measure it
     hands_on: bool = False
+    # whether estimates stay in the store once they are measured
+    keep: bool = True
+    # of this machine, for what is in the making; None: the store where that is local, else the system's
+    scratch: Path | None = None
 
     @property
-    def attempts(self) -> Path:
+    def raw(self) -> bool:
+        """Whether estimates are measured raw and encoded afterwards, so that none is fetched again."""
+        return self.hands_on or (self.stage == "all" and not is_local(self.store))
+
+    @property
+    def attempts(self) -> Place:
         """Where the attempts at songs that ended their process are remembered."""
         return self.parts.parent / "attempts"
 
@@ -72,7 +82,7 @@ class Work:
         )
         return TrackEvaluator(
             zoo,
-            EstimateStore(self.store, raw=self.hands_on),
+            EstimateStore(self.store, self.scratch, self.raw, self.keep),
             self.metric,
             self.files,
             notify=notify,
