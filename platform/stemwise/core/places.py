@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from urllib.parse import unquote
 
 from stemwise.core.errors import (
@@ -109,6 +109,22 @@ def read_bytes(where: Place) -> bytes:
         return where.read_bytes()
     with _told():
         return bytes(where.fs.cat_file(where.path))
+
+
+@contextmanager
+def opened(where: Place) -> Iterator[Path | BinaryIO]:
+    """Yield what decoders can read and seek in: a local path, or a remote file that is read in parts.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if isinstance(where, Path):
+        yield where
+        return
+    with _told():
+        file = where.fs.open(where.path, "rb")
+    with file:
+        yield file
 
 
 def write_whole(where: Place, content: bytes) -> None:
@@ -250,8 +266,12 @@ def scratch_of(root: Place) -> Path:
     """
     if isinstance(root, Path):
         return root
-    mark = uuid.uuid5(uuid.NAMESPACE_URL, str(root)).hex[:16]
-    return Path(tempfile.gettempdir()) / f"stemwise-{os.getuid()}" / mark
+    return scratch_folder() / uuid.uuid5(uuid.NAMESPACE_URL, str(root)).hex[:16]
+
+
+def scratch_folder() -> Path:
+    """Return this user's folder for what need not outlive a run (not created here)."""
+    return Path(tempfile.gettempdir()) / f"stemwise-{os.getuid()}"
 
 
 def unwritable(folder: Place) -> str | None:

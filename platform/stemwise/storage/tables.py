@@ -236,6 +236,7 @@ ANALYSIS: dict[str, pa.Schema] = {
     ),
 }
 
+NOT_KEPT = "This run kept no estimates (store.keep=none), so there is nothing to listen to."
 _SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
 _SORT_WITHIN = ("signal", "channel", "rank", "step", "genre", "kind")
 
@@ -253,6 +254,13 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
         for key, values in columns.items():
             values.append(row.get(key))
     return pa.table(columns, schema=schema)
+
+
+def none_kept(estimates: Iterable[Row]) -> bool:
+    """Tell from the rows of `estimates` whether a run kept none of those that it made."""
+    # finished files of other tools, and blends, never were in the store
+    made = [row["uri"] for row in estimates if row.get("key") and row["status"] == "ok"]
+    return bool(made) and not any(made)
 
 
 def sort(table: pa.Table) -> pa.Table:
