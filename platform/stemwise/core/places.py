@@ -55,7 +55,7 @@ def place(text: Place | str, setting: str = "The place") -> Place:
         return Path(text).expanduser()
     scheme = found[1].lower()
     if scheme in _LOCAL:
-        return Path(unquote(text[found.end() :].removeprefix("localhost/")))
+        return Path(unquote(re.sub("^localhost(?=/)", "", text[found.end() :])))
     _check(scheme, text, setting)
     rest = text[found.end() :].rstrip("/")
     if not rest:
