@@ -6,9 +6,9 @@ by a clock of his own whether the count moves.
 
 from __future__ import annotations
 
-import _thread
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -85,6 +85,13 @@ def this_host() -> str:
     return " ".join(marks)
 
 
+def interrupt_main() -> None:
+    """Interrupt the main thread as Ctrl-C does, also while it waits for the system."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
 class Lease:
     """A hold on a remote folder, renewed in the background.
 
@@ -100,10 +107,11 @@ class Lease:
         folder: UPath,
         tell: Callable[[str], None] = lambda _: None,
         pace: Pace | None = None,
-        on_lost: Callable[[], None] = _thread.interrupt_main,
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         self._folder, self._path = folder, folder / NAME
-        self._tell, self._pace, self._on_lost = tell, pace or Pace(), on_lost
+        self._tell, self._pace = tell, pace or Pace()
+        self._on_lost = on_lost or interrupt_main
         self._own = Holder.here()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True)
