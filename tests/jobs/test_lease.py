@@ -177,8 +177,11 @@ def test_a_store_without_conditions_is_held_too(tmp_path):
         refuse() if mode == "create" else pipe(path, data)
     )
     try:
-        with exclusive(folder, pace=QUICK), pytest.raises(OutputError, match="Another run"):
-            with exclusive(folder, pace=QUICK):
-                pass
+        with (
+            exclusive(folder, pace=QUICK),
+            pytest.raises(OutputError, match="Another run"),
+            exclusive(folder, pace=QUICK),
+        ):
+            pass
     finally:
         del folder.fs.pipe_file
