@@ -127,7 +127,9 @@ def session_ray(s3_address: str) -> Iterator[None]:
     """Start one Ray for all tests that need it; jobs join it instead of starting their own."""
     ray = pytest.importorskip("ray")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(
+        "local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False
+    )
     yield
     ray.shutdown()
 

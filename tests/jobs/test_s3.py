@@ -250,30 +250,14 @@ def test_what_cannot_be_used_is_told_in_one_sentence(
     assert not Path("s4:").exists()
 
 
-def test_a_sweep_in_a_bucket_shares_one_store(root: Path, bucket: str, tmp_path: Path):
-    output = f"s3://{bucket}/sweep"
-    given = [f"dataset.root={root}", f"output={output}", MODELS, "tracks=1"]
-    assert main(["evaluate", "-m", "dataset=folder", *given, "selection=linear,paper_naive"]) == 0
-    copy = fetched(output, tmp_path / "copy")
-    rules = [
-        set(tables.read(copy / f"job-{number}" / "tables", "selections")["rule"])
-        for number in range(2)
-    ]
-    assert rules == [{"linear"}, {"paper_naive"}]
-    assert len(list((copy / "store").glob("*/*/entry.json"))) == 1
-    assert not Path("s3:").exists()
-
-
-def test_a_bucket_that_vanishes_halfway_ends_the_run_with_one_sentence(
+def test_a_bucket_that_vanishes_ends_the_run_with_one_sentence(
     root: Path, bucket: str, monkeypatch, capsys
 ):
-    run = pipeline.run
-
-    def vanishing(*given: object) -> None:
+    def vanishing(*_: object) -> None:
         place(f"s3://{bucket}").fs.rm(bucket, recursive=True)
-        run(*given)
 
     monkeypatch.setattr(pipeline, "run", vanishing)
     assert evaluate(root, f"s3://{bucket}/run", "tracks=1") == 1
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert re.fullmatch(r"Error: s3://.* cannot be written \(The specified bucket .*", last)
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
+    assert len(errors) == 1
+    assert f"s3://{bucket}/run/parts" in errors[0]

@@ -80,9 +80,12 @@ class Work:
         zoo = (
             Zoo.load(self.models, self.device, batch_size) if loaded else Zoo.unloaded(self.models)
         )
+        store = EstimateStore(self.store, self.scratch, self.raw, self.keep)
+        if loaded and not is_local(self.store):
+            store.sweep()  # what was left behind lies on this machine, and not where the run starts
         return TrackEvaluator(
             zoo,
-            EstimateStore(self.store, self.scratch, self.raw, self.keep),
+            store,
             self.metric,
             self.files,
             notify=notify,
