@@ -194,19 +194,23 @@ class EstimateStore:
             OutputError: the store cannot be written.
             StorageError: it cannot be read.
         """
-        entry = self.get(key)
-        if entry is None or entry.raw is None:
+        raw = self._get_raw(key)
+        if raw is None or raw.raw is None:
             return
-        if self.keep:
+        if self.keep and not self._is_published(key):
             try:
                 with self._making() as scratch:
                     made = scratch / "entry"
                     made.mkdir()
-                    self._encode(entry, made)
-                    self._publish(made, entry.folder)
+                    self._encode(raw, made)
+                    self._publish(made, raw.folder)
             except (OSError, soundfile.SoundFileError) as error:
                 raise self._unwritable(error) from error
-        shutil.rmtree(entry.raw, ignore_errors=True)
+        shutil.rmtree(raw.raw, ignore_errors=True)
+
+    def _is_published(self, key: str) -> bool:
+        entry = self.get(key)
+        return entry is not None and entry.raw is None
 
     def put(
         self,
@@ -236,7 +240,8 @@ class EstimateStore:
             if error is timed.error:
                 raise  # what was to be stored could not be made
             raise self._unwritable(error) from error
-        entry = self.get(key)  # an equal one of another process may have come first
+        # an equal one of another process may have come first
+        entry = (self._get_raw(key) if self.raw else None) or self.get(key)
         if entry is None:
             raise OutputError(f"{self._folder(key)} vanished while it was written: run again.")
         return entry
