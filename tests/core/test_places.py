@@ -64,11 +64,13 @@ def test_local_text_imports_nothing():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.fixture(params=["local", "s3", "memory"])
-def folder(request, tmp_path):
+@pytest.fixture(params=["local", "s3", "memory", "shows files in the making"])
+def folder(request, tmp_path, monkeypatch):
     if request.param == "local":
         return tmp_path
-    if request.param == "memory":
+    if request.param.startswith("shows"):
+        monkeypatch.setattr(places, "_SHOWN_WHOLE", {})
+    if request.param in ("memory", "shows files in the making"):
         return place(f"memory://{tmp_path.name}")
     return place(f"s3://{request.getfixturevalue('bucket')}/folder")
 
@@ -90,6 +92,20 @@ def test_what_is_written_is_read(folder, tmp_path):
     with pytest.raises(FileNotFoundError):
         places.read_bytes(file)
     assert places.unwritable(folder) is None
+
+
+def test_where_files_in_the_making_are_seen_they_have_another_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "_SHOWN_WHOLE", {})
+    file = place(f"memory://{tmp_path.name}/deep/file.txt")
+    written = []
+    pipe = file.fs.pipe_file
+    monkeypatch.setattr(
+        file.fs, "pipe_file", lambda path, data: (written.append(path), pipe(path, data))
+    )
+    places.write_whole(file, b"whole")
+    assert written[0] != file.path
+    assert [entry["name"] for entry in file.fs.ls(file.parent.path)] == [file.path]
+    assert places.read_bytes(file) == b"whole"
 
 
 def test_a_remote_copy_is_removed_and_errors_name_the_place(bucket):
