@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,11 +65,71 @@ def songs(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def session_ray() -> Iterator[None]:
+def s3_address() -> Iterator[str]:
+    """Set the environment for an S3 server that `s3` starts; workers of Ray inherit it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "someone")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield f"127.0.0.1:{port}"
+
+
+class Requests(logging.Handler):
+    """Keeps the requests that the S3 server answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture(scope="session")
+def s3_server(s3_address: str) -> Iterator[Requests]:
+    """Serve S3 for the session (moto's server: all of the protocol, nothing of the cloud)."""
+    server = pytest.importorskip("moto.server")
+    host, port = s3_address.split(":")
+    log, requests = logging.getLogger("werkzeug"), Requests()
+    log.setLevel(logging.INFO)
+    log.addHandler(requests)
+    log.propagate = False
+    running = server.ThreadedMotoServer(ip_address=host, port=int(port), verbose=False)
+    running.start()
+    yield requests
+    running.stop()
+    log.removeHandler(requests)
+
+
+@pytest.fixture
+def bucket(s3_server: Requests, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Make an empty bucket of the test's own and return its name."""
+    import s3fs
+
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    system = s3fs.S3FileSystem()
+    system.mkdir(name)
+    yield name
+    system.invalidate_cache()
+    if system.exists(name):
+        system.rm(name, recursive=True)
+
+
+@pytest.fixture(scope="session")
+def session_ray(s3_address: str) -> Iterator[None]:
     """Start one Ray for all tests that need it; jobs join it instead of starting their own."""
     ray = pytest.importorskip("ray")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(
+        "local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False
+    )
     yield
     ray.shutdown()
 

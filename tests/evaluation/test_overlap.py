@@ -103,7 +103,9 @@ def test_what_is_handed_on_is_encoded_by_whoever_measures(song, signal, model, s
     made, _ = model("half")
     spec = replace(made.ready.spec, target="stemwise.models.mixture.MixtureModel")
     made.ready = replace(made.ready, spec=spec)  # a class that there is
-    hasty = TrackEvaluator(Zoo([made]), raw, MetricSettings(), measures=False, skips=True)
+    hasty = TrackEvaluator(
+        Zoo([made]), raw, MetricSettings(), measures=False, settles=False, skips=True
+    )
     first = hasty(track)
     assert not list(store.root.glob("*/*/*.flac"))
     known = Known.of(hasty.zoo.models, first.tables["estimates"])

@@ -24,6 +24,7 @@ from stemwise.audio import containers
 from stemwise.audio.completeness import LENGTH_UNKNOWN, check_complete
 from stemwise.audio.raw import RawAudio
 from stemwise.core.errors import AudioError
+from stemwise.core.places import Place, local_copy, place
 from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio, Source
 
 SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
@@ -40,20 +41,27 @@ class Decoded:
     sample_rate: int
 
 
-def read(source: Source | Path | str) -> Decoded:
+def read(source: Source | Place | str) -> Decoded:
     """Decode one file (or one stream of a container) whole, at its own rate and channel count.
+
+    A remote file is fetched first, and its copy removed afterwards.
 
     Raises:
         AudioError: the file is absent, not audio, cut, empty, or holds NaN or infinity.
+        StorageError: a remote file cannot be fetched.
     """
-    source = source if isinstance(source, Source) else Source(Path(source))
-    path = source.path
+    source = source if isinstance(source, Source) else Source(place(source))
+    with local_copy(source.path) as path:
+        return _read_local(path, source.stream)
+
+
+def _read_local(path: Path, stream: int | None) -> Decoded:
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file.")
-    if source.stream is None and _is_for_sndfile(path, path.suffix.lower()):
+    if stream is None and _is_for_sndfile(path, path.suffix.lower()):
         decoded = _read_sndfile(path)
     else:
-        decoded = _read_av(path, source.stream or 0)
+        decoded = _read_av(path, stream or 0)
     if decoded.samples.shape[1] == 0:
         raise AudioError(f"{path} holds no audio samples.")
     bad = decoded.samples.size - int(np.count_nonzero(np.isfinite(decoded.samples)))
@@ -138,7 +146,7 @@ def _two_channels(samples: Audio) -> Audio:
     return np.repeat(samples, CHANNELS, axis=0) if len(samples) == 1 else samples
 
 
-def load(source: Source | Path | str) -> Audio:
+def load(source: Source | Place | str) -> Audio:
     """Decode one file and bring it to stereo, 44.1 kHz (see `read` and `to_layout` for errors)."""
     path = source.path if isinstance(source, Source) else source
     return to_layout(read(source), path)

@@ -63,6 +63,10 @@ class DeviceMemoryError(StemwiseError):
     """A device whose memory does not hold a model with even one chunk."""
 
 
+class StorageError(StemwiseError):
+    """A remote file that cannot be fetched: no bucket, no credentials, no connection."""
+
+
 class OutputError(StemwiseError):
     """An output folder that cannot be written, or that another run is writing."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from stemwise.core.places import Place
 from stemwise.core.stems import MIXTURE
 
 Audio = npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ class Source:
     `voice` and `has_bleed` are what the dataset says of this very recording.
     """
 
-    path: Path
+    path: Place
     stream: int | None = None
     voice: str | None = None
     has_bleed: bool | None = None

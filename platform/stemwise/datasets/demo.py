@@ -19,7 +19,9 @@ import soundfile
 
 from stemwise.core import config, stems
 from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.places import Place, is_local
 from stemwise.core.types import SAMPLE_RATE, Audio, Reference, Source, Track
+from stemwise.datasets import base
 from stemwise.datasets.synthesis import song
 from stemwise.datasets.synthesis.composition import style_of
 from stemwise.datasets.synthesis.signals import samples_of
@@ -90,7 +92,7 @@ class DemoDataset:
     def __init__(
         self,
         *,
-        root: Path | str | None = None,
+        root: Place | str | None = None,
         songs_per_genre: int = 2,
         duration_s: float = 14.0,
         seed: int = 0,
@@ -113,7 +115,13 @@ class DemoDataset:
             style_of(genre)
         if not self.genres and not real_track:
             raise ConfigError("The demo has no songs: name a genre or set real_track=true.")
-        self.root = config.home() / "datasets" / "demo-v1" if root is None else Path(root)
+        chosen = config.home() / "datasets" / "demo-v1" if root is None else base.root_of(root)
+        if not is_local(chosen):
+            raise ConfigError(
+                f"dataset.root={chosen} is not usable for dataset=demo, which renders its songs into a "
+                "folder of this machine: give one, or leave dataset.root out."
+            )
+        self.root = chosen
         self.songs_per_genre = songs_per_genre
         self.duration_s = duration_s
         self.seed = seed

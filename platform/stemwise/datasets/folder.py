@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 
 from stemwise.audio.decoding import AUDIO_SUFFIXES
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
+from stemwise.core.places import Place
 from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets import base
 
@@ -36,8 +36,8 @@ class Folder:
 
     name = "folder"
 
-    def __init__(self, *, root: Path | str) -> None:
-        self.root = Path(root).expanduser()
+    def __init__(self, *, root: Place | str) -> None:
+        self.root = base.root_of(root)
 
     def tracks(self) -> list[Track]:
         """List all songs (folders with a mixture or a stem of the tree), by track id.
@@ -50,16 +50,16 @@ class Folder:
         if not folders:
             raise base.layout_error(root, EXPECTED, _holds_songs)
         ids = base.unique_ids({folder.name: folder.name for folder in folders})
-        songs = [_song(folder, ids[folder.name]) for folder in folders]
+        songs = base.each(folders, lambda folder: _song(folder, ids[folder.name]))
         found = _tell_gaps(_share_partition(songs))
         return sorted(found, key=lambda track: track.track_id)
 
 
-def _is_audio(path: Path) -> bool:
+def _is_audio(path: Place) -> bool:
     return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
 
 
-def _is_song(folder: Path) -> bool:
+def _is_song(folder: Place) -> bool:
     # Names outside the stem tree do not make a song: an album of mp3s is not a set of stems.
     known = {stems.MIXTURE, *stems.ORDER}
     return folder.is_dir() and any(
@@ -67,16 +67,16 @@ def _is_song(folder: Path) -> bool:
     )
 
 
-def _stem_of(path: Path) -> str:
+def _stem_of(path: Place) -> str:
     written = path.stem.lower()
     return SYNONYMS.get(written, written)
 
 
-def _holds_songs(folder: Path) -> bool:
+def _holds_songs(folder: Place) -> bool:
     return any(_is_audio(path) for path in folder.glob(f"*/{stems.MIXTURE}.*"))
 
 
-def _song(folder: Path, track_id: str) -> Track:
+def _song(folder: Place, track_id: str) -> Track:
     problems: list[str] = []
     files = _stem_files(folder, problems)
     mixture = files.pop(stems.MIXTURE, None)
@@ -101,9 +101,9 @@ def _song(folder: Path, track_id: str) -> Track:
     return dataclasses.replace(track, problems=tuple(problems))
 
 
-def _stem_files(folder: Path, problems: list[str]) -> dict[str, Source]:
+def _stem_files(folder: Place, problems: list[str]) -> dict[str, Source]:
     """Map stem names to the audio files of one folder; add to `problems`."""
-    candidates: dict[str, list[Path]] = {}
+    candidates: dict[str, list[Place]] = {}
     problems += [
         f"{path.name!r} is not a file (a broken link or a folder): left out."
         for path in base.entries(folder, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
@@ -131,17 +131,17 @@ def _is_usable(stem: str) -> bool:
         return False
 
 
-def _preference(path: Path, stem: str) -> tuple[bool, int, str]:
+def _preference(path: Place, stem: str) -> tuple[bool, int, str]:
     suffix = path.suffix.lower()
     rank = _PREFERRED.index(suffix) if suffix in _PREFERRED else len(_PREFERRED)
     return path.stem.lower() != stem, rank, path.name
 
 
-def _estimates(folder: Path, problems: list[str]) -> dict[str, dict[str, Source]]:
+def _estimates(folder: Place, problems: list[str]) -> dict[str, dict[str, Source]]:
     """Find the finished outputs of other tools, by model."""
     parent = folder / ESTIMATES
     found: dict[str, dict[str, Source]] = {}
-    for model in base.entries(parent, Path.is_dir) if parent.is_dir() else ():
+    for model in base.entries(parent, base.is_folder) if parent.is_dir() else ():
         if not _SAFE_MODEL.fullmatch(model.name):
             problems.append(
                 f"{model.name!r} is not a usable model name: its estimates are left out."
@@ -156,7 +156,7 @@ def _estimates(folder: Path, problems: list[str]) -> dict[str, dict[str, Source]
     return found
 
 
-def _with_facts(track: Track, folder: Path, problems: list[str]) -> Track:
+def _with_facts(track: Track, folder: Place, problems: list[str]) -> Track:
     """Add what `track.json` says; what is unusable in it is a problem and else ignored."""
     path = folder / FACTS_FILE
     if not path.is_file():

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stemwise.core import stems
+from stemwise.core.places import Place
 from stemwise.core.types import Reference, Source, Track, any_bleed
 from stemwise.datasets import base
 
@@ -46,8 +46,8 @@ class MoisesDB:
 
     name = "moisesdb"
 
-    def __init__(self, *, root: Path | str) -> None:
-        self.root = Path(root).expanduser()
+    def __init__(self, *, root: Place | str) -> None:
+        self.root = base.root_of(root)
 
     def tracks(self) -> list[Track]:
         """List all songs that have a `data.json`, by track id.
@@ -61,19 +61,19 @@ class MoisesDB:
         if not songs:
             raise base.layout_error(root, EXPECTED, _holds_songs)
         ids = base.unique_ids({song.name: song.name for song in songs})
-        found = [_song(song, ids[song.name]) for song in songs]
+        found = base.each(songs, lambda song: _song(song, ids[song.name]))
         return sorted(found, key=lambda track: track.track_id)
 
 
-def _is_song(folder: Path) -> bool:
+def _is_song(folder: Place) -> bool:
     return (folder / SONG_FILE).is_file()
 
 
-def _holds_songs(folder: Path) -> bool:
+def _holds_songs(folder: Place) -> bool:
     return any(any(folder.glob(f"{depth}*/{SONG_FILE}")) for depth in ("", f"{VERSION_FOLDER}/"))
 
 
-def _song(folder: Path, track_id: str) -> Track:
+def _song(folder: Place, track_id: str) -> Track:
     """Read one song; a broken `data.json` gives a track without references that says so."""
     content = base.read_json(folder / SONG_FILE)
     data: Mapping[str, Any] = {} if isinstance(content, str) else content
@@ -103,9 +103,11 @@ class _Recording:
     track_type: str
 
 
-def _recordings(folder: Path, data: Mapping[str, Any], problems: list[str]) -> Iterator[_Recording]:
+def _recordings(
+    folder: Place, data: Mapping[str, Any], problems: list[str]
+) -> Iterator[_Recording]:
     """Yield the recordings that `data.json` lists and that lie on disk; add to `problems`."""
-    seen: set[Path] = set()
+    seen: set[Place] = set()
     for entry in _objects(data, "stems", problems):
         stem_name = base.text_or_none(entry.get("stemName")) or ""
         stem = LEVEL1_OF.get(stem_name)

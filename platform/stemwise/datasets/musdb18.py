@@ -6,8 +6,8 @@ Each stream was compressed on its own, so the stems sum to the mixture only roug
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
+from stemwise.core.places import Place
 from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets.musdb18hq import (
     MUSDB18HQ,
@@ -43,20 +43,20 @@ class MUSDB18(MUSDB18HQ):
         )
 
 
-def _is_song(path: Path) -> bool:
+def _is_song(path: Place) -> bool:
     return path.name.lower().endswith(SUFFIX) and path.is_file()
 
 
-def _holds_songs(folder: Path) -> bool:
+def _holds_songs(folder: Place) -> bool:
     return any(any((folder / split).glob(f"*{SUFFIX}")) for split in SPLITS)
 
 
-def _name(path: Path) -> str:
+def _name(path: Place) -> str:
     return path.name[: -len(SUFFIX)]
 
 
 def _song(
-    path: Path, track_id: str, split: str, genres: Mapping[str, str], problem: str | None
+    path: Place, track_id: str, split: str, genres: Mapping[str, str], problem: str | None
 ) -> Track:
     artist, title = artist_and_title(_name(path))
     return Track(

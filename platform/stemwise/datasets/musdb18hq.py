@@ -6,13 +6,14 @@ The helpers for splits, titles and genres serve the compressed edition (`musdb18
 from __future__ import annotations
 
 import csv
+import io
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError, DatasetError
+from stemwise.core.places import Place, read_bytes, resolved
 from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets import base
 
@@ -32,14 +33,14 @@ class Layout:
     """
 
     expected: str
-    is_song: Callable[[Path], bool]
-    label: Callable[[Path], str]
-    song: Callable[[Path, str, str, Mapping[str, str], str | None], Track]
-    holds_songs: Callable[[Path], bool]
+    is_song: Callable[[Place], bool]
+    label: Callable[[Place], str]
+    song: Callable[[Place, str, str, Mapping[str, str], str | None], Track]
+    holds_songs: Callable[[Place], bool]
     other_edition: tuple[str, str]
 
 
-def list_songs(root: Path, split: str | None, layout: Layout) -> list[Track]:
+def list_songs(root: Place, split: str | None, layout: Layout) -> list[Track]:
     """List the songs of the split, by track id.
 
     Raises:
@@ -75,8 +76,8 @@ class MUSDB18HQ:
 
     name = "musdb18hq"
 
-    def __init__(self, *, root: Path | str, split: str | None = None) -> None:
-        self.root = Path(root).expanduser()
+    def __init__(self, *, root: Place | str, split: str | None = None) -> None:
+        self.root = base.root_of(root)
         self.split = check_split(split)
 
     def tracks(self) -> list[Track]:
@@ -94,21 +95,21 @@ class MUSDB18HQ:
         )
 
 
-def _is_song(folder: Path) -> bool:
+def _is_song(folder: Place) -> bool:
     return any((folder / f"{stem}.wav").is_file() for stem in (stems.MIXTURE, *PARTITION))
 
 
-def _holds_songs(folder: Path) -> bool:
+def _holds_songs(folder: Place) -> bool:
     return any(any(folder.glob(f"{split}/*/{stems.MIXTURE}.wav")) for split in SPLITS)
 
 
-def split_holds(root: Path, pattern: str) -> bool:
+def split_holds(root: Place, pattern: str) -> bool:
     """Tell whether a split under `root`, or `root` as a split, has an entry that fits `pattern`."""
     return any(any(folder.glob(pattern)) for folder in (root, *(root / name for name in SPLITS)))
 
 
 def _song(
-    folder: Path, track_id: str, split: str, genres: Mapping[str, str], problem: str | None
+    folder: Place, track_id: str, split: str, genres: Mapping[str, str], problem: str | None
 ) -> Track:
     present = [stem for stem in (stems.MIXTURE, *PARTITION) if (folder / f"{stem}.wav").is_file()]
     problems = [problem] if problem else []
@@ -145,15 +146,14 @@ def check_split(split: str | None) -> str | None:
     return split
 
 
-def split_folders(root: Path, split: str | None, expected: str) -> dict[str, Path]:
+def split_folders(root: Place, split: str | None, expected: str) -> dict[str, Place]:
     """Return the wanted split folders under `root`; `root` may itself be named as a split.
 
     Raises:
         DatasetError: `root` is one split and the other one is wanted.
     """
     folders = {name: root / name for name in SPLITS if (root / name).is_dir()}
-    # resolve() gives `.` its name.
-    own_name = root.resolve().name
+    own_name = resolved(root).name  # gives `.` its name
     if not folders and own_name in SPLITS:
         folders = {own_name: root}
     wanted = {name: path for name, path in folders.items() if split in (None, name)}
@@ -176,19 +176,20 @@ def plain(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
 
 
-def read_genres(root: Path) -> tuple[dict[str, str], str | None]:
+def read_genres(root: Place) -> tuple[dict[str, str], str | None]:
     """Read the optional `tracks.csv` (columns `track`, `genre`) in `root` or above a split.
 
     Returns:
         Genres by name of the track, and the problem where the file cannot be used.
     """
-    beside = [root / GENRE_FILE, root.resolve().parent / GENRE_FILE]
-    path = beside[1] if root.resolve().name in SPLITS and not beside[0].is_file() else beside[0]
+    own = resolved(root)
+    beside = [root / GENRE_FILE, own.parent / GENRE_FILE]
+    path = beside[1] if own.name in SPLITS and not beside[0].is_file() else beside[0]
     if not path.is_file():
         return {}, None
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        text = read_bytes(path).decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, ValueError, csv.Error) as error:
         return {}, f"{GENRE_FILE} cannot be read ({error}): genres are unknown."
     if not rows or not {"track", "genre"} <= set(rows[0]):

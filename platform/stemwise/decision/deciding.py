@@ -21,6 +21,7 @@ from stemwise.selection.oracle import KEY, key_of
 from stemwise.selection.segments import segment_oracle
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms, collect, stack
 from stemwise.selection.weights import get_strategy, most_selected
+from stemwise.storage import tables
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -316,10 +317,11 @@ def _held_out_rows(stem: Stem, forms: StemForms, found: Ledger, fitting: Fitting
 def _facts(content: Mapping[str, Rows], fitting: Fitting, run: str) -> dict[str, Any]:
     """Return the provenance that all recipes of a run share."""
     own = fitting.settings
+    silent = {"estimates": tables.NOT_KEPT} if tables.none_kept(content["estimates"]) else {}
     return {
         "dataset": ", ".join(sorted({str(row["dataset"]) for row in content["tracks"]})),
         "tracks": len(content["tracks"]),
         "fitted_by": f"{own.strategy}, {own.folds} folds by artist, {fitting.rule} of "
         f"{' and '.join(fitting.pair)}",
         "run": run,
-    }
+    } | silent

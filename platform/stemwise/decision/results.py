@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from stemwise.core.errors import OutputError
+from stemwise.core.places import Place
 from stemwise.core.types import HELD_OUT, RECIPE_PREFIX
 from stemwise.selection.oracle import ORACLE, Key, SelectionSettings, add_scores, key_of, select
 from stemwise.storage import parts, tables
@@ -16,15 +17,15 @@ from stemwise.storage import parts, tables
 TRACK_TABLES = ("tracks", "estimates", "measurements", "correlations")
 
 
-def collect(folder: Path, tracks: Iterable[str]) -> dict[str, pa.Table]:
+def collect(folder: Place, tracks: Iterable[str]) -> dict[str, pa.Table]:
     """Return the concatenated tables of the finished tracks named `tracks`.
 
     Raises:
         OutputError: a track is not finished.
     """
     found = []
-    for name in tracks:
-        part = parts.read(folder, name)
+    names = list(tracks)
+    for name, part in zip(names, parts.read_all(folder, names), strict=True):
         if part is None:
             raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
         found.append(part)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from stemwise.core.errors import OutputError
+from stemwise.core.places import Place, cause, read_bytes, remove
 from stemwise.storage.disk import write_whole
 
 # Attempts of which nobody lived to tell: their node was lost, or the run was stopped. They are seldom
@@ -29,17 +29,17 @@ class Attempts:
         unfinished: attempts that began and of whose end nothing is known.
     """
 
-    path: Path
+    path: Place
     fingerprint: str
     reasons: Sequence[str] = ()
     unfinished: int = 0
 
     @classmethod
-    def load(cls, folder: Path, track_id: str, fingerprint: str) -> Attempts:
+    def load(cls, folder: Place, track_id: str, fingerprint: str) -> Attempts:
         """Return what is remembered of a song: nothing, where the file is of another run."""
         path = folder / f"{track_id}.json"
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(read_bytes(path))
             if found["fingerprint"] == fingerprint:
                 reasons = [str(reason) for reason in found["reasons"]]
                 return cls(path, fingerprint, reasons, int(found["unfinished"]))
@@ -63,7 +63,7 @@ class Attempts:
     def forget(self) -> None:
         """Forget all attempts: the song is finished."""
         try:
-            self.path.unlink(missing_ok=True)
+            remove(self.path)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -93,6 +93,6 @@ class Attempts:
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(
-            f"{self.path} cannot be written ({error.strerror or error}): choose another output= "
+            f"{self.path} cannot be written ({cause(error)}): choose another output= "
             "folder or make room."
         )

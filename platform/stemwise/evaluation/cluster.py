@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from stemwise.core.errors import ConfigError, DeviceError
 
@@ -33,6 +34,8 @@ class ClusterSettings:
             groups, one after another. None asks a GPU.
         measurers: processes per worker that measure while it separates the next songs; 0 lets it
             measure its own; None is the cores of its machine per GPU, and 0 without GPUs.
+        scratch: folder of each machine for what is in the making; None is the store where that is local,
+            else the system's folder for temporary files.
         max_attempts: how often a song may end its process before it is given up.
         track_timeout_s: seconds after which a song is ended; `auto` is generous and grows with its
             length and the models (`time_limit`), None is no limit.
@@ -46,8 +49,14 @@ class ClusterSettings:
     batch_size: int | None = None
     gpu_memory_gb: float | None = None
     measurers: int | None = None
+    scratch: str | None = None
     max_attempts: int = 3
     track_timeout_s: float | str | None = AUTO
+
+    @property
+    def scratch_folder(self) -> Path | None:
+        """The folder of each machine for what is in the making, if one was named."""
+        return None if self.scratch is None else Path(self.scratch).expanduser().absolute()
 
     @property
     def grows(self) -> bool:

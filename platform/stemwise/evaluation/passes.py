@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from stemwise.core.errors import ConfigError
 from stemwise.core.types import Track
 from stemwise.evaluation.groups import groups
 from stemwise.evaluation.known import Known
@@ -23,6 +24,9 @@ def passes(work: Work, memory_gb: float | None, batch_size: int | None) -> list[
         work: the run.
         memory_gb: of a GPU, or of the share of it that a worker has; None makes one pass.
         batch_size: chunks of a forward pass.
+
+    Raises:
+        ConfigError: more than one pass, and a store that keeps nothing for the next.
     """
     found: list[Work] = []
     known: list[str] = []
@@ -42,6 +46,11 @@ def passes(work: Work, memory_gb: float | None, batch_size: int | None) -> list[
         found.append(step)
     if len(found) < 2:
         return [work]
+    if not work.keep:
+        raise ConfigError(
+            f"These models need {len(found)} groups on a GPU of {memory_gb:g} GB, which hand their "
+            "estimates on in the store: use store.keep=all, or fewer models."
+        )
     return [*found[:-1], replace(work, loaded=found[-1].loaded, before=found[-1].before)]
 
 

@@ -158,7 +158,8 @@ def _pass_by_pass(
         )
     *before, last = passes(work, _gpu_memory_gb(cluster, share), cluster.batch_size)
     for step in before:
-        tracks = [track for track in work.tracks if not step.state(track, cluster.max_attempts)]
+        states = step.states(cluster.max_attempts)
+        tracks = [track for track in work.tracks if states[track.track_id] is None]
         if tracks:
             _stream(replace(step, tracks=tracks), cluster, progress, (actors, share))
     _stream(last, cluster, progress, (actors, share))

@@ -27,7 +27,7 @@ class Origin:
     realtime_factor: float | None = None
     device: str | None = None
     batch_size: int | None = None
-    uris: Mapping[str, str] = field(default_factory=dict)
+    uris: Mapping[str, str | None] = field(default_factory=dict)
     gains: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -43,7 +43,7 @@ class Origin:
             else None,
             device=entry.device,
             batch_size=entry.batch_size,
-            uris={stem: str(entry.path(stem)) for stem in entry.stems},
+            uris={stem: entry.uri(stem) for stem in entry.stems},
             gains=entry.gains,
         )
 

@@ -58,6 +58,7 @@ class TrackEvaluator:
         files: names of finished estimates to measure; None measures all that a track has.
         notify: called after each stage.
         measures: False stops after separation.
+        settles: False leaves the encoding of raw estimates to others.
         skips: whether parents are left out below which nothing can be scored; None: if it measures.
         hierarchy: what level-2 models take apart.
         recipes: blends of the zoo's models that are measured beside them.
@@ -71,12 +72,14 @@ class TrackEvaluator:
         files: tuple[str, ...] | None = (),
         notify: Notify = lambda *_: None,
         measures: bool = True,
+        settles: bool = True,
         skips: bool | None = None,
         hierarchy: HierarchySettings | None = None,
         recipes: Sequence[Recipe] = (),
     ) -> None:
         self.zoo, self.store, self.metric = zoo, store, metric
-        self.files, self.notify, self.measures = files, notify, measures
+        self.files, self.notify = files, notify
+        self.measures, self.settles = measures, settles
         self.skips = measures if skips is None else skips
         self.hierarchy = hierarchy or HierarchySettings()
         self.recipes = recipes
@@ -116,7 +119,7 @@ class _Evaluation:
         outputs = self._level_one(mixture)
         for parent, provider in self._parents():
             self._level_two(parent, provider, outputs)
-        if not self.evaluator.store.raw:
+        if self.evaluator.settles:
             self._settle()
         self._record_track(mixture.shape[1])
         return self.result

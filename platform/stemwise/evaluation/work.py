@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stemwise.core.places import Place, is_local
 from stemwise.core.types import Track
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
@@ -16,6 +17,7 @@ from stemwise.models.registry import ReadyModel
 from stemwise.separation.recipe import Recipe
 from stemwise.storage import parts
 from stemwise.storage.estimates import EstimateStore
+from stemwise.storage.parts import Part
 
 if TYPE_CHECKING:
     from stemwise.evaluation.track import TrackEvaluator
@@ -33,8 +35,8 @@ class Work:
     models: Sequence[ReadyModel]
     files: tuple[str, ...] | None
     metric: MetricSettings
-    store: Path
-    parts: Path
+    store: Place
+    parts: Place
     device: str = "auto"
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
@@ -44,12 +46,21 @@ class Work:
     # the models that are loaded; those before are in the store. None: all
     loaded: tuple[str, ...] | None = None
     # parts of the pass before this one
-    before: Path | None = None
+    before: Place | None = None
     # whether no pass follows
     last: bool = True
+    # whether estimates stay in the store once they are measured
+    keep: bool = True
+    # of this machine, for what is in the making; None: the store where that is local, else the system's
+    scratch: Path | None = None
 
     @property
-    def attempts(self) -> Path:
+    def raw(self) -> bool:
+        """Whether estimates are measured raw and encoded afterwards, so that none is fetched again."""
+        return self.hands_on or (self.stage == "all" and not is_local(self.store))
+
+    @property
+    def attempts(self) -> Place:
         """Where the attempts at songs that ended their process are remembered."""
         return self.parts.parent / "attempts"
 
@@ -59,16 +70,24 @@ class Work:
         below = sum(model.spec.parent != "mixture" for model in self.models)
         return len(self.models) + below * (len(self.hierarchy.sources) - 1)
 
-    def state(self, track: Track, max_attempts: int) -> str | None:
-        """Return `finished` or `given up` where an equal run has had its say on a track, else None."""
-        part = parts.read(self.parts, track.track_id)
-        fingerprint = self.fingerprints[track.track_id]
+    def states(self, max_attempts: int) -> dict[str, str | None]:
+        """Return per track `finished` or `given up` where an equal run has had its say, else None."""
+        ids = [track.track_id for track in self.tracks]
+        found = zip(ids, parts.read_all(self.parts, ids), strict=True)
+        return {name: self._state(name, part, max_attempts) for name, part in found}
+
+    def _state(self, name: str, part: Part | None, max_attempts: int) -> str | None:
+        fingerprint = self.fingerprints[name]
         if part is None or part.fingerprint != fingerprint:
             return None
         if part.failures == 0:
             return "finished"
-        attempts = Attempts.load(self.attempts, track.track_id, fingerprint)
+        attempts = Attempts.load(self.attempts, name, fingerprint)
         return "given up" if attempts.given_up(max_attempts) is not None else None
+
+    def store_here(self) -> EstimateStore:
+        """Return the estimate store as processes of this machine use it."""
+        return EstimateStore(self.store, self.scratch, self.raw, self.keep)
 
     def evaluator(
         self,
@@ -94,13 +113,17 @@ class Work:
             if loaded
             else Zoo.unloaded(self.models)
         )
+        store = self.store_here()
+        if loaded and not is_local(self.store):
+            store.sweep()  # what was left behind lies on this machine, and not where the run starts
         return TrackEvaluator(
             zoo,
-            EstimateStore(self.store, raw=self.hands_on),
+            store,
             self.metric,
             self.files,
             notify=notify,
             measures=self.last and not self.hands_on and self.stage != "separate",
+            settles=not self.hands_on,
             skips=self.stage != "separate",
             hierarchy=self.hierarchy,
             recipes=self.recipes,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.places import Place, read_bytes
 from stemwise.importing.published import COLUMNS, Frames, Source
 from stemwise.storage import tables
 from stemwise.storage.disk import write_whole
@@ -57,16 +58,16 @@ class Imported:
         }
 
 
-def _config(folder: Path) -> Mapping[str, Any] | None:
+def _config(folder: Place) -> Mapping[str, Any] | None:
     """Return a folder's `config.json`, or None where it has none that can be read."""
     try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(folder / "config.json"))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
 
 
-def is_imported(folder: Path) -> bool:
+def is_imported(folder: Place) -> bool:
     """Tell whether a folder holds imported scores."""
     return KEY in (_config(folder) or {})
 
@@ -138,7 +139,7 @@ def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
     return tables.read(folder / "tables", name).to_dicts()
 
 
-def refuse_imported(folder: Path) -> None:
+def refuse_imported(folder: Place) -> None:
     """Raise `ConfigError` where another job than the import is to work in a folder of imported scores.
 
     It would replace what was imported, or look for measurements that there are none of.

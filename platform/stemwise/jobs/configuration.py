@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
+from stemwise.core.places import place
 from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.datasets.base import Dataset
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
@@ -102,7 +103,7 @@ def dataset(values: Mapping[str, Any]) -> Dataset:
         raise ConfigError(f"dataset._target_={target!r} must be a class under {_DATASETS}")
     module, _, name = target.rpartition(".")
     if arguments.get("root") is not None:
-        arguments["root"] = Path(str(arguments["root"])).expanduser()
+        arguments["root"] = place(str(arguments["root"]), "dataset.root=")
     try:
         made: Dataset = getattr(importlib.import_module(module), name)(**arguments)
     except TypeError as error:

@@ -14,6 +14,7 @@ from stemwise.core.errors import OutputError
 from stemwise.core.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
+from stemwise.jobs.run_places import RECIPES
 from stemwise.models.entries import Entry, relative
 from stemwise.selection.oracle import key_of
 from stemwise.storage import tables
@@ -44,8 +45,11 @@ def write_decision(run: FinishedRun) -> list[str]:
     for name, group in found.items():
         tables.write(output / "tables", name, [tables.to_table(name, group)])
     for recipe in decision.recipes.values():
-        write_recipe(output / "recipes", recipe, run.resolved.entries)
-    return [*decision.notes, *unclaimed(decision, output / "recipes" / f"{HELD_OUT}.yaml")]
+        write_recipe(output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
+    file = f"{HELD_OUT}.yaml"
+    shown = run.folder.shown(output / RECIPES / file)
+    silent = [tables.NOT_KEPT] if tables.none_kept(rows["estimates"]) else []
+    return [*decision.notes, *unclaimed(decision, file, shown), *silent]
 
 
 def able(run: FinishedRun) -> list[str]:
@@ -61,12 +65,12 @@ def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
     )
 
 
-def unclaimed(decision: Decision, path: Path) -> list[str]:
+def unclaimed(decision: Decision, name: str, shown: str) -> list[str]:
     """Say which sub-stems a recipe claims nothing of, why, and how to measure them."""
     return [
-        f"{path.name} claims no score of {', '.join(item.stems)}: they were measured below "
+        f"{name} claims no score of {', '.join(item.stems)}: they were measured below "
         f"{item.parent} of {', '.join(item.measured_below)}, but the recipe takes {item.parent} from "
-        f"{', '.join(item.own)}. The same command with hierarchy.parents.{item.parent}={path} measures "
+        f"{', '.join(item.own)}. The same command with hierarchy.parents.{item.parent}={shown} measures "
         "them."
         for item in decision.unclaimed
     ]
@@ -81,8 +85,12 @@ def _described(
     return [{name: known[key_of(row)][name] for name in shared} | dict(row) for row in made]
 
 
-def write_recipe(folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, Entry]) -> Path:
+def write_recipe(
+    folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, Entry], moves: bool = False
+) -> Path:
     """Write `<folder>/<name>.yaml` with the entries of its own models; return its path.
+
+    Paths in entries are relative to the folder, unless the recipe moves elsewhere without its models.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -90,7 +98,11 @@ def write_recipe(folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, 
     path = folder / f"{recipe['name']}.yaml"
     groups = [recipe["stems"], *recipe.get("children", {}).values()]
     used = {model for group in groups for weights in group.values() for model in weights}
-    own = {name: relative(entry, folder) for name, entry in entries.items() if name in used}
+    own = {
+        name: dict(entry) if moves else relative(entry, folder)
+        for name, entry in entries.items()
+        if name in used
+    }
     for entry in own.values():
         entry.pop("name", None)  # its key says it
     content = {k: v for k, v in recipe.items() if k != "provenance"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +15,7 @@ from stemwise.jobs import configuration, saved_run
 from stemwise.jobs.decide import write_decision
 from stemwise.jobs.finished_run import FinishedRun, candidates
 from stemwise.jobs.launch import launch
+from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.work import job
 from stemwise.report.decision import leaders, ledger
@@ -41,7 +41,7 @@ def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> 
         chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
         content = results.score_and_select(collected, metric.pair, selection, chosen)
         finished = FinishedRun(
-            run.output,
+            run.folder,
             run.specs,
             chosen,
             content,
@@ -52,11 +52,11 @@ def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> 
             work.recipes,
         )
         notes = write_decision(finished)
-        return report(run.output, [spec.name for spec in run.specs], console, notes, work.tracks)
+        return report(run.folder, [spec.name for spec in run.specs], console, notes, work.tracks)
 
 
 def report(
-    output: Path,
+    run: RunFolder,
     models: list[str],
     console: Console,
     notes: Sequence[str] = (),
@@ -66,7 +66,7 @@ def report(
 
     `songs` are the run's tracks, whose mixtures and true stems the page lets one hear.
     """
-    folder = output / "tables"
+    folder = run.local / TABLES
     scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
     tables_of_text = [
         table_one(scores, models),
@@ -85,8 +85,10 @@ def report(
     failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
     show_list(console, odd, "yellow")
     show_list(console, failed, "bold red")
-    page = write_report(output, models, songs)
-    console.print(f"Tables: {folder}\nReport: {page}", soft_wrap=True, highlight=False)
+    page = write_report(run.local, models, songs, run.place)
+    console.print(
+        f"Tables: {run.shown(folder)}\nReport: {run.shown(page)}", soft_wrap=True, highlight=False
+    )
     return PARTLY_FAILED if failed.rows else 0
 
 

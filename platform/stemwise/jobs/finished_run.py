@@ -15,9 +15,9 @@ from stemwise.decision import DecisionSettings, results
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration, saved_run
+from stemwise.jobs.run_places import RunFolder
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.saved_run import Resolved
-from stemwise.jobs.work import output_folder
 from stemwise.models.registry import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.recipe import Recipe
@@ -34,7 +34,7 @@ class FinishedRun:
     `content` are the run's tables with the rule applied and winners selected anew.
     """
 
-    output: Path
+    folder: RunFolder
     specs: list[ModelSpec]
     candidates: list[str]
     content: dict[str, pa.Table]
@@ -43,6 +43,11 @@ class FinishedRun:
     decision: DecisionSettings
     resolved: Resolved
     recipes: Sequence[Recipe] = ()
+
+    @property
+    def output(self) -> Path:
+        """Where its files are on this machine."""
+        return self.folder.local
 
     def trained_on(self) -> dict[str, tuple[str, ...]]:
         """Return what each model was trained on; a recipe, on what any of its models was."""
@@ -53,14 +58,14 @@ class FinishedRun:
         return known
 
 
-def open_run(config: dict[str, Any]) -> FinishedRun:
-    """Return the run in `output=` with the metric, selection and decision of `config`.
+def open_run(config: dict[str, Any], folder: RunFolder) -> FinishedRun:
+    """Return the run in a folder with the metric, selection and decision of `config`.
 
     Raises:
         OutputError: no finished run, or one of an older version.
         ConfigError: a setting that would need the audio again.
     """
-    output = output_folder(config)
+    output = folder.local
     refuse_imported(output)
     metric = configuration.settings(MetricSettings, config["metric"], "metric")
     selection = configuration.settings(SelectionSettings, config["selection"], "selection")
@@ -79,7 +84,7 @@ def open_run(config: dict[str, Any]) -> FinishedRun:
     chosen = candidates(specs, content["scores"].column("model").to_pylist())
     selected = results.score_and_select(content, metric.pair, selection, chosen)
     return FinishedRun(
-        output, specs, chosen, selected, metric, selection, decision, resolved, recipes
+        folder, specs, chosen, selected, metric, selection, decision, resolved, recipes
     )
 
 

@@ -15,6 +15,7 @@ from stemwise.decision import Decision, decide
 from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
 from stemwise.jobs.finished_run import FinishedRun, open_run
 from stemwise.jobs.launch import launch
+from stemwise.jobs.run_places import CONFIG, RECIPES, TABLES, mirrored, output_folder
 from stemwise.report.decision import front, ledger
 from stemwise.report.terminal import show_table
 from stemwise.storage import tables
@@ -23,7 +24,11 @@ from stemwise.storage import tables
 def fit(config: dict[str, Any], console: Console) -> int:
     """Fit a recipe and print what it is worth on unseen artists; return the exit code."""
     name = _name(str(config["recipe"] or config["decision"]["strategy"]))
-    run = open_run(config)
+    with mirrored(output_folder(config), (CONFIG, TABLES)) as folder:
+        return _fit(config, open_run(config, folder), name, console)
+
+
+def _fit(config: dict[str, Any], run: FinishedRun, name: str, console: Console) -> int:
     fitting = fitting_of(run, _models(config["models"], run))
     rows = {name: table.to_pylist() for name, table in run.content.items()}
     decision = decide(rows, fitting, run.output.name)
@@ -34,11 +39,11 @@ def fit(config: dict[str, Any], console: Console) -> int:
     for table, text in (("regret", ledger), ("front", front)):
         show_table(console, text(_frame(table, decision)))
     recipe = decision.recipes[HELD_OUT] | {"name": name}
-    path = write_recipe(run.output / "recipes", recipe, run.resolved.entries)
-    for note in unclaimed(decision, path):
+    path = write_recipe(run.output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
+    for note in unclaimed(decision, path.name, run.folder.shown(path)):
         console.print(note, style="yellow", soft_wrap=True, highlight=False)
     console.print(yaml.safe_dump({"stems": recipe["stems"]}, sort_keys=False), highlight=False)
-    console.print(f"Recipe: {path}", soft_wrap=True, highlight=False)
+    console.print(f"Recipe: {run.folder.shown(path)}", soft_wrap=True, highlight=False)
     return 0
 
 

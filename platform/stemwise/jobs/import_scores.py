@@ -19,9 +19,10 @@ from stemwise.importing.floor import floor_of, rows_with_floor, with_floor
 from stemwise.importing.folder import Imported
 from stemwise.importing.genres import join_facts
 from stemwise.importing.published import Frames, Published
+from stemwise.jobs.holding import exclusive
 from stemwise.jobs.import_settings import ImportSettings, import_settings
 from stemwise.jobs.launch import launch
-from stemwise.jobs.work import exclusive, output_folder
+from stemwise.jobs.run_places import local_output
 from stemwise.report.decision import leaders
 from stemwise.report.imported import (
     imported_failures,
@@ -45,7 +46,7 @@ _NO_LEDGER = (
 def import_scores(config: dict[str, Any], console: Console) -> int:
     """Import, compare and report; return 0, or 3 where a file, stem or method could not be read."""
     settings = import_settings(config)
-    output = output_folder(config)
+    output = local_output(config, "the import")
     held = folder.open_folder(output)
     found = _read(settings)
     if found is None and held is None:

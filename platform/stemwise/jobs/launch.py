@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from stemwise.core.config import conf_dir
 from stemwise.core.errors import StemwiseError
+from stemwise.core.places import place, scratch_folder
 from stemwise.jobs.configuration import plain
 from stemwise.report.console import make_console
 
 Job = Callable[[dict[str, Any], Console], int]
 INTERRUPTED = 130
+# store=PATH names the store's root; store={root: …, keep: …} is Hydra's own form
+_STORE = re.compile(r"(\+{0,2})store=(?!\s*\{)")
 
 
 def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
@@ -30,7 +33,11 @@ def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
     A `-m` multirun runs the job for every combination, each in its own folder below `output` with
     one estimate store for all, and returns the worst exit code.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    given = [
+        _STORE.sub(r"\1store.root=", argument, count=1) if _STORE.match(argument) else argument
+        for argument in (sys.argv[1:] if arguments is None else arguments)
+    ]
+    OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
     codes: list[int] = []
 
     def task(config: DictConfig) -> None:
@@ -86,8 +93,12 @@ def _run(job: Job, config: DictConfig) -> int:
 def _separate_sweep(values: dict[str, Any]) -> None:
     """Give each evaluation of a multirun its own folder, and all of them one estimate store."""
     hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN:
-        base = Path(values["output"])
-        if "store" in values:
-            values["store"] = values["store"] or str(base / "store")
-            values["output"] = str(base / f"job-{hydra_config.job.num}")
+    if hydra_config.mode == RunMode.MULTIRUN and "store" in values:
+        base = place(str(values["output"]), "output=")
+        values["store"]["root"] = values["store"]["root"] or str(base / "store")
+        values["output"] = str(base / f"job-{hydra_config.job.num}")
+
+
+def _sweep_folder(output: str) -> str:
+    """Return where Hydra notes the overrides of a sweep: its output, where that is local."""
+    return output if "://" not in output else str(scratch_folder() / "sweeps")

@@ -10,13 +10,15 @@ from stemwise.jobs.decide import write_decision
 from stemwise.jobs.evaluate import report
 from stemwise.jobs.finished_run import open_run
 from stemwise.jobs.launch import launch
+from stemwise.jobs.run_places import CONFIG, RECIPES, REPORT, TABLES, mirrored, output_folder
 
 
 def report_again(config: dict[str, Any], console: Console) -> int:
     """Apply another protocol, rule or decision to a run and print its report; return the exit code."""
-    run = open_run(config)
-    notes = write_decision(run)
-    return report(run.output, [spec.name for spec in run.specs], console, notes)
+    with mirrored(output_folder(config), (CONFIG, TABLES, RECIPES, REPORT)) as folder:
+        run = open_run(config, folder)
+        notes = write_decision(run)
+        return report(folder, [spec.name for spec in run.specs], console, notes)
 
 
 def main(arguments: list[str] | None = None) -> int:

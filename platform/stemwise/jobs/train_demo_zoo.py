@@ -13,8 +13,9 @@ from rich.console import Console
 
 from stemwise.core.errors import ConfigError
 from stemwise.jobs import configuration
+from stemwise.jobs.holding import exclusive
 from stemwise.jobs.launch import launch
-from stemwise.jobs.work import exclusive, output_folder
+from stemwise.jobs.run_places import local_output
 from stemwise.models.checkpoint import sha256_of
 from stemwise.models.registry import get, model_class
 from stemwise.separation.separator import pick_device
@@ -65,7 +66,7 @@ def train_demo_zoo(config: dict[str, Any], console: Console) -> int:
     torch.manual_seed(seed)
     target = model_class(spec)
     made = target.untrained(spec.stems, network)
-    folder = output_folder(config) / spec.name
+    folder = local_output(config, "training") / spec.name
     with exclusive(folder):
         counts = {TRAINING_SEED: job.songs, VALIDATION_SEED: job.validation_songs}
         banks = [_bank(config, job, first, count) for first, count in counts.items()]
@@ -103,7 +104,7 @@ def _job(config: dict[str, Any]) -> JobSettings:
 
 
 def _bank(config: dict[str, Any], job: JobSettings, first_seed: int, count: int) -> SongBank:
-    folder = Path(config["song_folder"] or output_folder(config) / "songs").expanduser()
+    folder = Path(config["song_folder"] or local_output(config, "training") / "songs").expanduser()
     return open_bank(folder, first_seed, count, job.duration_s, job.workers)
 
 

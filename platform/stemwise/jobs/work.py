@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from stemwise.core.errors import (
@@ -18,15 +17,25 @@ from stemwise.core.errors import (
     OutputError,
     StemwiseError,
 )
+from stemwise.core.places import unwritable
 from stemwise.core.types import Track
 from stemwise.evaluation import pipeline
-from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.evaluation.work import Work
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration
+from stemwise.jobs.holding import exclusive
+from stemwise.jobs.run_places import (
+    CONFIG,
+    RECIPES,
+    REPORT,
+    RunFolder,
+    StoreSettings,
+    mirrored,
+    output_folder,
+)
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
@@ -36,7 +45,6 @@ from stemwise.report.terminal import RunDisplay
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
 from stemwise.storage import parts
-from stemwise.storage.disk import writable
 from stemwise.storage.estimates import EstimateStore
 
 
@@ -44,10 +52,15 @@ from stemwise.storage.estimates import EstimateStore
 class Job:
     """A run that is about to start."""
 
-    output: Path
+    folder: RunFolder
     specs: list[ModelSpec]
     work: Work
     cluster: ClusterSettings
+
+    @property
+    def output(self) -> Path:
+        """Where the run's end products are written on this machine."""
+        return self.folder.local
 
     def finish(self, console: Console) -> list[str]:
         """Evaluate the tracks that are not finished yet; return the ids of all."""
@@ -82,11 +95,13 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
         load_metrics()
     if "log_wmse" in metric.extra:
         load_log_wmse()
-    store = Path(config["store"] or output / "store").expanduser().resolve()
-    with exclusive(output):
-        if not writable(store):
+    settings = store_settings(config, stage)
+    store = settings.place(output)
+    with exclusive(output, tell), mirrored(output, (CONFIG, RECIPES, REPORT)) as folder:
+        reason = unwritable(store)
+        if reason is not None:
             raise OutputError(
-                f"The estimate store {store} cannot be written: choose another store=."
+                f"The estimate store {store} cannot be written ({reason}): choose another store=."
             )
         tracks = list_tracks(config)
         if files is None and not specs and not any(track.estimates for track in tracks):
@@ -105,15 +120,21 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
             stage=stage,
             hierarchy=hierarchy,
             recipes=recipes,
+            keep=settings.keep == "all",
+            scratch=cluster.scratch_folder,
         )
-        yield Job(output, specs, work, cluster)
+        yield Job(folder, specs, work, cluster)
 
 
-def output_folder(config: dict[str, Any]) -> Path:
-    """Return the run's folder (ConfigError where none is named)."""
-    if not config["output"]:
-        raise ConfigError("output= is empty: name a folder for the results.")
-    return Path(str(config["output"])).expanduser().resolve()
+def store_settings(config: Mapping[str, Any], stage: Stage) -> StoreSettings:
+    """Return where estimates are kept (ConfigError where a stage needs them and none are)."""
+    settings = StoreSettings.of(config["store"])
+    if settings.keep == "none" and stage != "all":
+        raise ConfigError(
+            "store.keep=none keeps no estimates between separating and measuring: use it with "
+            "`stemwise evaluate`, which does both."
+        )
+    return settings
 
 
 def list_tracks(config: dict[str, Any]) -> list[Track]:
@@ -180,7 +201,7 @@ def fingerprints(
 
 def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
     """Evaluate the tracks that are not finished yet."""
-    states = {track.track_id: _state(work, track, cluster.max_attempts) for track in work.tracks}
+    states = work.states(cluster.max_attempts)
     pending = [track for track in work.tracks if states[track.track_id] is None]
     done = len(work.tracks) - len(pending)
     if done:
@@ -197,7 +218,7 @@ def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
         )
     if not pending:
         return
-    EstimateStore(work.store).sweep()
+    EstimateStore(work.store, work.scratch).sweep()
     display = RunDisplay(console, len(work.tracks), done)
     with display.showing():
         pipeline.run(
@@ -206,30 +227,3 @@ def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
             display.update,
             lambda note: console.print(note, style="yellow", soft_wrap=True, highlight=False),
         )
-
-
-def _state(work: Work, track: Track, most: int) -> str | None:
-    """Return `finished` or `given up` for a track on which an equal run has had its say, else None."""
-    part = parts.read(work.parts, track.track_id)
-    fingerprint = work.fingerprints[track.track_id]
-    if part is None or part.fingerprint != fingerprint:
-        return None
-    if part.failures == 0:
-        return "finished"
-    attempts = Attempts.load(work.attempts, track.track_id, fingerprint)
-    return "given up" if attempts.given_up(most) is not None else None
-
-
-@contextmanager
-def exclusive(output: Path) -> Iterator[None]:
-    """Hold the output folder; a second run on it must not mix its files with ours."""
-    if not writable(output):
-        raise OutputError(f"The output folder {output} cannot be written: choose another output=.")
-    lock = FileLock(output / ".lock", timeout=0)
-    try:
-        with lock:
-            yield
-    except Timeout as error:
-        raise OutputError(
-            f"Another run is writing {output}: wait for it or choose another output=."
-        ) from error

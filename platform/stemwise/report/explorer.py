@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 import os
+import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
+from stemwise.core.places import Place, is_local, place
 from stemwise.report.markup import Child, Html, el, join
 from stemwise.report.palette import Palette
 from stemwise.report.previews import existing
 from stemwise.report.run_tables import Row, RunTables, label
 from stemwise.report.spectrogram import SECONDS, Gallery
 from stemwise.report.tables import model_order
+from stemwise.storage.tables import NOT_KEPT, none_kept
 
 PICTURED = 20  # tracks that get spectrograms
 COLUMNS = (
@@ -51,30 +54,33 @@ class _Names:
         return self._index[value]
 
 
-def explorer_data(run: RunTables, palette: Palette, page: Path, gallery: Gallery) -> dict[str, Any]:
+def explorer_data(
+    run: RunTables, palette: Palette, page: Path, gallery: Gallery, seen_from: Place
+) -> dict[str, Any]:
     """Return what the page's table needs; each row is a list, in the order that page.js knows.
 
     Args:
         run: the tables.
         palette: colours of the models.
-        page: folder of the page, which links are relative to.
+        page: folder of the page, which links to clips are relative to.
         gallery: where the first tracks' spectrograms go.
+        seen_from: where that folder will lie, which links to estimates are relative to.
     """
     tracks = {(row["dataset"], row["track_id"]): row for row in run.rows("tracks")}
     numbers = {key: index for index, key in enumerate(tracks)}
     models = _Names(model_order(run.models, run["scores"]["model"].unique().to_list()))
     stems = _Names(map(label, run.stems))
     statuses, folders, files, errors = _Names(["ok"]), _Names(), _Names(), _Names()
-    audio = {_key(row): path for row in run.rows("estimates") if (path := local_path(row["uri"]))}
+    audio = {_key(row): row["uri"] for row in run.rows("estimates") if row["uri"]}
     rows = []
     for row in run.rows("scores"):
         owner = (row["dataset"], row["track_id"])
         number = numbers.setdefault(owner, len(numbers))
         tracks.setdefault(owner, {"track_id": row["track_id"]})
-        path = audio.get(_key(row))
-        link = link_to(path, page) if path is not None and path.is_file() else None
+        uri = audio.get(_key(row))
+        link = estimate_link(uri, seen_from) if uri else None
         folder, _, file = link.rpartition("/") if link else ("", "", None)
-        seen = gallery.add(path) if path is not None and link and number < PICTURED else None
+        seen = gallery.add(place(uri)) if uri and link and number < PICTURED else None
         rows.append(
             [
                 number,
@@ -128,14 +134,18 @@ def _short(value: float | None) -> float | str | None:
     return round(value, 2)
 
 
-def local_path(uri: str | None) -> Path | None:
-    """Return the file that a URI or path names; None for one that is not on this machine."""
-    if not uri:
-        return None
-    if "://" not in uri:
-        return Path(uri)
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" and not parts.netloc else None
+def estimate_link(uri: str, folder: Place) -> str | None:
+    """Return the link to an estimate from a page in `folder`; None where a browser cannot follow one.
+
+    A remote estimate is taken to be there: to ask for each of a large run would take long.
+    """
+    if "://" in uri and not uri.startswith("file:"):
+        beside = not is_local(folder) and urlsplit(uri)[:2] == urlsplit(str(folder))[:2]
+        return quote(posixpath.relpath(uri, str(folder))) if beside else None
+    file = place(uri)
+    if is_local(folder) and is_local(file) and file.is_file():
+        return link_to(file, folder)
+    return None
 
 
 def link_to(path: Path, folder: Path) -> str:
@@ -154,7 +164,7 @@ def as_script(data: dict[str, Any]) -> Html:
     return Html(f'<script type="application/json" id="data">{safe}</script>')
 
 
-def explorer() -> Html:
+def explorer(run: RunTables) -> Html:
     """Return the empty table with its controls; page.js fills it."""
     head = [
         el(
@@ -190,12 +200,16 @@ def explorer() -> Html:
         el("button", "next →", type="button", id="next"),
         cls="pager",
     )
+    kept = (
+        f"{NOT_KEPT} Only the first"
+        if none_kept(run.rows("estimates"))
+        else "Listen there, each clip going on where the last one stopped. Estimates stay in the run's "
+        "store and are linked, so they play as long as the report stays beside it. The first"
+    )
     hint = (
-        "Column headers sort; a track's name opens its row: listen there, each clip going on where "
-        "the last one stopped. Estimates stay in the run's store and are linked, so they play as "
-        f"long as the report stays beside it. The first {PICTURED} tracks have clips of mixture and "
-        f"true stem ({SECONDS:.0f} s from the middle) and spectrograms of the same seconds: pitch "
-        "upwards, lighter is louder."
+        f"Column headers sort; a track's name opens its row. {kept} {PICTURED} tracks have clips of "
+        f"mixture and true stem ({SECONDS:.0f} s from the middle) and spectrograms of the same "
+        "seconds: pitch upwards, lighter is louder."
     )
     return join(
         [

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from stemwise.core.errors import OutputError
+from stemwise.core.places import Place
 from stemwise.core.types import Track
 from stemwise.report import explorer, ledgers, palette
 from stemwise.report.definitions import definitions
@@ -31,7 +32,12 @@ from stemwise.report.verdict import counted
 _NOTHING = "This run has no such table, or nothing in it."
 
 
-def write_report(output: Path, models: Sequence[str], songs: Sequence[Track] = ()) -> Path:
+def write_report(
+    output: Path,
+    models: Sequence[str],
+    songs: Sequence[Track] = (),
+    place: Place | None = None,
+) -> Path:
     """Write `<output>/report/index.html`, its figures, and all tables as CSV, Markdown and LaTeX.
 
     Args:
@@ -39,6 +45,7 @@ def write_report(output: Path, models: Sequence[str], songs: Sequence[Track] = (
         models: names in the order of the run.
         songs: the run's tracks, of whose first ones short clips of mixture and references are made;
             without them, clips of an earlier report are used.
+        place: where the folder will lie, if not where it is now: links to estimates begin there.
 
     Returns:
         The page.
@@ -58,7 +65,7 @@ def write_report(output: Path, models: Sequence[str], songs: Sequence[Track] = (
     page = folder / "index.html"
     try:
         sheet.folder.mkdir(parents=True, exist_ok=True)
-        page.write_text(render(run, sheet), encoding="utf-8")
+        page.write_text(render(run, sheet, place), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
     return page
@@ -88,11 +95,13 @@ def _for_files(table: TextTable) -> TextTable:
     return replace(table, rows=rows)
 
 
-def render(run: RunTables, sheet: Sheet) -> str:
+def render(run: RunTables, sheet: Sheet, place: Place | None = None) -> str:
     """Return the page; figures and spectrograms are written on the way."""
     colours = Palette(run.models)
     gallery = Gallery(sheet.folder.parent / "spectrograms")
-    data = explorer.explorer_data(run, colours, sheet.folder.parent, gallery)
+    page = sheet.folder.parent
+    seen_from = page if place is None else place / page.name
+    data = explorer.explorer_data(run, colours, page, gallery, seen_from)
     decided = ("leaderboard", "comparisons", "regret")
     scored = ("leaderboard", "comparisons")
     oddities = ("anomalies", "scores", "tracks")
@@ -112,7 +121,7 @@ def render(run: RunTables, sheet: Sheet) -> str:
         Section("genre", "Genre", "Genre", genre_section(run, sheet, colours), genre),
         Section("troubles", "Oddities", "Bleed, oddities, failures", troubles(run), oddities),
         Section(
-            "explore", "Every track", "Every track", explorer.explorer(), ("scores", "estimates")
+            "explore", "Every track", "Every track", explorer.explorer(run), ("scores", "estimates")
         ),
         Section("definitions", "Definitions", "What the numbers mean", definitions()),
     ]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import soundfile
 
 from stemwise.core.errors import OutputError
+from stemwise.core.places import Place, opened, version
 
 WIDTH, HEIGHT = 320, 96
 SECONDS = 30.0
@@ -33,13 +34,16 @@ _STOPS = (
 Float = npt.NDArray[np.float64]
 
 
-def middle(path: Path, seconds: float = SECONDS) -> tuple[npt.NDArray[np.float32], int]:
+def middle(path: Place, seconds: float = SECONDS) -> tuple[npt.NDArray[np.float32], int]:
     """Return (samples `(n, channels)`, rate) of the middle of a file, all of a short one.
+
+    Of a remote file only what is needed is fetched.
 
     Raises:
         soundfile.SoundFileError: it cannot be decoded.
+        OSError: it cannot be read.
     """
-    with soundfile.SoundFile(path) as file:
+    with opened(path) as readable, soundfile.SoundFile(readable) as file:
         wanted = min(file.frames, int(seconds * file.samplerate))
         file.seek((file.frames - wanted) // 2)
         return file.read(wanted, dtype="float32", always_2d=True), int(file.samplerate)
@@ -100,16 +104,15 @@ class Gallery:
         self.folder = folder
         self._wanted: set[str] = set()
 
-    def add(self, audio: Path) -> str | None:
+    def add(self, audio: Place) -> str | None:
         """Return the file name of the spectrogram of `audio`; None where that cannot be decoded.
 
         Raises:
             OutputError: the folder cannot be written.
         """
         try:
-            facts = audio.stat()
-            # another content has another name
-            known = f"{audio}:{facts.st_size}:{facts.st_mtime_ns}"
+            size, mark = version(audio)
+            known = f"{audio}:{size}:{mark}"  # another content has another name
             name = f"{hashlib.sha256(known.encode()).hexdigest()[:16]}.png"
             if not (self.folder / name).is_file():
                 made = picture(*middle(audio))

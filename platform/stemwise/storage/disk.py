@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
+
+from stemwise.core import places
+from stemwise.core.places import Place, unwritable
 
 
 def disk_free(path: Path) -> int:
@@ -15,23 +16,15 @@ def disk_free(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def writable(folder: Path) -> bool:
+def writable(folder: Place) -> bool:
     """Tell whether files can be made in `folder` (created if absent)."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            return os.access(folder, os.W_OK)
-    except OSError:
-        return False
+    return unwritable(folder) is None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside `path` and move it there, so that readers never see half of it.
+def write_whole(path: Place, text: str) -> None:
+    """Write a text file so that readers never see half of it.
 
     Raises:
         OSError: the folder cannot be made or written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    places.write_whole(path, text.encode("utf-8"))

@@ -5,8 +5,12 @@ digests) and the engine's version. An entry is a folder `<root>/<key[:2]>/<key>/
 per stem and `entry.json`. A stem that would clip is stored scaled down; `gain` records by how much:
 stored samples = estimate · gain. An entry whose files are not whole counts as absent.
 
-An entry may be handed on raw, as float32 in `<root>/.raw/<key>/`, by a process that has better things to
-do than to encode it; whoever measures it encodes it then. Reading gives the same samples either way.
+Entries are made in a folder of this machine (`scratch`). A local entry is then moved into place; of a
+remote one (`s3://…`) `entry.json` is written last, and makes it visible.
+
+An entry may be handed on raw, as float32 in `<scratch>/.raw/<key>/`, by a process that has better things
+to do than to encode it; whoever measures it encodes it then. Reading gives the same samples either way.
+A store that keeps nothing has raw entries only, which are removed once they are measured.
 """
 
 from __future__ import annotations
@@ -16,18 +20,26 @@ import json
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from errno import EXDEV
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
 from stemwise.audio.raw import RawAudio
-from stemwise.core.errors import AudioError, OutputError
+from stemwise.core import places
+from stemwise.core.errors import AudioError, OutputError, StorageError
+from stemwise.core.places import Place, is_local
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.separation.spool import FULL_SCALE, Spool, as_stored, encode, raw_path
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _CONTENT = "entry.json"
 _SCRATCH = ".making-"
@@ -39,45 +51,55 @@ class Entry:
     """One separation in the store."""
 
     key: str
-    folder: Path
+    folder: Place
     gains: Mapping[str, float]
     samples: int
     wall_s: float
     device: str
     batch_size: int | None = None  # chunks of a pass; unknown of entries that older versions wrote
     raw: Path | None = field(default=None, compare=False)  # where it lies that is not encoded yet
+    kept: bool = field(default=True, compare=False)  # whether it stays once it is measured
 
     @property
     def stems(self) -> tuple[str, ...]:
         """Stems in the model's order."""
         return tuple(self.gains)
 
-    def path(self, stem: str) -> Path:
+    def path(self, stem: str) -> Place:
         """Return the FLAC file of `stem`."""
         return self.folder / f"{stem}.flac"
+
+    def uri(self, stem: str) -> str | None:
+        """Return where `stem` can be found later; None where it is not kept."""
+        return str(self.path(stem)) if self.kept else None
 
     def read(self, stem: str) -> Audio:
         """Return the estimate `(channels, samples)`, its gain undone.
 
         Raises:
             AudioError: the file is absent or damaged; the entry then counts as absent from now on.
+            StorageError: it cannot be fetched.
         """
         if self.raw is not None and (samples := self._read_raw(self.raw, stem)) is not None:
             return samples
         problem: object = "it is cut"
         try:
-            samples, _ = soundfile.read(self.path(stem), dtype="float32", always_2d=True)
+            with places.local_copy(self.path(stem)) as file:
+                samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
             samples, problem = np.zeros((0, 2), np.float32), error
         if len(samples) != self.samples:
-            with suppress(OSError):
-                (self.folder / _CONTENT).unlink()
+            self._forget()
             raise AudioError(
                 f"{self.path(stem)} in the estimate store is damaged ({problem}): "
                 "run again, and it is made anew."
             )
         audio: Audio = np.ascontiguousarray(samples.T)
         return audio if self.gains[stem] == 1 else audio / np.float32(self.gains[stem])
+
+    def _forget(self) -> None:
+        with suppress(OSError):
+            places.remove(self.folder / _CONTENT)
 
     def _read_raw(self, folder: Path, stem: str) -> Audio | None:
         """Return the estimate as it will be read once it is encoded; None where it is by now."""
@@ -107,29 +129,59 @@ class EstimateStore:
     """A folder of entries that several processes may read and write at once.
 
     Args:
-        root: the folder.
+        root: the folder, local or remote.
+        scratch: a folder of this machine in which entries are made, and lie while they are raw; None is
+            `root` where that is local, else a folder of the system's for temporary files.
         raw: whether `put` leaves the encoding to others (`settle`).
+        keep: whether entries stay; else they are there, raw, until `settle` removes them.
     """
 
-    def __init__(self, root: Path, raw: bool = False) -> None:
-        self.root, self.raw = root, raw
+    def __init__(
+        self, root: Place, scratch: Path | None = None, raw: bool = False, keep: bool = True
+    ) -> None:
+        self.root, self.keep = root, keep
+        self.scratch = places.scratch_of(root) if scratch is None else scratch
+        self.raw = raw or not keep
 
     def get(self, key: str) -> Entry | None:
-        """Return the entry called `key`, or None where it was never finished or is not whole."""
-        folder, raw = self._folder(key), self.root / _RAW / key
+        """Return the entry called `key`, or None where it was never finished or is not whole.
+
+        Raises:
+            StorageError: a remote store cannot be read.
+        """
+        folder = self._folder(key)
+        there = self._sizes(folder)
+        if _CONTENT not in there:
+            return self._get_raw(key)
         try:
-            content = json.loads((folder / _CONTENT).read_text(encoding="utf-8"))
+            content = json.loads(places.read_bytes(folder / _CONTENT))
             sizes = content.pop("sizes")
             entry = Entry(key=key, folder=folder, **content)
-            whole = all(entry.path(stem).stat().st_size == sizes[stem] for stem in entry.stems)
+            whole = all(there.get(entry.path(stem).name) == sizes[stem] for stem in entry.stems)
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             whole = False
-        return entry if whole else self._get_raw(key, raw)
+        return entry if whole else self._get_raw(key)
 
-    def _get_raw(self, key: str, folder: Path) -> Entry | None:
+    def _sizes(self, folder: Place) -> Mapping[str, int]:
+        """Return name → bytes of an entry's files; empty where there is none."""
+        if is_local(folder):
+            try:
+                return {file.name: file.stat().st_size for file in folder.iterdir()}
+            except OSError:
+                return {}
+        try:
+            return places.sizes(folder)
+        except OSError as error:
+            raise StorageError(
+                f"The estimate store {self.root} cannot be read ({places.cause(error)}): check the "
+                "credentials and the connection."
+            ) from error
+
+    def _get_raw(self, key: str) -> Entry | None:
+        folder = self._raw_folder(key)
         try:
             content = json.loads((folder / _CONTENT).read_text(encoding="utf-8"))
-            entry = Entry(key=key, folder=self._folder(key), raw=folder, **content)
+            entry = Entry(key=key, folder=self._folder(key), raw=folder, kept=self.keep, **content)
             size = entry.samples * CHANNELS * np.dtype(np.float32).itemsize
             whole = all(raw_path(folder, stem).stat().st_size == size for stem in entry.stems)
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
@@ -137,23 +189,34 @@ class EstimateStore:
         return entry if whole else None
 
     def settle(self, key: str) -> None:
-        """Encode an entry that was handed on raw; others stay as they are.
+        """Encode an entry that was handed on raw, or remove it where nothing is kept.
 
         Raises:
             OutputError: the store cannot be written.
+            StorageError: it cannot be read.
         """
-        entry = self.get(key)
-        if entry is None or entry.raw is None:
+        raw = self._get_raw(key)
+        if raw is None or raw.raw is None:
             return
-        try:
-            with self._scratch() as scratch:
-                made = scratch / "entry"
-                made.mkdir()
-                self._encode(entry, made)
-                self._publish(made, entry.folder)
-        except (OSError, soundfile.SoundFileError) as error:
-            raise self._unwritable(error) from error
-        shutil.rmtree(entry.raw, ignore_errors=True)
+        if self.keep and not self._is_published(key):
+            try:
+                with self._making() as scratch:
+                    made = scratch / "entry"
+                    made.mkdir()
+                    self._encode(raw, made)
+                    self._publish(made, raw.folder)
+            except (OSError, soundfile.SoundFileError) as error:
+                raise self._unwritable(error) from error
+        shutil.rmtree(raw.raw, ignore_errors=True)
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Remove raw entries that nobody will settle."""
+        for key in keys:
+            shutil.rmtree(self._raw_folder(key), ignore_errors=True)
+
+    def _is_published(self, key: str) -> bool:
+        entry = self.get(key)
+        return entry is not None and entry.raw is None
 
     def put(
         self,
@@ -180,31 +243,34 @@ class EstimateStore:
             OutputError: the store cannot be written.
         """
         timed = _Timed(stretches, clock)
-        place = self.root / _RAW / key if self.raw else self._folder(key)
+        place = self._raw_folder(key) if self.raw else self._folder(key)
         try:
-            with self._scratch() as scratch:
+            with self._making() as scratch:
                 made = self._make(scratch, key, tuple(stems), timed, device, batch_size)
                 self._publish(made, place)
         except (OSError, soundfile.SoundFileError) as error:
             if error is timed.error:
                 raise  # what was to be stored could not be made
             raise self._unwritable(error) from error
-        entry = self.get(key)  # an equal one of another process may have come first
+        # an equal one of another process may have come first
+        entry = (self._get_raw(key) if self.raw else None) or self.get(key)
         if entry is None:
             raise OutputError(f"{self._folder(key)} vanished while it was written: run again.")
         return entry
 
     def sweep(self, older_than_s: float = 86_400) -> None:
-        """Remove what processes left behind that were killed while they made an entry."""
-        for scratch in (*self.root.glob(f"{_SCRATCH}*"), *self.root.glob(f"{_RAW}/*")):
+        """Remove what processes on this machine left behind that were killed in the middle of it."""
+        local = {self.scratch, *([self.root] if is_local(self.root) else [])}
+        left = [path for folder in local for path in folder.glob(f"{_SCRATCH}*")]
+        left += [path for folder in local for path in folder.glob(f"{_RAW}/*")]
+        for scratch in left:
             with suppress(FileNotFoundError):  # its maker has just finished
                 if time.time() - scratch.stat().st_mtime > older_than_s:
                     shutil.rmtree(scratch, ignore_errors=True)
 
     def _unwritable(self, error: Exception) -> OutputError:
         return OutputError(
-            f"The estimate store {self.root} cannot be written "
-            f"({getattr(error, 'strerror', None) or error}): "
+            f"The estimate store {self.root} cannot be written ({places.cause(error)}): "
             "choose another store= or output= folder, or make room."
         )
 
@@ -255,26 +321,54 @@ class EstimateStore:
         }
         (folder / _CONTENT).write_text(json.dumps(content | more), encoding="utf-8")
 
-    def _folder(self, key: str) -> Path:
+    def _folder(self, key: str) -> Place:
         return self.root / key[:2] / key
 
-    def _publish(self, made: Path, folder: Path) -> None:
-        """Move a finished entry into place; an equal one that came first stays."""
+    def _raw_folder(self, key: str) -> Path:
+        return self.scratch / _RAW / key
+
+    def _publish(self, made: Path, folder: Place) -> None:
+        """Bring a finished entry into place; a local equal one that came first stays."""
+        if not is_local(folder):
+            _upload(made, folder)
+            return
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_dir() and self.get(folder.name) is None:
             with suppress(FileNotFoundError):  # another process was faster
                 folder.rename(made.parent / "damaged")
         try:
-            made.rename(folder)
+            _move(made, folder)
         except OSError:
             if self.get(folder.name) is None:
                 raise
 
     @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self.root) as folder:
+    def _making(self) -> Iterator[Path]:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self.scratch) as folder:
             yield Path(folder)
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Move an entry in one step, also to another disk."""
+    try:
+        made.rename(folder)
+    except OSError as error:
+        if error.errno != EXDEV:
+            raise
+        beside = folder.parent.parent / f"{_SCRATCH}{uuid.uuid4().hex}"
+        try:
+            shutil.copytree(made, beside)
+            beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _upload(made: Path, folder: UPath) -> None:
+    """Upload an entry; what makes it visible comes last."""
+    files = sorted(made.iterdir(), key=lambda file: file.name == _CONTENT)
+    for file in files:
+        places.send(file, folder / file.name)
 
 
 class _Timed:

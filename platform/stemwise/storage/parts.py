@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stemwise.core.errors import StorageError
+from stemwise.core.places import Place, cause, is_local, read_bytes, sizes, version
 from stemwise.core.types import Source, Track
 from stemwise.storage.tables import Row, to_table, write_atomic
 
+_AT_ONCE = 16  # requests to a remote folder
 _SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.binary())])
 
 
@@ -49,28 +52,56 @@ def encode(tables: Mapping[str, Sequence[Row]], fingerprint: str, failures: int)
     return bytes(sink.getvalue().to_pybytes())
 
 
-def write(folder: Path, name: str, encoded: bytes) -> None:
+def write(folder: Place, name: str, encoded: bytes) -> None:
     """Store an encoded track (OutputError where that is impossible)."""
     with pa.ipc.open_stream(encoded) as stream:
         write_atomic(path(folder, name), stream.read_all())
 
 
-def path(folder: Path, name: str) -> Path:
+def path(folder: Place, name: str) -> Place:
     """Return the file of the track called `name`."""
     return folder / f"{name}.parquet"
 
 
-def read(folder: Path, name: str) -> Part | None:
-    """Return the finished track called `name`; None where it is absent or not a whole file."""
-    file = path(folder, name)
-    if not file.is_file():
-        return None
+def read(folder: Place, name: str) -> Part | None:
+    """Return the finished track called `name`; None where it is absent or not a whole file.
+
+    Raises:
+        StorageError: a remote folder cannot be read.
+    """
     try:
-        return _decode(pq.read_table(file, page_checksum_verification=True))
+        content = read_bytes(path(folder, name))
+    except OSError as error:
+        if is_local(folder) or isinstance(error, FileNotFoundError):
+            return None
+        raise StorageError(f"{path(folder, name)} cannot be read ({cause(error)}).") from error
+    try:
+        return _decode(pq.read_table(pa.BufferReader(content), page_checksum_verification=True))
     except (pa.ArrowException, OSError, ValueError, KeyError):
         return (
             None  # damaged, or not written by `write`, which never leaves half a file; made again
         )
+
+
+def read_all(folder: Place, names: Iterable[str]) -> Iterator[Part | None]:
+    """Read tracks as `read` does, in the order of their names; remote ones several at a time.
+
+    Raises:
+        StorageError: a remote folder cannot be read.
+    """
+    if is_local(folder):
+        yield from (read(folder, name) for name in names)
+        return
+    try:
+        there = sizes(folder)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be read ({cause(error)}).") from error
+
+    def one(name: str) -> Part | None:
+        return read(folder, name) if path(folder, name).name in there else None
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield from pool.map(one, names)
 
 
 def _decode(table: pa.Table) -> Part:
@@ -97,9 +128,9 @@ def _sources(track: Track) -> list[Source]:
     return sources + ([track.mixture] if track.mixture else [])
 
 
-def _stat(source: Source) -> tuple[str, int, int]:
+def _stat(source: Source) -> tuple[str, int, int | str]:
     try:
-        status = source.path.stat()
+        size, mark = version(source.path)
     except OSError:
         return str(source.path), -1, -1
-    return str(source.path), status.st_size, status.st_mtime_ns
+    return str(source.path), size, mark

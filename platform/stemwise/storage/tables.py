@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stemwise.core.errors import OutputError
+from stemwise.core.places import Place, cause, is_local, write_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -237,6 +238,7 @@ ANALYSIS: dict[str, pa.Schema] = {
     ),
 }
 
+NOT_KEPT = "This run kept no estimates (store.keep=none), so there is nothing to listen to."
 _SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
 _SORT_WITHIN = ("signal", "channel", "rank", "step", "genre", "kind")
 
@@ -261,6 +263,13 @@ def concat(name: str, tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables([schema_of(name).empty_table(), *tables], promote_options="default")
 
 
+def none_kept(estimates: Iterable[Row]) -> bool:
+    """Tell from the rows of `estimates` whether a run kept none of those that it made."""
+    # finished files of other tools, and blends, never were in the store
+    made = [row["uri"] for row in estimates if row.get("key") and row["status"] == "ok"]
+    return bool(made) and not any(made)
+
+
 def sort(table: pa.Table) -> pa.Table:
     """Return `table` sorted by its key columns, so that equal runs give equal files."""
     keys = [(name, "ascending") for name in (*_SORT, *_SORT_WITHIN) if name in table.column_names]
@@ -278,22 +287,32 @@ def write(folder: Path, name: str, tables: Sequence[pa.Table]) -> Path:
     return path
 
 
-def write_atomic(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file beside `path` and move it there, so that readers never see half of it.
+def write_atomic(path: Place, table: pa.Table) -> None:
+    """Write a Parquet file so that readers never see half of it.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    try:
+        if is_local(path):
+            _write_beside(path, table)
+        else:
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+            write_whole(path, sink.getvalue().to_pybytes())
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({cause(error)}): choose another output= folder or make room."
+        ) from error
+
+
+def _write_beside(path: Path, table: pa.Table) -> None:
+    """Write a file beside `path` and move it there."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         temporary.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}): "
-            "choose another output= folder or make room."
-        ) from error
     finally:
         with suppress(OSError):  # moved away already, or a file stands in the place of the folder
             temporary.unlink(missing_ok=True)
