@@ -6,12 +6,15 @@ them back, so an hour of music looks like gigabytes to whoever watches (or limit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from stemwise.core.types import CHANNELS, Audio
+
+_BLOCK = 1 << 15  # frames that are taken apart while they are in the CPU's cache
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,26 @@ class RawAudio:
         start, stop, step = span.indices(self.samples)
         if step != 1:
             raise IndexError("RawAudio is read in steps of 1.")
-        frames = np.fromfile(
-            self.path,
-            np.float32,
-            count=max(0, stop - start) * CHANNELS,
-            offset=start * CHANNELS * np.dtype(np.float32).itemsize,
-        )
-        return np.ascontiguousarray(frames.reshape(-1, CHANNELS).T[channels])
+        count = max(0, stop - start)
+        audio: Audio = np.empty((len(range(CHANNELS)[channels]), count), np.float32)
+        done = 0
+        for frames in self._read(start, count, _BLOCK):
+            for place, samples in zip(audio, frames.T[channels], strict=True):
+                place[done : done + len(samples)] = samples
+            done += len(frames)
+        return audio if done == count else audio[:, :done].copy()
+
+    def frames(self, block: int) -> Iterator[Audio]:
+        """Yield all frames, `(n, 2)` as they lie on disk, `block` at a time."""
+        return self._read(0, self.samples, block)
+
+    def _read(self, start: int, count: int, block: int) -> Iterator[Audio]:
+        """Yield up to `count` frames; fewer where the file is cut."""
+        with self.path.open("rb") as file:
+            file.seek(start * CHANNELS * np.dtype(np.float32).itemsize)
+            for done in range(0, count, block):
+                samples = np.fromfile(file, np.float32, min(block, count - done) * CHANNELS)
+                yield samples.reshape(-1, CHANNELS)
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Audio:
         """Return all of it in memory, for numpy."""

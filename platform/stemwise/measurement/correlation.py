@@ -1,63 +1,73 @@
-"""Correlations of a track, accumulated block by block in the frequency domain.
+"""Gram matrices and correlations of one block of a track, in one pass over its samples.
 
-For each block of y and the stretch of x around it, conj(FFT(y))·FFT(x) is added up; the inverse
-transform at the end gives Σₙ y[n]·x[n − k] over the whole track for all |k| ≤ max_lag, exactly (up to
-rounding), because the transforms are long enough that nothing wraps around.
+`bss_sdr` needs Σₙ y[n]·x[n − k] for k = 0 … taps − 1 with n in the block. The block is cut into short
+parts, whose spectra Y·conj(X) are added up before a single inverse transform. Transforms are long enough
+that nothing wraps around into these lags, so they are exact up to rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+import torch
+
+from stemwise.core.types import Audio
+from stemwise.measurement.gram import add, gram
 
 Float = npt.NDArray[np.float64]
-Complex = npt.NDArray[np.complex128]
+# Transforms of this length cost the least per sample on the CPU, and less in calls of this many rows,
+# whose memory stays in its caches.
+_SIZE, _ROWS = 4096, 36
 
 
-class Correlator:
-    """Accumulates auto- and cross-correlations of one reference and several estimates.
+class BlockCorrelator:
+    """Correlates all signals with the first of them, the reference, each channel for itself.
 
     Args:
-        estimates: number of estimates.
-        channels: channels, each correlated for itself.
-        block: samples per block.
-        max_lag: largest lag in samples; at least 511 for `bss_sdr`.
+        signals: reference, then estimates, `(channels, samples)` each, of equal shape.
+        block: samples of the longest block.
+        taps: number of lags.
     """
 
-    def __init__(self, estimates: int, channels: int, block: int, max_lag: int) -> None:
-        self.block, self.max_lag = block, max_lag
-        self.size = int(fft.next_fast_len(block + 2 * max_lag, real=True))
-        bins = self.size // 2 + 1
-        self._auto: Complex = np.zeros((channels, bins), dtype=np.complex128)
-        self._cross: Complex = np.zeros((estimates, channels, bins), dtype=np.complex128)
+    def __init__(self, signals: Sequence[Audio], block: int, taps: int) -> None:
+        self._signals, self._taps = signals, taps
+        parts = -(-block // max(_SIZE - taps + 1, taps))
+        self.part = -(-block // parts)
+        self.size = 1 << (self.part + taps - 2).bit_length()
+        channels, rows = signals[0].shape[0], len(signals) + 1
+        # some parts of the signals, and what surrounds the reference; array and tensor share memory
+        together = min(parts, -(-_ROWS // (rows * channels)))
+        self._parts = np.zeros((together, rows, channels, self.size))
+        self._tensor = torch.from_numpy(self._parts)
 
-    def transform(self, x: Float) -> Complex:
-        """Return the FFT along the last axis at this correlator's size."""
-        out: Complex = fft.rfft(x, self.size, axis=-1)
-        return out
+    def __call__(self, start: int, stop: int) -> tuple[Float, Float]:
+        """Return what is known about the samples `start` … `stop` − 1.
 
-    def add(self, around: Complex, reference: Float, estimates: Float) -> None:
-        """Add one block.
-
-        Args:
-            around: `transform` of the reference from `max_lag` samples before the block to `max_lag`
-                after it, `(channels, bins)`.
-            reference: the block itself, `(channels, samples)`.
-            estimates: the block of every estimate, `(estimates, channels, samples)`.
+        Returns:
+            The packed Gram matrix `(k·(k + 1)/2,)` of the k signals (see `gram.py`), and the lags
+            `(k, channels, taps)`, of which the first are the reference's own.
         """
-        self._auto += np.conj(self.transform(reference)) * around
-        self._cross += np.conj(self.transform(estimates)) * around
+        bins = (len(self._signals), self._parts.shape[2], self.size // 2 + 1)
+        products, total = [], torch.zeros(bins, dtype=torch.complex128)
+        places = range(start, stop, self.part)
+        for place in range(0, len(places), len(self._parts)):
+            group = places[place : place + len(self._parts)]
+            for rows, first in zip(self._parts, group, strict=False):
+                self._fill(rows, first, min(first + self.part, stop))
+                products.append(gram(rows[:-1]))
+            for spectra in torch.fft.rfft(self._tensor[: len(group)]):
+                total.addcmul_(spectra[:-1], spectra[-1].conj().resolve_conj())
+        lags: Float = torch.fft.irfft(total, self.size)[..., : self._taps].numpy().copy()
+        return add(products), lags
 
-    def auto(self) -> Float:
-        """Return Σ x[n]·x[n − k] for k = 0 … max_lag, `(channels, max_lag + 1)`."""
-        return self._lags(self._auto)[..., self.max_lag :]
-
-    def cross(self) -> Float:
-        """Return Σ x̂[n]·x[n − k] for k = −max_lag … max_lag, `(estimates, channels, lags)`."""
-        return self._lags(self._cross)
-
-    def _lags(self, spectrum: Complex) -> Float:
-        # index m of the inverse transform is lag k = max_lag − m
-        full: Float = fft.irfft(spectrum, self.size, axis=-1)
-        return full[..., : 2 * self.max_lag + 1][..., ::-1]
+    def _fill(self, rows: Float, start: int, stop: int) -> None:
+        """Lay out a part: zeros after it, and what precedes it in the reference at the very end."""
+        length, reference = stop - start, self._signals[0]
+        for row, signal in zip(rows, self._signals, strict=False):
+            row[:, :length] = signal[:, start:stop]
+        rows[:-1, :, length : self.part] = 0
+        before = reference[:, max(0, start - self._taps + 1) : start]
+        rows[-1] = rows[0]
+        rows[-1, :, self.size - before.shape[1] :] = before

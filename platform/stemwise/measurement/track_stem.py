@@ -1,4 +1,4 @@
-"""All measurements of one stem of one track in two passes over its samples, block by block."""
+"""All measurements of one stem of one track: a pass over its blocks, and one in search of lags."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.measurement.bss_filter import TAPS, distortion_filters
-from stemwise.measurement.correlation import Correlator
+from stemwise.measurement.correlation import BlockCorrelator
 from stemwise.measurement.energy_ratios import decibels, si_sdr, snr
-from stemwise.measurement.gram import gram, unpack
+from stemwise.measurement.gram import unpack
+from stemwise.measurement.lag_search import search
+from stemwise.measurement.projection import ByFiltering, Edges, by_correlation
 
 Float = npt.NDArray[np.float64]
+Spans = list[tuple[int, int]]
+# Shorter blocks are filtered: their many correlations would take more memory and time than that.
+_SHORT = 8 * TAPS
 
 
 @dataclass(frozen=True)
@@ -100,75 +104,69 @@ def measure_stem(
     """
     block = max(1, round(block_s * SAMPLE_RATE))
     max_lag = max(TAPS - 1, round(max_lag_s * SAMPLE_RATE))
-    blocks = _Blocks(reference, list(estimates.values()), block, max_lag)
-    grams = []
-    for index in range(blocks.count):
-        x, y = blocks.read(index)
-        grams.append(gram(np.concatenate([x[None], y])))
-        blocks.correlator.add(blocks.around(index), x, y)
-    auto, cross = blocks.correlator.auto(), blocks.correlator.cross()
-    causal = cross[..., max_lag : max_lag + TAPS]
-    filters = distortion_filters(auto[:, :TAPS], causal)
-    energies = np.array([blocks.project(index, filters) for index in range(blocks.count)])
-    lag, gain = _alignment(cross, float(auto[:, 0].sum()), max_lag)
-    lengths = np.array([blocks.length(index) for index in range(blocks.count)]) / SAMPLE_RATE
+    channels, samples = reference.shape
+    signals = list(estimates.values())
+    starts = range(0, max(1, samples), block)
+    spans = [(start, min(start + block, samples)) for start in starts]
+    grams, correlations, total = _correlate([reference, *signals], spans, block)
+    auto, cross = total[0], total[1:]
+    filters = distortion_filters(auto, cross)
+    energies = _energies(reference, signals, spans, filters, (grams, correlations))
+    norm = np.sqrt(np.diagonal(unpack(grams.sum(axis=0))))
+    lag, value = search(reference, signals, cross.sum(axis=1), norm[0] * norm[1:], max_lag)
+    energy = float(auto[:, 0].sum())
     return StemMeasurement(
         signals=("reference", *estimates),
-        starts=np.arange(blocks.count) * block / SAMPLE_RATE,
-        lengths=lengths,
-        gram=np.array(grams),
-        projection=energies[:, 0],
-        remainder=energies[:, 1],
+        starts=np.array(starts) / SAMPLE_RATE,
+        lengths=np.array([stop - start for start, stop in spans]) / SAMPLE_RATE,
+        gram=grams,
+        projection=energies[0],
+        remainder=energies[1],
         lag=lag,
-        gain=gain,
-        auto=auto[:, :TAPS],
-        cross=causal,
-        samples=reference.shape[1],
-        channels=reference.shape[0],
+        gain=value / energy if energy > 0 else np.zeros(len(value)),
+        auto=auto,
+        cross=cross,
+        samples=samples,
+        channels=channels,
     )
 
 
-def _alignment(cross: Float, energy: float, max_lag: int) -> tuple[npt.NDArray[np.int64], Float]:
-    """Return lag (argmax of |cross-correlation|, joint over channels) and gain ⟨x̂, x delayed⟩/‖x‖²."""
-    joint = cross.sum(axis=1)
-    peak = np.argmax(np.abs(joint), axis=1)
-    at_peak = joint[np.arange(len(joint)), peak]
-    return peak - max_lag, at_peak / energy if energy > 0 else np.zeros(len(joint))
+def _correlate(signals: list[Audio], spans: Spans, block: int) -> tuple[Float, Float | None, Float]:
+    """Return Gram matrices and correlations of each block, and the correlations of the track.
+
+    Those of each block, `(blocks, signals, channels, TAPS)`, are kept where blocks are long.
+    """
+    correlator = BlockCorrelator(signals, block, TAPS)
+    grams, kept = [], []
+    total = np.zeros((len(signals), signals[0].shape[0], TAPS))
+    for start, stop in spans:
+        products, lags = correlator(start, stop)
+        grams.append(products)
+        total += lags
+        if block >= _SHORT:
+            kept.append(lags)
+    return np.array(grams), np.array(kept) if kept else None, total
 
 
-class _Blocks:
-    """Float64 blocks of reference and estimates, and the reference's surroundings of each."""
-
-    def __init__(self, reference: Audio, estimates: list[Audio], block: int, max_lag: int) -> None:
-        self.reference, self.estimates, self.block = reference, estimates, block
-        self.samples = reference.shape[1]
-        self.count = max(1, math.ceil(self.samples / block))
-        self.correlator = Correlator(len(estimates), reference.shape[0], block, max_lag)
-
-    def length(self, index: int) -> int:
-        return int(min(self.block, self.samples - index * self.block))
-
-    def read(self, index: int) -> tuple[Float, Float]:
-        part = slice(index * self.block, index * self.block + self.length(index))
-        estimates = np.stack([signal[:, part] for signal in self.estimates])
-        return self.reference[:, part].astype(np.float64), estimates.astype(np.float64)
-
-    def around(self, index: int) -> npt.NDArray[np.complex128]:
-        halo = self.correlator.max_lag
-        start, stop = index * self.block - halo, index * self.block + self.block + halo
-        x = self.reference[:, max(start, 0) : min(stop, self.samples)].astype(np.float64)
-        padding = (max(-start, 0), max(stop - self.samples, 0))
-        return self.correlator.transform(np.pad(x, ((0, 0), padding)))
-
-    def project(self, index: int, filters: Float) -> tuple[Float, Float]:
-        """Return per estimate the energies of x∗h and of x̂ − x∗h in this block.
-
-        The filter's tail beyond the end of the track belongs to the last block.
-        """
-        halo, last = self.correlator.max_lag, index == self.count - 1
-        spectrum = self.around(index) * self.correlator.transform(filters)
-        stop = halo + self.length(index) + (TAPS - 1 if last else 0)
-        projected = fft.irfft(spectrum, self.correlator.size, axis=-1)[..., halo:stop]
-        _, y = self.read(index)
-        rest = np.pad(y, ((0, 0), (0, 0), (0, projected.shape[-1] - y.shape[-1]))) - projected
-        return np.square(projected).sum(axis=(1, 2)), np.square(rest).sum(axis=(1, 2))
+def _energies(
+    reference: Audio,
+    estimates: list[Audio],
+    spans: Spans,
+    filters: Float,
+    known: tuple[Float, Float | None],
+) -> Float:
+    """Return the energies of projections and remainders, `(2, blocks, estimates)`."""
+    grams, correlations = known
+    energies = np.zeros((2, len(spans), len(estimates)))
+    lost = np.ones(energies.shape[1:], dtype=np.bool_)
+    if correlations is not None:
+        edges = Edges.of(reference, spans, TAPS - 1)
+        own = np.diagonal(unpack(grams), axis1=1, axis2=2)[:, 1:]
+        energies[0], energies[1], lost = by_correlation(
+            filters, correlations[:, 0], correlations[:, 1:], edges, own
+        )
+    if lost.any():
+        filtering = ByFiltering(reference, estimates, filters, spans[0][1])
+        for block in np.flatnonzero(lost.any(axis=1)):
+            energies[:, block, lost[block]] = filtering(*spans[block], lost[block])
+    return energies

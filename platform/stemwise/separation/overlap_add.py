@@ -6,7 +6,7 @@ costs no more than a minute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 
 import numpy as np
@@ -18,6 +18,7 @@ from stemwise.core.errors import ModelError
 from stemwise.models.tiling import Tile
 
 Forward = Callable[[Tensor], Tensor]
+_STEP = 1 << 13
 
 
 def read_tile(track: Signal, tile: Tile, scale: tuple[float, float]) -> Tensor:
@@ -72,47 +73,84 @@ def overlap_add(
     length = track.shape[1]
     mean, deviation = scale
     done = 0
-    total: Tensor | None = None
-    weights = torch.zeros(0)
+    sums: _Sums | None = None
     for batch in batches(tiles, batch_size):
         finished = batch[0].start - done
-        if finished > (0 if total is None else total.shape[-1]):
+        if finished > (0 if sums is None else sums.length):
             raise ModelError(f"The model's tiling leaves out the samples before {batch[0].start}.")
-        if total is not None and finished > 0:
-            yield _finish(total[..., :finished], weights[:finished], mean, deviation)
-            total, weights = total[..., finished:], weights[finished:]
+        if sums is not None and finished > 0:
+            yield _finish(sums.take(finished), mean, deviation)
             done += finished
         chunks = torch.stack([read_tile(track, tile, scale) for tile in batch]).to(device)
         outputs = forward(chunks)
-        if outputs.ndim != 4 or len(outputs) != len(batch):
-            raise ModelError(
-                f"The model returned {tuple(outputs.shape)} for {tuple(chunks.shape)}, which is not "
-                "(batch, stems, channels, samples)."
-            )
-        if outputs.shape[-1] != chunks.shape[-1]:
-            raise ModelError(
-                f"The model returned {outputs.shape[-1]} samples for {chunks.shape[-1]}."
-            )
-        reach = max(tile.stop for tile in batch) - done
-        if total is None:
-            total = torch.zeros(*outputs.shape[1:-1], 0)
-        grow = max(0, reach - total.shape[-1])
-        total = torch.nn.functional.pad(total, (0, grow))
-        weights = torch.nn.functional.pad(weights, (0, grow))
+        _check(outputs, chunks)
+        sums = sums or _Sums(outputs.shape[1:-1])
+        sums.grow(max(tile.stop for tile in batch) - done)
         for tile, output in zip(batch, outputs, strict=True):
             kept = output[..., tile.start - tile.read_start : tile.stop - tile.read_start]
-            here = slice(tile.start - done, tile.stop - done)
-            total[..., here] += (kept * tile.weight.to(device)).to("cpu", torch.float32)
-            weights[here] += tile.weight
-    if total is None or done + total.shape[-1] != length:
+            sums.add(kept, tile.weight, tile.start - done)
+    if sums is None or done + sums.length != length:
         raise ModelError(f"The model's tiling does not cover the track of {length} samples.")
-    yield _finish(total, weights, mean, deviation)
+    yield _finish(sums.take(sums.length), mean, deviation)
 
 
-def _finish(total: Tensor, weights: Tensor, mean: float, deviation: float) -> Tensor:
-    out = total / weights
+def _check(outputs: Tensor, chunks: Tensor) -> None:
+    if outputs.ndim != 4 or len(outputs) != len(chunks):
+        raise ModelError(
+            f"The model returned {tuple(outputs.shape)} for {tuple(chunks.shape)}, which is not "
+            "(batch, stems, channels, samples)."
+        )
+    if outputs.shape[-1] != chunks.shape[-1]:
+        raise ModelError(f"The model returned {outputs.shape[-1]} samples for {chunks.shape[-1]}.")
+
+
+class _Sums:
+    """Weighted sums of the unfinished samples and of their weights, in memory that is used again.
+
+    Args:
+        shape: stems and channels.
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.length = 0
+        self._total, self._weights = torch.zeros(*shape, 0), torch.zeros(0)
+
+    def take(self, count: int) -> Tensor:
+        """Return the means of the first `count` samples, `(stems, channels, count)`; drop them."""
+        means = self._total[..., :count] / self._weights[:count]
+        rest = self.length - count
+        for buffer in (self._total, self._weights):
+            left = buffer[..., count : self.length]
+            buffer[..., :rest] = left if rest <= count else left.clone()
+        self.length = rest
+        return means
+
+    def grow(self, length: int) -> None:
+        """Let there be at least `length` samples, the new ones 0."""
+        for name, buffer in (("_total", self._total), ("_weights", self._weights)):
+            if length > buffer.shape[-1]:
+                larger = buffer.new_empty(*buffer.shape[:-1], length)
+                larger[..., : self.length] = buffer[..., : self.length]
+                setattr(self, name, larger)
+            getattr(self, name)[..., self.length : length] = 0
+        self.length = max(self.length, length)
+
+    def add(self, kept: Tensor, weight: Tensor, start: int) -> None:
+        """Add `(stems, channels, n)`·weight from sample `start` on, wherever `kept` lies."""
+        # on a CPU in steps, whose products stay in its cache
+        step = _STEP if kept.device.type == "cpu" else max(1, kept.shape[-1])
+        for first in range(0, kept.shape[-1], step):
+            part = kept[..., first : first + step]
+            stop = first + part.shape[-1]
+            product = part * weight[first:stop].to(kept.device)
+            self._total[..., start + first : start + stop] += product.to("cpu", torch.float32)
+        self._weights[start : start + kept.shape[-1]] += weight
+
+
+def _finish(out: Tensor, mean: float, deviation: float) -> Tensor:
     if (mean, deviation) != (0.0, 1.0):
-        out = out * deviation + mean
-    if not bool(torch.isfinite(out).all()):
+        out = out.mul_(deviation).add_(mean)
+    # one look at the sum is cheaper than one at each sample; it may overflow where no sample does
+    if not bool(torch.isfinite(out.sum())) and not bool(torch.isfinite(out).all()):
         raise ModelError("The model's output holds NaN or infinite samples.")
     return out

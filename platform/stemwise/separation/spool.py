@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import soundfile
 from stemwise.audio.raw import RawAudio
 from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 15  # frames that stay in the CPU's cache from one pass over them to the next
 _STEPS = 1 << 23  # of 24 bits from silence to full scale
 FULL_SCALE = 1 - 2.0**-23  # the largest value that 24 bits hold
 # How stems are encoded, by file format.
@@ -43,9 +43,11 @@ class Spool:
         """Append `(stems, 2, n)` float32."""
         self.samples += stretch.shape[2]
         for stem, signal in zip(self.stems, stretch, strict=True):
-            self.peaks[stem] = max(self.peaks[stem], float(np.abs(signal).max(initial=0)))
-            with self._paths[stem].open("ab") as file:
-                file.write(np.ascontiguousarray(signal.T, dtype=np.float32).tobytes())
+            with self._paths[stem].open("ab", buffering=0) as file:
+                for frames in _frames(signal):
+                    frames.tofile(file)
+                    peak = max(float(frames.max()), -float(frames.min()))
+                    self.peaks[stem] = max(self.peaks[stem], peak)
 
     def read(self, stem: str) -> RawAudio:
         """Return `stem`, `(2, samples)`, to be read in slices."""
@@ -56,30 +58,54 @@ class Spool:
         encode(self.read(stem), path, gain, subtype)
 
 
+def _frames(signal: Audio) -> Iterator[Audio]:
+    """Yield `(2, samples)` as `(n, 2)`, part by part, in memory that the next part takes."""
+    frames = np.empty((_BLOCK, len(signal)), np.float32)
+    for start in range(0, signal.shape[1], _BLOCK):
+        part = signal[:, start : start + _BLOCK]
+        for channel, samples in enumerate(part):  # three times faster than assigning part.T
+            frames[: len(samples), channel] = samples
+        yield frames[: part.shape[1]]
+
+
 def encode(signal: RawAudio, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
     """Write `signal`·gain as an audio file in the format that its suffix names."""
     level = _FLAC_LEVEL if path.suffix == ".flac" else None
     with soundfile.SoundFile(
         path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype, compression_level=level
     ) as file:
-        for start in range(0, signal.shape[1], _BLOCK):
-            block = signal[:, start : start + _BLOCK]
+        for frames in signal.frames(_BLOCK):
             if subtype == "PCM_24":  # its 24 bits are the upper ones of 32
-                file.write((to_24_bits(block, gain) << 8).T)
+                steps = to_24_bits(frames, gain)
+                file.write(np.left_shift(steps, 8, out=steps))
             else:
-                file.write((block * np.float32(gain)).T)
+                file.write(frames * np.float32(gain))
 
 
 def to_24_bits(samples: Audio, gain: float = 1.0) -> npt.NDArray[np.int32]:
     """Return samples·gain as whole numbers of 24 bits, the nearest ones."""
-    steps = np.rint(samples * np.float32(gain) * np.float32(_STEPS))
-    return np.asarray(steps.clip(-_STEPS, _STEPS - 1), dtype=np.int32)
+    return _steps(samples, gain, np.empty(samples.shape, np.float32)).astype(np.int32)
+
+
+def _steps(samples: Audio, gain: float, out: Audio) -> Audio:
+    """Write the nearest whole number of steps of samples·gain to `out`; return that."""
+    np.multiply(samples, np.float32(gain), out=out)
+    np.multiply(out, np.float32(_STEPS), out=out)
+    np.rint(out, out=out)
+    return np.clip(out, -_STEPS, _STEPS - 1, out=out)
 
 
 def as_stored(samples: Audio, gain: float = 1.0) -> Audio:
     """Return what is read of samples·gain from a file of 24 bits, the gain undone."""
-    read = to_24_bits(samples, gain).astype(np.float32) / np.float32(_STEPS)
-    return read if gain == 1 else read / np.float32(gain)
+    read = np.empty(samples.shape, np.float32)
+    for start in range(0, samples.shape[-1], _BLOCK):
+        part = read[..., start : start + _BLOCK]
+        _steps(samples[..., start : start + _BLOCK], gain, part)
+        part += 0  # whole numbers know no −0
+        part /= np.float32(_STEPS)
+        if gain != 1:
+            part /= np.float32(gain)
+    return read
 
 
 def common_gain(spools: Mapping[str, Spool], file_format: str) -> float:
