@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from stemwise.core.errors import ClusterError, StemwiseError
 from stemwise.evaluation.cluster import check_address
 
+# What Ray Data adds to the text of whatever is raised in its tasks.
+_ADDED = "\nFailed to apply UDF transform"
 _LOG = logging.getLogger(__name__)
 
 
@@ -29,14 +31,15 @@ def connect(address: str | None) -> bool:
     # Ray's own progress lines would break ours; what fails is raised or recorded in the tables
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("ray.data")]:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if ray.is_initialized():
         return False
     check_address(address)
     try:
         with _stderr_unless_error():
             ray.init(
-                address=address,
+                address=address
+                or "local",  # with None it would join what `ray start` has left here
                 include_dashboard=None if address else False,
                 logging_level=logging.ERROR,
                 log_to_driver=False,
@@ -78,7 +81,8 @@ def in_our_words() -> Iterator[None]:
     except Exception as error:
         for cause in _causes(error):
             if isinstance(cause, StemwiseError) and not isinstance(cause, RayError):
-                raise cause from error
+                sentence = str(cause).split(_ADDED)[0]
+                raise type(cause)(sentence) from error
         if isinstance(error, RayError):
             _LOG.debug("Ray failed.", exc_info=True)
             raise ClusterError(

@@ -11,6 +11,7 @@ was lost, and wrong where the track was at fault: hence the processes below the 
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from stemwise.core.errors import StemwiseError
 from stemwise.evaluation.cluster import (
     ClusterSettings,
     in_flight,
@@ -27,6 +29,7 @@ from stemwise.evaluation.cluster import (
 )
 from stemwise.evaluation.connection import connect, head_answers, in_our_words, this_node
 from stemwise.evaluation.passes import passes
+from stemwise.evaluation.song_process import Answer
 from stemwise.evaluation.song_stages import SongStages
 from stemwise.evaluation.work import Work
 from stemwise.storage import parts
@@ -74,12 +77,17 @@ class _Worker:
         self.songs = SongStages(work, cluster, progress.add.remote, beside)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        numbers = [int(number) for number in batch["number"]]
-        answers = [self.songs.evaluate(number) for number in numbers]
+        (number,) = (int(number) for number in batch["number"])
+        try:
+            answer, error = self.songs.evaluate(number), None
+        except StemwiseError as impossible:
+            # raised by the sink: of what is raised here Ray Data keeps the text only
+            answer, error = Answer(b"", 0), impossible
         return {
-            "name": np.array([self.work.tracks[n].track_id for n in numbers], dtype=object),
-            "part": np.array([answer.encoded for answer in answers], dtype=object),
-            "failures": np.array([answer.failures for answer in answers]),
+            "name": np.array([self.work.tracks[number].track_id], dtype=object),
+            "part": np.array([answer.encoded], dtype=object),
+            "failures": np.array([answer.failures]),
+            "error": np.array([pickle.dumps(error)], dtype=object),
         }
 
 
@@ -231,6 +239,8 @@ def _sink(work: Work, progress: Any) -> Any:
             for block in blocks:
                 table = BlockAccessor.for_block(block).to_arrow()
                 for row in table.to_pylist():
+                    if (error := pickle.loads(row["error"])) is not None:
+                        raise error
                     parts.write(folder, row["name"], row["part"])
                     if last:
                         progress.finish.remote(row["name"], row["failures"])

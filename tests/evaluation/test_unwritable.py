@@ -1,0 +1,69 @@
+"""What cannot be written halfway: recorded, or one sentence; what was finished stays."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from stemwise.cli import main
+from stemwise.storage import tables
+
+from .test_pipeline import Songs, arguments, check_complete, finished, wait_for
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
+
+
+def when_one_is_finished(output: Path, then: str) -> threading.Thread:
+    """Put a file where a folder of the run was, as soon as one song is finished."""
+
+    def replace() -> None:
+        wait_for(lambda: finished(output))
+        folder = output / then
+        folder.rename(output / f"{then}-before")
+        folder.write_text("in the way")
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    return thread
+
+
+def test_songs_that_cannot_be_recorded_end_the_run_with_a_sentence(
+    songs: Songs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, output = songs(3, seconds=3), tmp_path / "run"
+    blocker = when_one_is_finished(output, "parts")
+    code = main(arguments(root, output, "cluster.actors=1"))
+    blocker.join()
+    printed = capsys.readouterr()
+    said = " ".join((printed.out + printed.err).split())
+    assert code == 1, said
+    assert "Traceback" not in said and "UDF" not in said
+    assert "cannot be written" in said and "parts" in said
+    (output / "parts").unlink()
+    (output / "parts-before").rename(output / "parts")
+    before = len(finished(output))
+    assert main(arguments(root, output, "cluster.actors=1")) == 0
+    assert f"{before} of 3 tracks are finished already" in capsys.readouterr().out
+    check_complete(output, 3)
+
+
+def test_estimates_that_cannot_be_stored_fail_alone(
+    songs: Songs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, output = songs(3, seconds=3), tmp_path / "run"
+    blocker = when_one_is_finished(output, "store")
+    code = main(arguments(root, output, "cluster.actors=1"))
+    blocker.join()
+    assert code == 3
+    scores = tables.read(output / "tables", "scores")
+    assert scores["track_id"].n_unique() == 3
+    failed = scores.filter(scores["status"] == "failed")
+    assert 1 <= failed["track_id"].n_unique() < 3
+    assert all("cannot be written" in error for error in failed["error"])
+    (output / "store").unlink()
+    shutil.move(output / "store-before", output / "store")
+    assert main(arguments(root, output, "cluster.actors=1")) == 0
+    check_complete(output, 3)
