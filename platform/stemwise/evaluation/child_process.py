@@ -61,7 +61,7 @@ class ChildProcess:
         environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         command = [sys.executable, "-P", "-m", "stemwise.evaluation.song_child"]
         self.process = subprocess.Popen(
-            [*command, str(theirs.fileno()), str(held), work.stage],
+            [*command, str(theirs.fileno()), str(held), work.role],
             pass_fds=[theirs.fileno(), held],
             stdin=subprocess.DEVNULL,
             env=environment,

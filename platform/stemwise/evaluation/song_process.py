@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,11 @@ class SongProcess:
         self._gate = _Gate(slots)
         self._starting = threading.Lock()
         self.child: ChildProcess | None = None
+
+    def start(self) -> None:
+        """Load the models ahead of the first song; where that fails, the song will tell."""
+        with suppress(StemwiseError):
+            self._running()
 
     def evaluate(self, number: int, known: Known | None = None) -> Answer:
         """Return the rows of a track, those of a song that was given up included.

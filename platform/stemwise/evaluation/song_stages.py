@@ -42,6 +42,7 @@ class SongStages:
         ]
         for process in self._measuring:
             self._free.put(process)
+            threading.Thread(target=process.start, daemon=True).start()
 
     def evaluate(self, number: int) -> Answer:
         """Return the rows of a track, those of a song that was given up included.

@@ -55,6 +55,11 @@ class Work:
     scratch: Path | None = None
 
     @property
+    def role(self) -> str:
+        """What a process with this work does, for whoever looks at the list of processes."""
+        return "separate" if self.hands_on else "measure" if self.loaded == () else self.stage
+
+    @property
     def raw(self) -> bool:
         """Whether estimates are measured raw and encoded afterwards, so that none is fetched again."""
         return self.hands_on or (self.stage == "all" and not is_local(self.store))
