@@ -23,7 +23,7 @@ def role_of(command: str) -> str:
 class Usage:
     """Follows a tree of processes; those that end are remembered with their last sample."""
 
-    def __init__(self, every_s: float = 0.5) -> None:
+    def __init__(self, every_s: float = 1.0) -> None:
         self._cpu: dict[int, tuple[str, float]] = {}
         self.peak_gb: dict[str, float] = defaultdict(float)
         self._every_s, self._stop = every_s, threading.Event()

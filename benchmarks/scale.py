@@ -82,6 +82,7 @@ class Mark:
 
     at: float
     done: int
+    stages: dict[str, str]
     decoded: bool
     gpu_s: float
     cpu_s: dict[str, float]
@@ -166,10 +167,13 @@ def measure(tracks: list[Track], speeds: list[float], workers: int, output: Path
     began = time.monotonic()
 
     def watch(state: pipeline.Progress) -> None:
+        if marks and state.stages == marks[-1].stages and state.done == marks[-1].done:
+            return  # looking at all processes costs time as well
         audio = {name: seconds for name, (seconds, _) in state.speeds.items()}
         gpu_s = sum(audio.get(f"sleeper_{n}", 0.0) / speed for n, speed in enumerate(speeds))
         decoded = bool(state.stages) or state.done > 0
-        marks.append(Mark(time.monotonic(), state.done, decoded, gpu_s, usage.cpu_s()))
+        moment = (time.monotonic(), state.done, dict(state.stages), decoded, gpu_s)
+        marks.append(Mark(*moment, usage.cpu_s()))
 
     cluster = ClusterSettings(gpus_per_actor=1, measurers=max(1, (os.cpu_count() or 1) // workers))
     pipeline.run(work_of(tracks, speeds, output), cluster, watch)

@@ -14,22 +14,35 @@ from stemwise import audio
 from stemwise.core import stems
 from stemwise.core.errors import AudioError, MissingReferenceError
 from stemwise.core.types import Audio, Track, any_bleed
+from stemwise.datasets.kept import KeptStems
 from stemwise.datasets.mixing import Mixer, add_padded, span
 
 
 class TrackAudio:
     """The audio of one track, decoded lazily: all of it stereo, 44.1 kHz, as long as the mixture.
 
-    Only the mixture is kept. A reference is decoded on each call: a dozen of them would take a
-    gigabyte, and a caller needs each once. `problems` starts with the track's own and grows with
-    what decoding finds.
+    Only the mixture is kept in memory: a dozen references would take a gigabyte. With `kept` each is
+    decoded once and read from there afterwards, without it on each call. `problems` starts with the
+    track's own and grows with what decoding finds.
     """
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, kept: KeptStems | None = None) -> None:
         self.track = track
         self.problems: list[str] = list(track.problems)
-        self._mixer = Mixer(track, self.problems)
+        self._mixer = Mixer(track, self.problems, kept)
         self._mixture: Audio | None = None
+        state = None if kept is None else kept.restored()
+        if kept is not None and state is not None:
+            self._mixture = kept.get(stems.MIXTURE, None)
+            if self._mixture is not None:
+                self._mixer.state = state
+
+    def save(self) -> None:
+        """Keep the mixture and what decoding has found, for another process (see `kept`)."""
+        kept = self._mixer.kept
+        if kept is not None and self._mixture is not None:
+            kept.put(stems.MIXTURE, self._mixture, None)
+            kept.save(self._mixer.state)
 
     @property
     def mixture(self) -> Audio:

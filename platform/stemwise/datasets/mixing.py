@@ -6,21 +6,26 @@ to the shortest before resampling; takes are padded to the longest; mono is doub
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 from stemwise import audio
 from stemwise.core.errors import AudioError
 from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio, Reference, Source, Track
+from stemwise.datasets.kept import KeptStems
 
 _Take = tuple[str, str]
 
 
 class Mixer:
-    """Decodes and sums the sources of one track; sentences about defects go to `problems`."""
+    """Decodes and sums the sources of one track; sentences about defects go to `problems`.
 
-    def __init__(self, track: Track, problems: list[str]) -> None:
-        self.problems = problems
+    With `kept`, a stem that was decoded is read from there afterwards.
+    """
+
+    def __init__(self, track: Track, problems: list[str], kept: KeptStems | None = None) -> None:
+        self.problems, self.kept = problems, kept
         self.broken: dict[Source, str] = {}
         self.formats: dict[Source, tuple[int, int]] = {}  # rate in Hz, channels
         self._shortest: dict[_Take, Fraction] = {}  # seconds
@@ -31,6 +36,15 @@ class Mixer:
             if stem in track.references
             for source in track.references[stem].sources
         }
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What decoding has found so far, for a mixer of the same track in another process."""
+        return list(self.problems), self.broken, self.formats, self._shortest
+
+    @state.setter
+    def state(self, state: tuple[Any, ...]) -> None:
+        self.problems[:], self.broken, self.formats, self._shortest = state
 
     def load(self, source: Source) -> Audio:
         """Decode one source to `(2, samples)` at 44.1 kHz.
@@ -52,6 +66,21 @@ class Mixer:
         for source in reference.sources:
             own = (reference.stem, str(source.path.parent))
             takes.setdefault(self._take_of.get(source, own), []).append(source)
+        if self.kept is not None:
+            found = self.kept.get(reference.stem, self._mark(reference, takes))
+            if found is not None:
+                return found
+        total = self._decoded(takes, leave_out)
+        if self.kept is not None and total is not None:
+            self.kept.put(reference.stem, total, self._mark(reference, takes))
+        return total
+
+    def _mark(self, reference: Reference, takes: Iterable[_Take]) -> Hashable:
+        """Return all that decoding this stem once more would depend on."""
+        left = tuple(source for source in reference.sources if source not in self.broken)
+        return left, tuple(self._shortest.get(take) for take in takes)
+
+    def _decoded(self, takes: Mapping[_Take, Iterable[Source]], leave_out: bool) -> Audio | None:
         total: Audio | None = None
         for take, sources in takes.items():
             piece = self._sum_of_take(take, sources, leave_out)

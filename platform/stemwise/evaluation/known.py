@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemwise.core.types import Parent
@@ -31,14 +32,21 @@ class Known:
         stems: of the models, which some checkpoints tell only once they are loaded.
         lost: models that failed, by place.
         keys: of the entries of the others in the estimate store, by place.
+        folder: where decoded stems lie; whoever measures the song removes it.
     """
 
     stems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: Mapping[Place, Lost] = field(default_factory=dict)
     keys: Mapping[Place, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     @classmethod
-    def of(cls, models: Iterable[LoadedModel], estimates: Iterable[Mapping[str, Any]]) -> Known:
+    def of(
+        cls,
+        models: Iterable[LoadedModel],
+        estimates: Iterable[Mapping[str, Any]],
+        folder: Path | None = None,
+    ) -> Known:
         """Gather them from loaded models and a song's rows of `estimates`."""
         stems = {model.name: model.own_stems for model in models if model.own_stems}
         made: dict[str, dict[str, None]] = {}
@@ -53,7 +61,9 @@ class Known:
             made.setdefault(row["model"], {})[row["stem"]] = None
             if row.get("key"):
                 keys[place] = row["key"]
-        return cls({model: tuple(names) for model, names in made.items()} | stems, lost, keys)
+        return cls(
+            {model: tuple(names) for model, names in made.items()} | stems, lost, keys, folder
+        )
 
     def key(self, model: str, parent: Parent) -> str | None:
         """Return the key under which the store has what a model made of a parent, if it is known."""

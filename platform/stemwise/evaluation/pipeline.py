@@ -34,7 +34,7 @@ from stemwise.evaluation.song_stages import SongStages
 from stemwise.evaluation.work import Work
 from stemwise.storage import parts
 
-_POLL_S = 0.3
+_POLL_S = 0.5
 _LOG = logging.getLogger(__name__)
 
 
@@ -102,7 +102,7 @@ def run(
     Args:
         work: tracks, models and settings.
         cluster: what to use.
-        watch: called a few times a second with the state of the run.
+        watch: called twice a second with the state of the run.
         tell: called with what a person should know before it begins.
 
     Raises:

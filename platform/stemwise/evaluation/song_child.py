@@ -93,7 +93,7 @@ def _work_on(
             result = evaluate(track, known)
         fingerprint = work.fingerprints[track.track_id]
         encoded = parts.encode(result.tables, fingerprint, result.failures)
-        told = Known.of(evaluate.zoo.models, result.tables["estimates"])
+        told = Known.of(evaluate.zoo.models, result.tables["estimates"], result.folder)
         say("done", number, encoded, result.failures, told)
     except StemwiseError as error:  # true of every track: the run cannot give what was asked for
         say("impossible", number, error)

@@ -61,7 +61,7 @@ class SongStages:
             finally:
                 self._free.put(process)
             if measured.known is None:  # given up: nobody will take what was handed on
-                self._work.store_here().drop(answer.known.keys.values())
+                self._work.store_here().drop(answer.known.keys.values(), answer.known.folder)
             return measured
 
     def close(self) -> None:

@@ -6,10 +6,12 @@ others go on. Only a mixture that cannot be read fails the track as a whole.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from stemwise.core import stems
 from stemwise.core.errors import MissingReferenceError, StemwiseError
@@ -24,6 +26,7 @@ from stemwise.core.types import (
     Track,
 )
 from stemwise.datasets.decode import TrackAudio
+from stemwise.datasets.kept import KeptStems
 from stemwise.evaluation import rows
 from stemwise.evaluation.ensemble import blended
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
@@ -46,6 +49,8 @@ class TrackResult:
 
     tables: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in TABLES})
     failures: int = 0
+    # of decoded stems, for those who measure the song
+    folder: Path | None = None
 
 
 class TrackEvaluator:
@@ -95,20 +100,40 @@ class TrackEvaluator:
 
     def given_up(self, track: Track, reason: str) -> TrackResult:
         """Return the rows of a track that is not tried any more: all failed, for this reason."""
-        return _Evaluation(self, track).fail(reason)
+        return _Evaluation(self, track, folder=False).fail(reason)
 
 
 class _Evaluation:
     """The state of evaluating one track."""
 
-    def __init__(self, evaluator: TrackEvaluator, track: Track, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        evaluator: TrackEvaluator,
+        track: Track,
+        known: Known | None = None,
+        folder: bool = True,
+    ) -> None:
         self.evaluator, self.track, self.known = evaluator, track, known or Known()
         self.zoo = evaluator.zoo.told(self.known)
-        self.decoded = TrackAudio(track)
+        self.folder = self.known.folder or (evaluator.store.song_folder() if folder else None)
+        self.decoded = TrackAudio(track, KeptStems(self.folder) if self.folder else None)
         self.result = TrackResult()
         self._heard = False
 
     def run(self) -> TrackResult:
+        handed_on = False
+        try:
+            result = self._run()
+            handed_on = not self.evaluator.settles and self._heard
+        finally:
+            if self.folder is not None and not handed_on:
+                shutil.rmtree(self.folder, ignore_errors=True)
+        if handed_on:
+            self.decoded.save()
+            result.folder = self.folder
+        return result
+
+    def _run(self) -> TrackResult:
         started = time.perf_counter()
         try:
             mixture = self.decoded.mixture

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _CONTENT = "entry.json"
 _SCRATCH = ".making-"
+_SONG = ".song-"
 _RAW = ".raw"
 
 
@@ -209,10 +210,17 @@ class EstimateStore:
                 raise self._unwritable(error) from error
         shutil.rmtree(raw.raw, ignore_errors=True)
 
-    def drop(self, keys: Iterable[str]) -> None:
-        """Remove raw entries that nobody will settle."""
-        for key in keys:
-            shutil.rmtree(self._raw_folder(key), ignore_errors=True)
+    def song_folder(self) -> Path | None:
+        """Make a scratch folder for what is decoded of a song; None where that is impossible."""
+        with suppress(OSError):
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=_SONG, dir=self.scratch))
+        return None
+
+    def drop(self, keys: Iterable[str], folder: Path | None) -> None:
+        """Remove raw entries that nobody will settle, and what was decoded of their song."""
+        for left in (*map(self._raw_folder, keys), *([folder] if folder else [])):
+            shutil.rmtree(left, ignore_errors=True)
 
     def _is_published(self, key: str) -> bool:
         entry = self.get(key)
@@ -261,8 +269,8 @@ class EstimateStore:
     def sweep(self, older_than_s: float = 86_400) -> None:
         """Remove what processes on this machine left behind that were killed in the middle of it."""
         local = {self.scratch, *([self.root] if is_local(self.root) else [])}
-        left = [path for folder in local for path in folder.glob(f"{_SCRATCH}*")]
-        left += [path for folder in local for path in folder.glob(f"{_RAW}/*")]
+        kinds = (f"{_SCRATCH}*", f"{_SONG}*", f"{_RAW}/*")
+        left = [path for folder in local for kind in kinds for path in folder.glob(kind)]
         for scratch in left:
             with suppress(FileNotFoundError):  # its maker has just finished
                 if time.time() - scratch.stat().st_mtime > older_than_s:
