@@ -138,7 +138,8 @@ def stages(track: Track, speeds: list[float], output: Path) -> dict[str, float]:
     import torch
 
     torch.set_num_threads(1)
-    spent, before = {}, time.process_time()
+    spent: dict[str, float] = {}
+    before = 0.0
 
     def note(_: str, stage: str, *__: float) -> None:
         nonlocal before
@@ -149,7 +150,9 @@ def stages(track: Track, speeds: list[float], output: Path) -> dict[str, float]:
 
     work = replace(work_of([track], [1e9 for _ in speeds], output), hands_on=True)
     separates = work.evaluator(loaded=True, notify=note)
-    known = Known.of(separates.zoo.models, separates(track).tables["estimates"])
+    before = time.process_time()
+    result = separates(track)
+    known = Known.of(separates.zoo.models, result.tables["estimates"], result.folder)
     measures = replace(work, hands_on=False, loaded=()).evaluator(loaded=True, notify=note)
     before = time.process_time()
     measures(track, known)

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from stemwise.audio.raw import RawAudio
-from stemwise.core.types import Audio
+from stemwise.core.types import CHANNELS, Audio
 
 _STATE = "decoded.pickle"
 
@@ -37,16 +36,16 @@ class KeptStems:
         if name not in self._known or under != mark:
             return None
         with suppress(OSError):
-            signal = RawAudio(self._path(name), samples)[:, :]
-            if signal.shape[1] == samples:
-                return signal
+            signal = np.fromfile(self._path(name), np.float32)
+            if signal.size == CHANNELS * samples:
+                return signal.reshape(CHANNELS, samples)
         return None
 
     def put(self, name: str, signal: Audio, mark: Hashable) -> None:
         """Keep a signal."""
         self._known.pop(name, None)
         with suppress(OSError):
-            np.ascontiguousarray(signal.T, dtype=np.float32).tofile(self._path(name))
+            np.ascontiguousarray(signal, dtype=np.float32).tofile(self._path(name))
             self._known[name] = (signal.shape[1], mark)
 
     def save(self, state: Any) -> None:
