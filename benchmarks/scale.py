@@ -54,7 +54,8 @@ class Measured:
         wall_s: the whole run, from the first decoded song to the last table.
         start_s: until the first song was decoded.
         first_s: from then to the end of the first song.
-        cpu_s: CPU seconds per song of the whole run, by role of the process.
+        cpu_s: CPU seconds per song while the pipeline is full (of the whole run, where that is short),
+            by role of the process.
         peak_gb: private memory, by role.
         object_store: what Ray says of it.
     """
@@ -187,7 +188,14 @@ def measure(tracks: list[Track], speeds: list[float], workers: int, output: Path
     first = next(mark for mark in marks if mark.done >= 1)
     end = marks[-1]
     separated = next(mark for mark in marks if mark.gpu_s == end.gpu_s)
-    spent = {role: end.cpu_s[role] - begin.cpu_s.get(role, 0.0) for role in end.cpu_s}
+    # with as many songs in flight at both ends, and the start of all processes before them
+    early, late = (
+        next(mark for mark in marks if mark.done >= count)
+        for count in (min(2, len(tracks)), max(len(tracks) - 3, 0))
+    )
+    if late.done - early.done < 4:
+        early, late = begin, end
+    spent = {role: late.cpu_s[role] - early.cpu_s.get(role, 0.0) for role in late.cpu_s}
     return Measured(
         workers=workers,
         songs=len(tracks),
@@ -196,7 +204,7 @@ def measure(tracks: list[Track], speeds: list[float], workers: int, output: Path
         wall_s=end.at - begin.at,
         start_s=begin.at - began,
         first_s=first.at - begin.at,
-        cpu_s={role: seconds / len(tracks) for role, seconds in spent.items()},
+        cpu_s={role: seconds / (late.done - early.done) for role, seconds in spent.items()},
         peak_gb=dict(usage.peak_gb),
         object_store=stored,
     )

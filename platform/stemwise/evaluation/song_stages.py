@@ -18,6 +18,9 @@ from stemwise.evaluation.passes import known_before
 from stemwise.evaluation.song_process import Answer, SongProcess
 from stemwise.evaluation.work import Notify, Work
 
+# Measuring processes that are loaded before the first song; each takes seconds, and memory.
+_READY = 2
+
 
 class SongStages:
     """Evaluates songs; as many threads may call it at once as songs are to be in flight.
@@ -42,6 +45,8 @@ class SongStages:
         ]
         for process in self._measuring:
             self._free.put(process)
+        # the last in the queue are the first that are used; others load when they are needed
+        for process in self._measuring[-_READY:]:
             threading.Thread(target=process.start, daemon=True).start()
 
     def evaluate(self, number: int) -> Answer:
