@@ -211,11 +211,13 @@ def measure(tracks: list[Track], speeds: list[float], workers: int, output: Path
 
 
 def _object_store() -> str:
+    import ray
     from ray._private.internal_api import memory_summary  # Ray has no public word for it
 
-    found = re.search(r"Plasma memory usage (.*?objects)", memory_summary(stats_only=True))
-    spilled = "Spilled" in memory_summary(stats_only=True)
-    return (found[1] if found else "unknown") + (", spilled" if spilled else ", nothing spilled")
+    told = memory_summary(ray.get_runtime_context().gcs_address, stats_only=True)
+    found = re.search(r"Plasma memory usage (.*?objects)", told)
+    spilled = "spilled" if "Spilled" in told else "nothing spilled"
+    return f"{found[1] if found else 'unknown'}, {spilled}"
 
 
 def per_song_s(of_one: Measured, cores: float) -> float:

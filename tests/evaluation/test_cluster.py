@@ -6,8 +6,15 @@ import socket
 
 import pytest
 
-from stemwise.core.errors import ConfigError, DeviceError
-from stemwise.evaluation.cluster import ClusterSettings, check_address, pool
+from stemwise.core.errors import ClusterError, ConfigError, DeviceError
+from stemwise.evaluation.cluster import (
+    ClusterSettings,
+    check_address,
+    in_flight,
+    most_measurers,
+    pool,
+)
+from stemwise.evaluation.connection import connect
 
 
 def test_workers_follow_cores_gpus_and_memory():
@@ -41,3 +48,38 @@ def test_a_cluster_that_does_not_answer_is_named_at_once():
         check_address(f"ray://{address}")
     check_address(None)
     check_address("auto")
+
+
+def test_a_cluster_that_grows_is_taken_at_its_word():
+    """No GPU need be there at the start: an autoscaler brings them when workers wait."""
+    wanted = ClusterSettings(address="auto", actors=8, gpus_per_actor=1)
+    assert pool(wanted, {"CPU": 0.0}, 100, "cuda") == (8, 1)
+    assert pool(wanted, {}, 3) == (3, 1)
+    assert most_measurers(wanted, [{"CPU": 1.0}], 1) == 8
+    assert most_measurers(ClusterSettings("auto", 8, 1, 1, measurers=3), [], 1) == 3
+    with pytest.raises(ConfigError, match="cpus_per_actor=1"):
+        pool(ClusterSettings(address="auto", actors=8), {}, 100)
+
+
+@pytest.mark.parametrize(("beside", "songs"), [(0, 1), (1, 4), (4, 7)])
+def test_songs_in_flight_are_bounded(beside, songs):
+    assert in_flight(beside) == songs
+
+
+def test_cuda_without_a_gpu_is_one_sentence():
+    with pytest.raises(DeviceError, match=r"device=cuda:0, but Ray finds no GPU here"):
+        pool(ClusterSettings(), {"CPU": 8.0, "memory": 2.0**40}, 4, "cuda:0")
+
+
+def test_another_version_of_ray_is_one_sentence(monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def refuse(*_, **__):
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.59.0")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(ClusterError, match=r"auto cannot be joined: Version mismatch: .* 2\.59\.0"):
+        connect("auto")
+    with pytest.raises(RuntimeError):  # of a Ray of its own that is no word about a cluster
+        connect(None)

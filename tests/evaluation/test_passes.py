@@ -64,6 +64,7 @@ def test_no_memory_is_refused():
 
 
 @pytest.mark.ray
+@pytest.mark.faults
 @pytest.mark.usefixtures("session_ray")
 def test_passes_change_no_table(songs, tmp_path: Path, monkeypatch):
     """With a model that cannot be loaded, one that tells its stems only then, and a level 2."""

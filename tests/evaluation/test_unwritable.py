@@ -13,7 +13,7 @@ from stemwise.storage import tables
 
 from .test_pipeline import Songs, arguments, check_complete, finished, wait_for
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
+pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.usefixtures("session_ray")]
 
 
 def when_one_is_finished(output: Path, then: str) -> threading.Thread:
@@ -67,3 +67,16 @@ def test_estimates_that_cannot_be_stored_fail_alone(
     shutil.move(output / "store-before", output / "store")
     assert main(arguments(root, output, "cluster.actors=1")) == 0
     check_complete(output, 3)
+
+
+def test_a_machine_without_scratch_space_fails_its_songs_and_says_so(
+    songs: Songs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, output = songs(1), tmp_path / "run"
+    (tmp_path / "full").write_text("a file where the folder should be")
+    settings = ["cluster.actors=1", f"cluster.scratch={tmp_path}/full", "cluster.measurers=1"]
+    assert main(arguments(root, output, *settings)) == 3
+    failed = tables.read(output / "tables", "estimates")
+    assert set(failed["status"]) == {"failed"}
+    assert all("cannot be written" in error for error in failed["error"])
+    assert main(arguments(root, output, "cluster.actors=1")) == 0

@@ -277,9 +277,10 @@ class EstimateStore:
                     shutil.rmtree(scratch, ignore_errors=True)
 
     def _unwritable(self, error: Exception) -> OutputError:
+        by_way_of = "" if self.scratch == self.root else f" by way of {self.scratch}"
         return OutputError(
-            f"The estimate store {self.root} cannot be written ({places.cause(error)}): "
-            "choose another store= or output= folder, or make room."
+            f"The estimate store {self.root} cannot be written{by_way_of} ({places.cause(error)}): "
+            "choose another store= or output= folder, another cluster.scratch=, or make room."
         )
 
     def _make(
