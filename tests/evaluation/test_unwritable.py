@@ -78,5 +78,6 @@ def test_a_machine_without_scratch_space_fails_its_songs_and_says_so(
     assert main(arguments(root, output, *settings)) == 3
     failed = tables.read(output / "tables", "estimates")
     assert set(failed["status"]) == {"failed"}
-    assert all("cannot be written" in error for error in failed["error"])
+    told = f"scratch folder {tmp_path}/full cannot be written"
+    assert all(told in error for error in failed["error"])
     assert main(arguments(root, output, "cluster.actors=1")) == 0

@@ -277,10 +277,16 @@ class EstimateStore:
                     shutil.rmtree(scratch, ignore_errors=True)
 
     def _unwritable(self, error: Exception) -> OutputError:
-        by_way_of = "" if self.scratch == self.root else f" by way of {self.scratch}"
+        reason = places.cause(error)
+        where = str(getattr(error, "filename", None) or "")
+        if self.scratch != self.root and where.startswith(str(self.scratch)):
+            return OutputError(
+                f"The scratch folder {self.scratch} cannot be written ({reason}): choose another "
+                "cluster.scratch=, or make room."
+            )
         return OutputError(
-            f"The estimate store {self.root} cannot be written{by_way_of} ({places.cause(error)}): "
-            "choose another store= or output= folder, another cluster.scratch=, or make room."
+            f"The estimate store {self.root} cannot be written ({reason}): "
+            "choose another store= or output= folder, or make room."
         )
 
     def _make(
