@@ -18,7 +18,7 @@ from stemwise.storage import tables
 from .test_pipeline import Songs, arguments, check_complete, finished, run_to_end, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
-TIMES = {"wall_s", "realtime_factor", "uri", "seconds_per_minute"}
+TIMES = {"wall_s", "realtime_factor", "uri", "seconds_per_minute", "attempt"}
 
 
 @pytest.fixture

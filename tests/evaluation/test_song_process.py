@@ -54,9 +54,9 @@ def process(tmp_path, monkeypatch):
         songs.close()
 
 
-def rows_of(answer):
+def rows_of(answer, table="scores"):
     with parts.pa.ipc.open_stream(answer.encoded) as stream:
-        return parts._decode(stream.read_all()).tables["scores"].to_pylist()
+        return parts._decode(stream.read_all()).tables[table].to_pylist()
 
 
 def remembered(tmp_path):
@@ -110,6 +110,14 @@ def test_attempts_of_an_earlier_run_count_on(process, tmp_path):
     again, _ = process("exit", max_attempts=3)
     again.evaluate(1)  # no fourth attempt
     assert len(remembered(tmp_path).reasons) == 3
+
+
+def test_rows_say_at_which_attempt_they_were_made(process, tmp_path):
+    songs, _ = process(None)
+    Attempts.load(tmp_path / "attempts", "song-0", "print of song-0").begun().ended("it was cold")
+    for number, attempt in ((0, 2), (1, 1)):
+        rows = rows_of(songs.evaluate(number), "estimates")
+        assert rows and {row["attempt"] for row in rows} == {attempt}
 
 
 def test_what_is_true_of_every_track_ends_the_run(process):

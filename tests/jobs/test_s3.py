@@ -28,8 +28,8 @@ from stemwise.storage import tables
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray", "s3_server")]
 MODELS = "models=[band_split]"
-# how long it took, where it lies, and when
-VARYING = ("wall_s", "realtime_factor", "uri", "seconds_per_minute")
+# how long it took and at which attempt, where it lies, and when
+VARYING = ("wall_s", "realtime_factor", "uri", "seconds_per_minute", "attempt")
 
 
 SONGS = 4

@@ -34,6 +34,11 @@ class Attempts:
     reasons: Sequence[str] = ()
     unfinished: int = 0
 
+    @property
+    def count(self) -> int:
+        """How many attempts have begun."""
+        return len(self.reasons) + self.unfinished
+
     @classmethod
     def load(cls, folder: Place, track_id: str, fingerprint: str) -> Attempts:
         """Return what is remembered of a song: nothing, where the file is of another run."""

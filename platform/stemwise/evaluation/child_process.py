@@ -75,7 +75,7 @@ class ChildProcess:
         self._wait_until_loaded((work, cluster, slots))
         threading.Thread(target=self._hear, daemon=True).start()
 
-    def ask(self, number: int, known: Known | None) -> queue.SimpleQueue[Any]:
+    def ask(self, number: int, known: Known) -> queue.SimpleQueue[Any]:
         """Hand a song over; return where messages about it arrive, up to the last one."""
         messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         with self._lock:

@@ -32,12 +32,14 @@ class Known:
         stems: of the models, which some checkpoints tell only once they are loaded.
         lost: models that failed, by place.
         keys: of the entries of the others in the estimate store, by place.
+        attempt: at the song, counted from 1.
         folder: where decoded stems lie; whoever measures the song removes it.
     """
 
     stems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: Mapping[Place, Lost] = field(default_factory=dict)
     keys: Mapping[Place, str] = field(default_factory=dict)
+    attempt: int = 1
     folder: Path | None = None
 
     @classmethod
@@ -46,6 +48,7 @@ class Known:
         models: Iterable[LoadedModel],
         estimates: Iterable[Mapping[str, Any]],
         folder: Path | None = None,
+        attempt: int = 1,
     ) -> Known:
         """Gather them from loaded models and a song's rows of `estimates`."""
         stems = {model.name: model.own_stems for model in models if model.own_stems}
@@ -61,9 +64,8 @@ class Known:
             made.setdefault(row["model"], {})[row["stem"]] = None
             if row.get("key"):
                 keys[place] = row["key"]
-        return cls(
-            {model: tuple(names) for model, names in made.items()} | stems, lost, keys, folder
-        )
+        stems = {model: tuple(names) for model, names in made.items()} | stems
+        return cls(stems, lost, keys, attempt, folder)
 
     def key(self, model: str, parent: Parent) -> str | None:
         """Return the key under which the store has what a model made of a parent, if it is known."""

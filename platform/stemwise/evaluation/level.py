@@ -88,14 +88,16 @@ class Level:
                 self.fail(output.origin, output.stems, output.error)
         good = {output.origin.model: output for output in outputs if output.error is None}
         for output in good.values():
-            self.estimates += rows.estimate_rows(self.track, output.origin, output.stems)
+            self.estimates += rows.estimate_rows(
+                self.track, output.origin, output.stems, attempt=self.known.attempt
+            )
         return good
 
     def fail(self, origin: Origin, stems: Iterable[str], error: str) -> None:
         """Record a model that has no estimates."""
         stems = tuple(stems)
         self.failures += 1
-        self.estimates += rows.estimate_rows(self.track, origin, stems, error)
+        self.estimates += rows.estimate_rows(self.track, origin, stems, error, self.known.attempt)
         for stem in stems:
             self.scores.append(rows.status_row(self.used, origin, stem, "failed", error))
 

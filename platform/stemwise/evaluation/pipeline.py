@@ -140,7 +140,7 @@ def _progress() -> Any:
 
 
 def _show(progress: Any, watch: Callable[[Progress], None]) -> bool:
-    """Show the state of the run, if possible: it is a courtesy, and its failure ends nothing."""
+    """Show the state of the run, if it is known: a courtesy, whose failure ends nothing."""
     import ray
 
     try:
@@ -254,11 +254,13 @@ def _watch(
     tell: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    well = True
+    shown = well = True
     while not stop.wait(_POLL_S):
-        before, well = well, _show(progress, watch) and head_answers()
-        if before and not well:
+        were, shown, well = (shown, well), _show(progress, watch), head_answers()
+        if were[1] and not well:
             tell(
                 "Ray's head does not answer. If it is lost, the run ends within minutes; the same "
                 "command goes on where it stopped."
             )
+        elif were[0] and not shown:
+            tell("The progress of the run cannot be shown for now; the run goes on.")

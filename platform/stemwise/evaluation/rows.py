@@ -91,7 +91,11 @@ def track_row(
 
 
 def estimate_rows(
-    track: Track, origin: Origin, stems: Iterable[str], error: str | None = None
+    track: Track,
+    origin: Origin,
+    stems: Iterable[str],
+    error: str | None = None,
+    attempt: int = 1,
 ) -> list[Row]:
     """Return the rows of `estimates`, one per stem."""
     return [
@@ -105,6 +109,7 @@ def estimate_rows(
             "realtime_factor": origin.realtime_factor,
             "device": origin.device,
             "batch_size": origin.batch_size,
+            "attempt": attempt,
             "status": "failed" if error else "ok",
             "error": error,
         }

@@ -82,7 +82,7 @@ def _loaded(work: Work, cluster: ClusterSettings, say: _Speaker, turns: Turns) -
 def _work_on(
     work: Work,
     number: int,
-    known: Known | None,
+    known: Known,
     evaluate: TrackEvaluator,
     say: _Speaker,
     turns: Turns,
@@ -93,7 +93,8 @@ def _work_on(
             result = evaluate(track, known)
         fingerprint = work.fingerprints[track.track_id]
         encoded = parts.encode(result.tables, fingerprint, result.failures)
-        told = Known.of(evaluate.zoo.models, result.tables["estimates"], result.folder)
+        rows = result.tables["estimates"]
+        told = Known.of(evaluate.zoo.models, rows, result.folder, known.attempt)
         say("done", number, encoded, result.failures, told)
     except StemwiseError as error:  # true of every track: the run cannot give what was asked for
         say("impossible", number, error)

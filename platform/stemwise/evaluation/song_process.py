@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stemwise.core.errors import StemwiseError
@@ -79,16 +79,19 @@ class SongProcess:
         suspected = attempts.unfinished > 0
         while (reason := attempts.given_up(self._cluster.max_attempts)) is None:
             attempts = attempts.begun()
+            told = known or Known()
+            if self._work.role != "measure":  # what it measures was made at an attempt of another's
+                told = replace(told, attempt=attempts.count)
             try:
                 with self._gate.entered(alone=suspected):
-                    answer = self._attempt(number, known)
+                    answer = self._attempt(number, told)
             except SongLostError as error:
                 suspected = error.fault is not Fault.OTHER
                 attempts = _after(attempts, error)
             else:
                 attempts.forget()
                 return answer
-        return given_up(self._work, track, reason)
+        return given_up(self._work, track, reason, attempts.count)
 
     def close(self) -> None:
         """End the process."""
@@ -96,7 +99,7 @@ class SongProcess:
             self.child.close()
         self.child = None
 
-    def _attempt(self, number: int, known: Known | None) -> Answer:
+    def _attempt(self, number: int, known: Known) -> Answer:
         """Let the process work on a song (SongLostError where that ends it)."""
         child = self._running()
         messages = child.ask(number, known)
@@ -181,8 +184,8 @@ def _after(attempts: Attempts, error: SongLostError) -> Attempts:
             return attempts  # it began, and of its end nothing is known
 
 
-def given_up(work: Work, track: Track, reason: str) -> Answer:
+def given_up(work: Work, track: Track, reason: str, attempt: int) -> Answer:
     """Return the rows of a song that is not tried any more."""
-    result = work.evaluator(loaded=False).given_up(track, reason)
+    result = work.evaluator(loaded=False).given_up(track, reason, attempt)
     fingerprint = work.fingerprints[track.track_id]
     return Answer(parts.encode(result.tables, fingerprint, result.failures), result.failures)

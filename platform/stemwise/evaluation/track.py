@@ -98,9 +98,9 @@ class TrackEvaluator:
         """
         return _Evaluation(self, track, known).run()
 
-    def given_up(self, track: Track, reason: str) -> TrackResult:
+    def given_up(self, track: Track, reason: str, attempt: int = 1) -> TrackResult:
         """Return the rows of a track that is not tried any more: all failed, for this reason."""
-        return _Evaluation(self, track, folder=False).fail(reason)
+        return _Evaluation(self, track, Known(attempt=attempt), folder=False).fail(reason)
 
 
 class _Evaluation:

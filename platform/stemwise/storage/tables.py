@@ -72,6 +72,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             _PARENT_MODEL,
             # most chunks of a pass: fewer than asked for where memory did not suffice
             ("batch_size", _INT),
+            # at the song, until it came to this: 1 where nothing had ended its process before
+            ("attempt", _INT),
         ]
     ),
     "measurements": pa.schema(
