@@ -12,7 +12,7 @@ COLUMNS = {
     "tracks": "dataset track_id title artist genre split duration_s:f sample_rate:i channels:i "
     "has_bleed:b stems:l problems:l",
     "estimates": "dataset track_id model parent parent_source stem uri key gain:f wall_s:f "
-    "realtime_factor:f device status error parent_model batch_size:i",
+    "realtime_factor:f device attempt:i status error parent_model batch_size:i",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "
     "signals:l gram:fl bss_projection:fl bss_remainder:fl",
     "correlations": "dataset track_id parent parent_source stem signal channel:i values:fl",

@@ -67,13 +67,13 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("wall_s", _FLOAT),
             ("realtime_factor", _FLOAT),
             ("device", _STRING),
+            # at the song, until it came to this: 1 where nothing had ended its process before
+            ("attempt", _INT),
             ("status", _STRING),
             ("error", _STRING),
             _PARENT_MODEL,
             # most chunks of a pass: fewer than asked for where memory did not suffice
             ("batch_size", _INT),
-            # at the song, until it came to this: 1 where nothing had ended its process before
-            ("attempt", _INT),
         ]
     ),
     "measurements": pa.schema(
