@@ -43,7 +43,7 @@ def finished(output: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in (output / "parts").glob("[!.]*.parquet")}
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 200) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 250) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never happened"

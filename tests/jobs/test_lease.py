@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import signal
 import threading
 import time
 
@@ -133,13 +134,22 @@ def test_a_run_that_was_taken_over_is_told_and_leaves_the_lock_alone(folder):
     assert on_folder(folder)["id"] == "other"
 
 
+@pytest.fixture
+def interruptible():
+    """As a command is: tests before this one may have left another handler."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_was_taken_over_stops_with_one_sentence(folder):
     with (
         pytest.raises(OutputError, match=f"Another run has taken over {folder}"),
         exclusive(folder, pace=QUICK),
     ):
         held(folder)
-        time.sleep(20)  # interrupted
+        time.sleep(60)  # interrupted
         raise AssertionError("the run went on")
 
 

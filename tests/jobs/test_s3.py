@@ -163,6 +163,7 @@ def finished(folder) -> list[str]:
         return []
 
 
+@pytest.mark.faults
 def test_a_run_in_a_bucket_is_killed_and_goes_on_and_equals_a_local_one(
     root: Path, local: Path, bucket: str, tmp_path: Path, watched: Watcher, capsys, monkeypatch
 ):
@@ -250,6 +251,7 @@ def test_what_cannot_be_used_is_told_in_one_sentence(
     assert not Path("s4:").exists()
 
 
+@pytest.mark.faults
 def test_a_bucket_that_vanishes_halfway_ends_the_run_with_one_sentence(
     root: Path, bucket: str, capsys
 ):
