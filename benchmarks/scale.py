@@ -71,11 +71,6 @@ class Measured:
     peak_gb: dict[str, float] = field(default_factory=dict)
     object_store: str = ""
 
-    @property
-    def each_s(self) -> float:
-        """Seconds that a worker takes per song while the pipeline is full."""
-        return self.gpu_s / self.busy
-
 
 @dataclass
 class Mark:

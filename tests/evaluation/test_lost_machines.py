@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 from stemwise.storage import tables
 
-from .test_pipeline import Songs, arguments, check_complete, finished, run_to_end, wait_for
+from .test_pipeline import Songs, check_complete, finished, run_to_end, start, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
 TIMES = {"wall_s", "realtime_factor", "uri", "seconds_per_minute", "attempt"}
@@ -31,16 +30,8 @@ def machines() -> Iterator[Any]:
     made.shutdown()
 
 
-def start(machines: Any, root: Path, output: Path, *more: str) -> subprocess.Popen[str]:
-    address = f"cluster.address={machines.address}"
-    command = [*arguments(root, output, "cluster=ray", address, *more)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "stemwise.cli", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start_on(machines: Any, root: Path, output: Path, *more: str) -> subprocess.Popen[str]:
+    return start(root, output, "cluster=ray", f"cluster.address={machines.address}", *more)
 
 
 def end(process: subprocess.Popen[str], seconds: float = 250) -> tuple[int, str]:
@@ -68,7 +59,7 @@ def same(output: Path, undisturbed: Path) -> None:
 def test_each_machine_is_lost_once_and_nothing_with_it(machines: Any, songs: Songs, tmp_path: Path):
     root, output = songs(5, seconds=3), tmp_path / "run"
     old = [machines.add_node(num_cpus=1), machines.add_node(num_cpus=1)]
-    process = start(machines, root, output, "cluster.actors=2")
+    process = start_on(machines, root, output, "cluster.actors=2")
     wait_for(lambda: finished(output))
     machines.remove_node(old[0], allow_graceful=False)
     machines.add_node(num_cpus=1)
@@ -88,7 +79,7 @@ def test_without_its_head_a_run_ends_and_the_same_command_goes_on(
 ):
     root, output = songs(4, seconds=3), tmp_path / "run"
     machines.add_node(num_cpus=1)
-    process = start(machines, root, output)
+    process = start_on(machines, root, output)
     wait_for(lambda: finished(output))
     machines.head_node.kill_gcs_server()
     code, printed = end(process)
@@ -110,7 +101,7 @@ def test_workers_that_the_cluster_does_not_have_yet_are_waited_for(
     """As with an autoscaler that brings machines when they are asked for."""
     root, output = songs(2), tmp_path / "run"
     settings = ["cluster.actors=2", "cluster.gpus_per_actor=1", "cluster.measurers=1", "device=cpu"]
-    process = start(machines, root, output, *settings)
+    process = start_on(machines, root, output, *settings)
     wait_for((output / ".lock").exists)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(20)
@@ -123,6 +114,6 @@ def test_workers_that_the_cluster_does_not_have_yet_are_waited_for(
 
 def test_gpus_that_no_machine_has_are_one_sentence(machines: Any, songs: Songs, tmp_path: Path):
     machines.add_node(num_cpus=1)
-    code, printed = end(start(machines, songs(1), tmp_path / "run", "device=cuda"))
+    code, printed = end(start_on(machines, songs(1), tmp_path / "run", "device=cuda"))
     assert code == 2 and "device=cuda, but Ray finds no GPU here" in " ".join(printed.split())
     assert "Traceback" not in printed

@@ -25,6 +25,7 @@ Songs = Callable[..., Path]
 # Where the signal arrives inside exec() of a string (dataclasses, named tuples), CPython remembers it
 # and ends by the signal itself after our exit code; a shell sees 130 in both cases.
 INTERRUPTED = {130, -signal.SIGINT}
+ONE = "cluster.actors=1"
 SLOW = "models=[hpss,repet_sim,spleeter_2stems,band_split]"
 
 
@@ -32,8 +33,8 @@ def arguments(root: Path, output: Path, *more: str) -> list[str]:
     return ["evaluate", "dataset=folder", f"dataset.root={root}", f"output={output}", SLOW, *more]
 
 
-def start(root: Path, output: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "stemwise.cli", *arguments(root, output, "cluster.actors=1")]
+def start(root: Path, output: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "stemwise.cli", *arguments(root, output, *more)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -62,7 +63,7 @@ def check_complete(output: Path, tracks: int) -> None:
 
 
 def run_to_end(root: Path, output: Path) -> str:
-    process = start(root, output)
+    process = start(root, output, ONE)
     printed, _ = process.communicate(timeout=200)
     assert process.returncode == 0, printed
     return printed
@@ -76,7 +77,7 @@ def test_a_stopped_driver_loses_nothing_that_was_finished(
     songs: Songs, tmp_path: Path, blow: signal.Signals, codes: set[int]
 ):
     root, output = songs(5, seconds=3), tmp_path / "run"
-    process = start(root, output)
+    process = start(root, output, ONE)
     wait_for(lambda: finished(output))
     process.send_signal(blow)
     printed, _ = process.communicate(timeout=60)
@@ -93,7 +94,7 @@ def test_a_stopped_driver_loses_nothing_that_was_finished(
 
 @pytest.mark.ray
 def test_an_interrupt_before_any_work_is_an_exit_code(songs: Songs, tmp_path: Path):
-    process = start(songs(1), tmp_path / "run")
+    process = start(songs(1), tmp_path / "run", ONE)
     time.sleep(1.0)  # while libraries are being imported or Ray starts
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=60)

@@ -16,8 +16,8 @@ from .test_pipeline import Songs, arguments, check_complete, finished, wait_for
 pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.usefixtures("session_ray")]
 
 
-def when_one_is_finished(output: Path, then: str) -> threading.Thread:
-    """Put a file where a folder of the run was, as soon as one song is finished."""
+def blocked_halfway(root: Path, output: Path, then: str) -> int:
+    """Evaluate, with a file where a folder of the run was as soon as one song is finished."""
 
     def replace() -> None:
         wait_for(lambda: finished(output))
@@ -27,16 +27,16 @@ def when_one_is_finished(output: Path, then: str) -> threading.Thread:
 
     thread = threading.Thread(target=replace)
     thread.start()
-    return thread
+    code = main(arguments(root, output, "cluster.actors=1"))
+    thread.join()
+    return code
 
 
 def test_songs_that_cannot_be_recorded_end_the_run_with_a_sentence(
     songs: Songs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, output = songs(3, seconds=3), tmp_path / "run"
-    blocker = when_one_is_finished(output, "parts")
-    code = main(arguments(root, output, "cluster.actors=1"))
-    blocker.join()
+    code = blocked_halfway(root, output, "parts")
     printed = capsys.readouterr()
     said = " ".join((printed.out + printed.err).split())
     assert code == 1, said
@@ -54,9 +54,7 @@ def test_estimates_that_cannot_be_stored_fail_alone(
     songs: Songs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, output = songs(3, seconds=3), tmp_path / "run"
-    blocker = when_one_is_finished(output, "store")
-    code = main(arguments(root, output, "cluster.actors=1"))
-    blocker.join()
+    code = blocked_halfway(root, output, "store")
     assert code == 3
     scores = tables.read(output / "tables", "scores")
     assert scores["track_id"].n_unique() == 3

@@ -61,3 +61,13 @@ def rendered(folder: str) -> dict[str, dict[str, Any]]:
     command = [kubectl, "kustomize", str(K8S / folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return {entry["kind"]: entry for entry in yaml.safe_load_all(done.stdout)}
+
+
+def check_metrics_port(cluster: dict[str, Any]) -> None:
+    """Check that each pod of a Ray cluster tells Prometheus the port that its Ray is given."""
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        port = group["rayStartParams"]["metrics-export-port"]
+        notes = group["template"]["metadata"]["annotations"]
+        assert notes["prometheus.io/scrape"] == "true" and notes["prometheus.io/port"] == port
+        (container,) = group["template"]["spec"]["containers"]
+        assert {"name": "metrics", "containerPort": int(port)} in container["ports"]

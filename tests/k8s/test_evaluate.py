@@ -14,7 +14,7 @@ import yaml
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.jobs import configuration
 
-from .manifests import K8S, ROOT, load, patched, rendered, validate
+from .manifests import K8S, ROOT, check_metrics_port, load, patched, rendered, validate
 
 VARIANTS = ("evaluate", "evaluate-volume")
 _GB_PER_SONG = 4
@@ -233,13 +233,7 @@ def test_versions_are_those_of_the_package_and_of_the_service(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prometheus_finds_the_port_that_ray_is_given(variant):
-    cluster = cluster_of(variant)
-    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
-        port = group["rayStartParams"]["metrics-export-port"]
-        notes = group["template"]["metadata"]["annotations"]
-        assert notes["prometheus.io/scrape"] == "true" and notes["prometheus.io/port"] == port
-        (container,) = group["template"]["spec"]["containers"]
-        assert {"name": "metrics", "containerPort": int(port)} in container["ports"]
+    check_metrics_port(cluster_of(variant))
 
 
 def test_the_document_names_every_setting_of_a_cluster():

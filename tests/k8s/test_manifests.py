@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .manifests import K8S, ROOT, load, patched, rendered, validate
+from .manifests import K8S, ROOT, check_metrics_port, load, patched, rendered, validate
 
 VARIANTS = {"one-node": "paper.yaml", "several-nodes": "cluster.yaml"}
 _EXPORTED = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_sum", "_count")}
@@ -81,13 +81,7 @@ def test_only_workers_serve_and_only_with_keys(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prometheus_finds_the_port_that_ray_is_given(variant):
-    cluster = rayservice(variant)["spec"]["rayClusterConfig"]
-    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
-        port = group["rayStartParams"]["metrics-export-port"]
-        notes = group["template"]["metadata"]["annotations"]
-        assert notes["prometheus.io/scrape"] == "true" and notes["prometheus.io/port"] == port
-        (container,) = group["template"]["spec"]["containers"]
-        assert {"name": "metrics", "containerPort": int(port)} in container["ports"]
+    check_metrics_port(rayservice(variant)["spec"]["rayClusterConfig"])
 
 
 def test_several_nodes_keep_no_state_in_a_pod_and_replace_the_cluster():

@@ -6,11 +6,11 @@ does not tell (stems, failures) in the parts of their pass. The last pass finds 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import Track
+from stemwise.datasets.base import short_hash
 from stemwise.evaluation.groups import groups
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.work import Work
@@ -33,7 +33,7 @@ def passes(work: Work, memory_gb: float | None, batch_size: int | None) -> list[
     for group in groups(work.models, memory_gb, batch_size):
         names = tuple(model.spec.name for model in group)
         known += names
-        digest = hashlib.sha256("\n".join(known).encode()).hexdigest()[:12]
+        digest = short_hash("\n".join(known), 12)
         step = replace(
             work,
             models=[model for model in work.models if model.spec.name in known],

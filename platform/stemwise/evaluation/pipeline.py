@@ -157,8 +157,9 @@ def _pass_by_pass(
     """Run all tracks through each group of models that fits a GPU, through the last one to the end."""
     import ray
 
-    actors, share = pool(cluster, ray.cluster_resources(), len(work.tracks), work.device)
-    gpus = ray.cluster_resources().get("GPU", 0.0)
+    resources = ray.cluster_resources()
+    actors, share = pool(cluster, resources, len(work.tracks), work.device)
+    gpus = resources.get("GPU", 0.0)
     if actors * share > gpus:
         tell(
             f"The cluster has {gpus:g} GPUs now, and {actors} workers ask for {share:g} each: the run "

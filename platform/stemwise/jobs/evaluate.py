@@ -22,7 +22,7 @@ from stemwise.report.decision import leaders, ledger
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.page import write_report
 from stemwise.report.tables import table_one, winners, winners_per_track
-from stemwise.report.terminal import show_list, show_table
+from stemwise.report.terminal import show_list, show_note, show_table
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.storage import tables
@@ -81,7 +81,7 @@ def report(
     for table in shown:
         show_table(console, table)
     for note in notes:
-        console.print(note, style="yellow", soft_wrap=True, highlight=False)
+        show_note(console, note)
     failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
     show_list(console, odd, "yellow")
     show_list(console, failed, "bold red")

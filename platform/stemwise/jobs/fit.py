@@ -17,7 +17,7 @@ from stemwise.jobs.finished_run import FinishedRun, open_run
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import CONFIG, RECIPES, TABLES, mirrored, output_folder
 from stemwise.report.decision import front, ledger
-from stemwise.report.terminal import show_table
+from stemwise.report.terminal import show_note, show_table
 from stemwise.storage import tables
 
 
@@ -33,7 +33,7 @@ def _fit(config: dict[str, Any], run: FinishedRun, name: str, console: Console) 
     rows = {name: table.to_pylist() for name, table in run.content.items()}
     decision = decide(rows, fitting, run.output.name)
     for note in decision.notes:
-        console.print(note, style="yellow", soft_wrap=True, highlight=False)
+        show_note(console, note)
     if not decision.recipes:
         return 1
     for table, text in (("regret", ledger), ("front", front)):
@@ -41,7 +41,7 @@ def _fit(config: dict[str, Any], run: FinishedRun, name: str, console: Console) 
     recipe = decision.recipes[HELD_OUT] | {"name": name}
     path = write_recipe(run.output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
     for note in unclaimed(decision, path.name, run.folder.shown(path)):
-        console.print(note, style="yellow", soft_wrap=True, highlight=False)
+        show_note(console, note)
     console.print(yaml.safe_dump({"stems": recipe["stems"]}, sort_keys=False), highlight=False)
     console.print(f"Recipe: {run.folder.shown(path)}", soft_wrap=True, highlight=False)
     return 0

@@ -33,7 +33,7 @@ from stemwise.report.imported import (
 from stemwise.report.ledgers import comparisons
 from stemwise.report.run_tables import read_run
 from stemwise.report.tables import write_all
-from stemwise.report.terminal import show_list, show_table
+from stemwise.report.terminal import show_list, show_note, show_table
 from stemwise.selection.oracle import SelectionSettings, add_scores, select
 from stemwise.storage import tables
 
@@ -192,7 +192,7 @@ def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
     for table in shown:
         show_table(console, table)
     for note in notes:
-        console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
+        show_note(console, note)
     odd, failed = imported_problems(run["tracks"]), imported_failures(scores)
     show_list(console, odd, "yellow")
     show_list(console, failed, "bold red")

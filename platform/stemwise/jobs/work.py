@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ModelSpec, ReadyModel, prepare
 from stemwise.report.download import download_display
-from stemwise.report.terminal import RunDisplay
+from stemwise.report.terminal import RunDisplay, show_note
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
 from stemwise.storage import parts
@@ -79,9 +80,7 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
     cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
     specs, files = configuration.models(config["models"])
 
-    def tell(note: str) -> None:
-        console.print(note, style="yellow", soft_wrap=True, highlight=False)
-
+    tell = partial(show_note, console)
     recipes = load_recipes(config["recipes"], tell)
     specs = with_their_models(specs, recipes)
     hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
@@ -225,5 +224,5 @@ def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:
             replace(work, tracks=pending),
             cluster,
             display.update,
-            lambda note: console.print(note, style="yellow", soft_wrap=True, highlight=False),
+            partial(show_note, console),
         )

@@ -158,6 +158,11 @@ def _fit(widths: Sequence[int], room: int) -> list[list[int]]:
     return parts
 
 
+def show_note(console: Console, note: str) -> None:
+    """Print a sentence that a person should know, as it is and unbroken."""
+    console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
+
+
 def show_list(console: Console, table: TextTable, style: str) -> None:
     """Print the rows of a table as lines of text, the first few of many; nothing for none."""
     if not table.rows:
