@@ -25,7 +25,7 @@ import torch
 from model_cost import untrained
 from stemwise.core.types import CHANNELS
 from stemwise.models import registry
-from stemwise.models.facts import GPU_BATCH
+from stemwise.models.spec import GPU_BATCH
 
 # Where only a track decides what is cut and heard (reference lines).
 _SAMPLES, _TRUE_STEMS = 44_100 * 600, 4

@@ -31,7 +31,8 @@ from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.work import Work
-from stemwise.models.registry import ModelSpec, prepare
+from stemwise.models.registry import prepare
+from stemwise.models.spec import ModelSpec
 
 FOUR = ("drums", "bass", "other", "vocals")
 STEMS = (LEVEL1, FOUR, FOUR, ("vocals",))
@@ -148,7 +149,7 @@ def stages(track: Track, speeds: list[float], output: Path) -> dict[str, float]:
     separates = work.evaluator(loaded=True, notify=note)
     before = time.process_time()
     result = separates(track)
-    known = Known.of(separates.zoo.models, result.tables["estimates"], result.folder)
+    known = Known.of(separates.zoo.own_stems(), result.tables["estimates"], result.folder)
     measures = replace(work, hands_on=False, loaded=()).evaluator(loaded=True, notify=note)
     before = time.process_time()
     measures(track, known)

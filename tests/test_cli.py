@@ -15,7 +15,7 @@ import soundfile
 from stemwise import __version__
 from stemwise.cli import main
 from stemwise.models import facts, registry
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 
 RATE = 44_100
 HEAVY = ["torch", "hydra", "omegaconf", "ray", "numpy", "scipy", "polars", "pyarrow", "soundfile"]

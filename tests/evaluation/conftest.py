@@ -14,7 +14,8 @@ from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.zoo import LoadedModel, Zoo
 from stemwise.models.base import WeightlessModel
-from stemwise.models.registry import ModelSpec, ReadyModel
+from stemwise.models.registry import ReadyModel
+from stemwise.models.spec import ModelSpec
 from stemwise.models.tiling import CenteredTiling
 from stemwise.separation.separator import Separator
 from stemwise.storage.estimates import EstimateStore

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from stemwise.core.stems import MIXTURE
 from stemwise.evaluation.groups import CONTEXT_GB, groups
 from stemwise.models import registry
-from stemwise.models.facts import GpuMemory, level
-from stemwise.models.registry import ModelSpec, ReadyModel
+from stemwise.models.facts import level
+from stemwise.models.registry import ReadyModel
+from stemwise.models.spec import GpuMemory, ModelSpec
 
 
 def ready(name, weights=None, passed=0.0, parent=MIXTURE):

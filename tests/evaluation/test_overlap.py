@@ -76,7 +76,7 @@ def test_known_gathers_failures_by_place():
         for s in ("vocals", "drums")
     ]
     rows.append(rows[0] | {"model": "good", "status": "ok"})
-    known = Known.of([], rows)
+    known = Known.of({}, rows)
     assert known.of_model("m", WHOLE) == Lost(("vocals", "drums"), "no memory")
     assert known.of_model("good", WHOLE) is known.of_model("m", Parent("drums", "estimate")) is None
 
@@ -108,7 +108,7 @@ def test_what_is_handed_on_is_encoded_by_whoever_measures(song, signal, model, s
     )
     first = hasty(track)
     assert not list(store.root.glob("*/*/*.flac"))
-    known = Known.of(hasty.zoo.models, first.tables["estimates"])
+    known = Known.of(hasty.zoo.own_stems(), first.tables["estimates"])
     later = TrackEvaluator(Zoo.unloaded([made.ready]), store, MetricSettings())(track, known)
     assert later.failures == 0 and list(store.root.glob("*/*/*.flac"))
     assert not list(store.root.glob(".raw/*"))

@@ -15,8 +15,8 @@ from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.passes import known_before, passes
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.work import Work
-from stemwise.models.facts import GpuMemory
 from stemwise.models.registry import get, prepare
+from stemwise.models.spec import GpuMemory
 from stemwise.storage import tables
 
 from ..models.test_demucs import content

@@ -15,7 +15,8 @@ from stemwise.core.types import Source
 from stemwise.evaluation import level as module
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import Zoo
-from stemwise.models.registry import ModelSpec, ReadyModel, prepare, resolve
+from stemwise.models.registry import ReadyModel, prepare, resolve
+from stemwise.models.spec import ModelSpec
 from stemwise.storage.estimates import EstimateStore
 
 LENGTH = 22_050

@@ -7,7 +7,8 @@ import pytest
 from stemwise.core.errors import ConfigError
 from stemwise.evaluation.hierarchy import Provider
 from stemwise.jobs.configuration import hierarchy, without_estimate
-from stemwise.models.registry import ModelSpec, get, named_sets, set_parents
+from stemwise.models.registry import get, named_sets, set_parents
+from stemwise.models.spec import ModelSpec
 
 
 def spec(name, stems=("vocals", "drums"), parent="mixture"):

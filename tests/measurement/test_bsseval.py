@@ -10,7 +10,7 @@ from scipy import signal
 
 from stemwise.core.errors import AudioError, ConfigError
 from stemwise.measurement.bsseval import ILL_CONDITIONED, TAPS, BssEval
-from stemwise.measurement.engines import RATIOS
+from stemwise.measurement.bsseval_scores import RATIOS
 from stemwise.measurement.museval_engine import load_metrics
 
 WINDOW = 4410

@@ -5,7 +5,8 @@ import pytest
 
 from stemwise.core.errors import ConfigError
 from stemwise.measurement import bsseval_engine
-from stemwise.measurement.engines import ENGINES, METRICS, load_engine, median
+from stemwise.measurement.bsseval_scores import METRICS, median
+from stemwise.measurement.engines import ENGINES, load_engine
 
 RATE = 44_100
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stemwise.core.errors import MissingDependencyError
-from stemwise.measurement.engines import METRICS
+from stemwise.measurement.bsseval_scores import METRICS
 from stemwise.measurement.museval_engine import load_metrics, museval_scores
 
 RATE = 44_100

@@ -11,7 +11,8 @@ import pytest
 
 from stemwise.core.errors import CheckpointError, ConfigError, MissingDependencyError
 from stemwise.models import checkpoint as module
-from stemwise.models.checkpoint import Checkpoint, digest, ensure, locate
+from stemwise.models.checkpoint import Checkpoint, digest, locate
+from stemwise.models.obtain import ensure
 
 WEIGHTS = b"weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()

@@ -13,8 +13,9 @@ import pytest
 
 from stemwise.core.errors import CheckpointError
 from stemwise.models import download
-from stemwise.models.checkpoint import Checkpoint, ensure
+from stemwise.models.checkpoint import Checkpoint
 from stemwise.models.download import Policy
+from stemwise.models.obtain import ensure
 
 QUICK = Policy(attempts=3, pause_s=0.01, connect_s=2.0, read_s=2.0)
 

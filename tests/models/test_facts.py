@@ -14,7 +14,8 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.models import facts, registry
 from stemwise.models.checkpoint import Checkpoint
-from stemwise.models.registry import ModelSpec, prepare, resolve
+from stemwise.models.registry import prepare, resolve
+from stemwise.models.spec import ModelSpec
 
 SCORE = {"metric": "SDR", "dataset": "songs", "source": "paper", "db": {"vocals": 9}}
 COST = {"cpu_s": 2.0, "source": "script", "audio_s": 60}

@@ -10,8 +10,8 @@ import torch
 
 from stemwise.core.errors import ConfigError
 from stemwise.models import facts, registry
-from stemwise.models.facts import Cost
 from stemwise.models.mixture import MixtureModel
+from stemwise.models.spec import Cost
 from stemwise.models.spleeter import UNet
 from stemwise.report.zoo_cost import default_tiling, minute_cost
 from stemwise.report.zoo_page import zoo_page

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stemwise.core.errors import ConfigError
-from stemwise.models.registry import ModelSpec, ReadyModel
+from stemwise.models.registry import ReadyModel
+from stemwise.models.spec import ModelSpec
 from stemwise.separation import recipe_separator as module
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stemwise.audio.raw import Signal
 from stemwise.models.base import WeightlessModel
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.models.tiling import CenteredTiling
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import Separator

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from stemwise.models import facts
 from stemwise.models.registry import ReadyModel
+from stemwise.models.spec import GPU_BATCH
 
 # What a process takes of a GPU before any model: CUDA's context and the libraries' kernels.
 CONTEXT_GB = 0.8
@@ -17,7 +18,7 @@ def groups(
     """Part the models of a run into groups that are loaded together, in the order to run them in.
 
     The models of a group are all loaded and run in turn, so a group takes the sum of their weights
-    and the largest of their passes (`facts.GpuMemory`). Larger models choose their group first, each
+    and the largest of their passes (`GpuMemory`). Larger models choose their group first, each
     takes the first that has room. Models of level 2 hear what level 1 made: none is in an earlier
     group than a model of level 1, and only the last group of level 1 may hold some as well.
 
@@ -33,7 +34,7 @@ def groups(
     """
     if memory_gb is None or not models:
         return [list(models)] if models else []
-    share = (batch_size or facts.GPU_BATCH) / facts.GPU_BATCH
+    share = (batch_size or GPU_BATCH) / GPU_BATCH
     plan = _Plan(_sizes(models, share), memory_gb - CONTEXT_GB)
     levels = [facts.level(model.spec) for model in models]
     first = plan.pack([], (n for n, level in enumerate(levels) if level == 1))

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stemwise.core.types import Parent
-
-if TYPE_CHECKING:
-    from stemwise.evaluation.zoo import LoadedModel
 
 # (model, stem of the parent, its source)
 Place = tuple[str, str, str]
@@ -45,13 +42,12 @@ class Known:
     @classmethod
     def of(
         cls,
-        models: Iterable[LoadedModel],
+        own_stems: Mapping[str, tuple[str, ...]],
         estimates: Iterable[Mapping[str, Any]],
         folder: Path | None = None,
         attempt: int = 1,
     ) -> Known:
-        """Gather them from loaded models and a song's rows of `estimates`."""
-        stems = {model.name: model.own_stems for model in models if model.own_stems}
+        """Gather them from the stems of loaded models and a song's rows of `estimates`."""
         made: dict[str, dict[str, None]] = {}
         lost: dict[Place, Lost] = {}
         keys: dict[Place, str] = {}
@@ -64,7 +60,7 @@ class Known:
             made.setdefault(row["model"], {})[row["stem"]] = None
             if row.get("key"):
                 keys[place] = row["key"]
-        stems = {model: tuple(names) for model, names in made.items()} | stems
+        stems = {model: tuple(names) for model, names in made.items()} | dict(own_stems)
         return cls(stems, lost, keys, attempt, folder)
 
     def key(self, model: str, parent: Parent) -> str | None:

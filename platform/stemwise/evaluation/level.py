@@ -20,7 +20,8 @@ from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import LoadedModel, describe
-from stemwise.measurement.engines import Engine, load_engine
+from stemwise.measurement.bsseval_scores import Engine
+from stemwise.measurement.engines import load_engine
 from stemwise.measurement.extra_metrics import extra_scores
 from stemwise.measurement.matching import Match, match_stems, match_sum
 from stemwise.measurement.track_stem import measure_stem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from stemwise.storage.tables import EXTRA_METRICS, METRICS
 
 # all: separate and measure; separate: fill the store only; measure: load and run no model
 Stage = Literal["all", "separate", "measure"]
+# told after each stage: track id, stage or model, seconds of audio, seconds of work
+Notify = Callable[[str, str, float, float], None]
 
 
 @dataclass(frozen=True)

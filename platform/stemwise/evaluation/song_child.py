@@ -94,7 +94,7 @@ def _work_on(
         fingerprint = work.fingerprints[track.track_id]
         encoded = parts.encode(result.tables, fingerprint, result.failures)
         rows = result.tables["estimates"]
-        told = Known.of(evaluate.zoo.models, rows, result.folder, known.attempt)
+        told = Known.of(evaluate.zoo.own_stems(), rows, result.folder, known.attempt)
         say("done", number, encoded, result.failures, told)
     except StemwiseError as error:  # true of every track: the run cannot give what was asked for
         say("impossible", number, error)

@@ -21,7 +21,8 @@ from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.child_process import ChildProcess, Fault, SongLostError
 from stemwise.evaluation.cluster import ClusterSettings, time_limit
 from stemwise.evaluation.known import Known
-from stemwise.evaluation.work import Notify, Work
+from stemwise.evaluation.settings import Notify
+from stemwise.evaluation.work import Work
 from stemwise.storage import parts
 
 

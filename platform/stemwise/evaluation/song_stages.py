@@ -15,8 +15,9 @@ from dataclasses import replace
 
 from stemwise.evaluation.cluster import SLOTS, ClusterSettings, in_flight
 from stemwise.evaluation.passes import known_before
+from stemwise.evaluation.settings import Notify
 from stemwise.evaluation.song_process import Answer, SongProcess
-from stemwise.evaluation.work import Notify, Work
+from stemwise.evaluation.work import Work
 
 # Measuring processes that are loaded before the first song; each takes seconds, and memory.
 _READY = 2

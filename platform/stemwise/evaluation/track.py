@@ -34,8 +34,7 @@ from stemwise.evaluation.known import Known
 from stemwise.evaluation.level import Level
 from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
-from stemwise.evaluation.settings import MetricSettings
-from stemwise.evaluation.work import Notify
+from stemwise.evaluation.settings import MetricSettings, Notify
 from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
 from stemwise.separation.recipe import Recipe
 from stemwise.storage.estimates import EstimateStore

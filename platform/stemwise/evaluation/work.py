@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from stemwise.core.places import Place, is_local
 from stemwise.core.types import Track
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
-from stemwise.evaluation.settings import MetricSettings, Stage
+from stemwise.evaluation.settings import MetricSettings, Notify, Stage
 from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel
 from stemwise.separation.recipe import Recipe
@@ -21,9 +21,6 @@ from stemwise.storage.parts import Part
 
 if TYPE_CHECKING:
     from stemwise.evaluation.track import TrackEvaluator
-
-# (track id, stage or model, seconds of audio, seconds of work)
-Notify = Callable[[str, str, float, float], None]
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,10 @@ class Zoo:
         """Return the models that take `parent` apart."""
         return [model for model in self.models if model.parent == parent]
 
+    def own_stems(self) -> dict[str, tuple[str, ...]]:
+        """Return what each loaded model makes of every track, where the track does not decide."""
+        return {model.name: model.own_stems for model in self.models if model.own_stems}
+
     def told(self, known: Known) -> Zoo:
         """Return these models with what other processes tell of their stems on one song."""
         stems = known.stems

@@ -18,12 +18,12 @@ from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.datasets.base import Dataset
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.models.registry import (
-    ModelSpec,
     named_sets,
     resolve_all,
     same_model,
     set_parents,
 )
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import load_recipe
 
 FILES = "files"

@@ -18,7 +18,7 @@ from stemwise.jobs import configuration, saved_run
 from stemwise.jobs.run_places import RunFolder
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.saved_run import Resolved
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.recipe import Recipe
 from stemwise.storage import tables

@@ -9,7 +9,8 @@ from typing import Any
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE
 from stemwise.core.types import HELD_OUT
-from stemwise.models.registry import ModelSpec, same_model, with_digests_of
+from stemwise.models.registry import same_model, with_digests_of
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe, load_recipe
 
 

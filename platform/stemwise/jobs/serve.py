@@ -14,7 +14,8 @@ from typing import Any
 from rich.console import Console
 
 from stemwise.core.errors import ConfigError
-from stemwise.models.registry import ModelSpec, prepare
+from stemwise.models.registry import prepare
+from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}

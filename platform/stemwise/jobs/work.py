@@ -40,7 +40,8 @@ from stemwise.jobs.run_places import (
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
-from stemwise.models.registry import ModelSpec, ReadyModel, prepare
+from stemwise.models.registry import ReadyModel, prepare
+from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay, show_note
 from stemwise.separation.recipe import Recipe

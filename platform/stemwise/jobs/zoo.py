@@ -15,7 +15,8 @@ from rich.text import Text
 from stemwise.core.errors import StemwiseError
 from stemwise.models import facts
 from stemwise.models.checkpoint import locate
-from stemwise.models.registry import ModelSpec, get, is_cached, names, prepare, resolve
+from stemwise.models.registry import get, is_cached, names, prepare, resolve
+from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
 
 # The longest words of these columns: names are copied from here, so they must stay whole.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from stemwise.core.types import Audio
 from stemwise.measurement.bsseval import BssEval
-from stemwise.measurement.engines import METRICS, RATIOS, Scores, median, with_complement
+from stemwise.measurement.bsseval_scores import METRICS, RATIOS, Scores, median, with_complement
 
 
 class TorchEngine:

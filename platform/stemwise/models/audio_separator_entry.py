@@ -11,7 +11,7 @@ import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stemwise.core.config import home
 from stemwise.core.errors import CheckpointError, ConfigError, ModelError
@@ -19,9 +19,7 @@ from stemwise.models import msst_config
 from stemwise.models.audio_separator_process import ask_once, missing
 from stemwise.models.checkpoint import Checkpoint
 from stemwise.models.msst_stems import tree_stems
-
-if TYPE_CHECKING:
-    from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 
 PREFIX = "audio_separator:"
 TARGET = "stemwise.models.audio_separator.AudioSeparatorModel"

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stemwise.core.config import home
-from stemwise.core.errors import CheckpointError, ConfigError, require
+from stemwise.core.errors import CheckpointError, ConfigError
 
 Progress = Callable[[int, int | None], None]
 
@@ -73,14 +73,6 @@ class Checkpoint:
             raise ConfigError(f"{self.filename}: package {self.package!r} is not package/file.")
 
 
-@dataclass(frozen=True)
-class VerifiedFile:
-    """A file that is what it was promised to be, with its full SHA-256."""
-
-    path: Path
-    sha256: str
-
-
 def folder() -> Path:
     """Return the folder of fetched checkpoints (not created here)."""
     return home() / "checkpoints"
@@ -95,29 +87,6 @@ def locate(checkpoint: Checkpoint) -> Path | None:
         return carried
     cached = folder() / checkpoint.filename
     return cached if cached.is_file() else None
-
-
-def ensure(checkpoint: Checkpoint, *, name: str, progress: Progress | None = None) -> VerifiedFile:
-    """Return the verified file of model `name`, fetching it where it is absent.
-
-    Raises:
-        CheckpointError: absent and not to be had, or not the file that was promised.
-        MissingDependencyError: the package that carries it is not installed.
-    """
-    path = locate(checkpoint)
-    if path is None:
-        path = _obtain(checkpoint, name, progress)
-    found = digest(path)
-    wrong = mismatch(checkpoint, path, found)
-    if wrong is not None:
-        raise CheckpointError(
-            f"{path} is not the file that model {name!r} needs ({wrong}): "
-            + _way_out(checkpoint, path, name)
-        )
-    # a user may train the own file on; its digest is part of every estimate's key anyway
-    if checkpoint.sha256 is None and checkpoint.path is None:
-        _enforce_first_use(path, found, name)
-    return VerifiedFile(path, found)
 
 
 def digest(path: Path) -> str:
@@ -150,6 +119,24 @@ def remember(path: Path, found: str) -> None:
     _write(path, {**_recall(path), "file": str(path), **_stamp(path), "sha256": found})
 
 
+def first_use(path: Path, found: str) -> str:
+    """Return the digest of a file's first use; it is `found`, and recorded, where this is the first."""
+    record = _recall(path)
+    if record.get("first_use") is None:
+        _write(path, {**record, "first_use": found})
+        return found
+    return str(record["first_use"])
+
+
+def record_of(path: Path) -> Path:
+    """Return where the digest of `path` is kept: never beside a user's own file."""
+    if path.parent == folder():
+        # By name only, so that the records stay true when the cache folder is moved.
+        return folder() / ".digests" / f"{path.name}.json"
+    place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    return folder() / ".digests" / f"{place}-{path.name}.json"
+
+
 def mismatch(checkpoint: Checkpoint, path: Path, found: str) -> str | None:
     """Say what differs between a file of digest `found` and the published one, or None."""
     size = path.stat().st_size
@@ -168,70 +155,13 @@ def _in_package(location: str) -> Path | None:
     return next((file for place in places if (file := place.joinpath(*rest)).is_file()), None)
 
 
-def _obtain(checkpoint: Checkpoint, name: str, progress: Progress | None) -> Path:
-    target = folder() / checkpoint.filename
-    if checkpoint.path is not None:
-        what = "is no file" if Path(checkpoint.path).exists() else "does not exist"
-        raise CheckpointError(
-            f"The checkpoint {checkpoint.path} of model {name!r} {what}: put it there, or correct "
-            "its path."
-        )
-    if checkpoint.url is not None:
-        from stemwise.models import download
-
-        download.fetch(checkpoint, target, progress=progress)
-        return target
-    if checkpoint.package is None:
-        raise CheckpointError(
-            f"{checkpoint.filename} of model {name!r} is not published for download: "
-            f"put the file at {target}."
-        )
-    package = checkpoint.package.split("/")[0]
-    if checkpoint.extra is not None and importlib.util.find_spec(package) is None:
-        raise require(package, checkpoint.extra, f"Model {name!r}")
-    raise CheckpointError(
-        f"Model {name!r} needs {checkpoint.package}, which no installed package carries: "
-        f"install {package} again."
-    )
-
-
-def _way_out(checkpoint: Checkpoint, path: Path, name: str) -> str:
-    if checkpoint.path is not None:
-        return "name the right file, or the sha256 of this one."
-    if checkpoint.package is not None and path.parent != folder():
-        return f"install {checkpoint.package.split('/', maxsplit=1)[0]} again."
-    return f"delete it, then run `stemwise models pull {name}`."
-
-
-def _enforce_first_use(path: Path, found: str, name: str) -> None:
-    record = _recall(path)
-    first = record.get("first_use")
-    if first is None:
-        _write(path, {**record, "first_use": found})
-    elif first != found:
-        raise CheckpointError(
-            f"{path} has changed since its first use (sha256 was {first}, is {found}): put the "
-            f"old file back, or delete {_record_of(path)} to accept the new one, then run "
-            f"`stemwise models pull {name}`."
-        )
-
-
 def _stamp(path: Path) -> dict[str, int]:
     stat = path.stat()
     return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def _record_of(path: Path) -> Path:
-    """Return where the digest of `path` is kept: never beside a user's own file."""
-    if path.parent == folder():
-        # By name only, so that the records stay true when the cache folder is moved.
-        return folder() / ".digests" / f"{path.name}.json"
-    place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
-    return folder() / ".digests" / f"{place}-{path.name}.json"
-
-
 def _recall(path: Path) -> dict[str, Any]:
-    record = _record_of(path)
+    record = record_of(path)
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         return {**content, "sha256": str(content["sha256"])}
@@ -244,7 +174,7 @@ def _recall(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Write the record in one step; a cache folder that cannot be written costs only time."""
-    record = _record_of(path)
+    record = record_of(path)
     new = record.with_name(f".{record.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         record.parent.mkdir(parents=True, exist_ok=True)

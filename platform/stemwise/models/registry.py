@@ -12,7 +12,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
 from stemwise.models import audio_separator_entry, entries, facts, msst_config
-from stemwise.models.checkpoint import Checkpoint, digest, ensure, locate
+from stemwise.models.checkpoint import Checkpoint, digest, locate
+from stemwise.models.obtain import ensure
+from stemwise.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from stemwise.models.base import Model
@@ -34,45 +36,6 @@ _RESERVED = {"reference", "oracle"}
 # Settings that change neither a network nor its chunks, so that it takes as much of a GPU as its base.
 _SAME_MEMORY = {"overlap", "num_overlap", "zscore"}
 _UNUSABLE = re.compile(r"[^a-z0-9_\-]+")
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """One entry of the zoo.
-
-    `target` is the class, `settings` its keyword arguments; `stems` is empty where the checkpoint or
-    the track decides; `selectable` is False for reference lines that never take part in a selection.
-    `parent` is the stem that the model takes apart (`mixture` at level 1); `residual` names the
-    sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals. `extra`,
-    `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are;
-    `gpu_memory` decides which models share a GPU. None of them changes an estimate.
-    `entry` is what a user gave instead of a name of the zoo, its paths absolute (`entries`).
-    """
-
-    name: str
-    target: str
-    architecture: str
-    stems: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    checkpoints: tuple[Checkpoint, ...] = ()
-    sample_rate: int = 44_100
-    selectable: bool = True
-    licence: str | None = None
-    trained_on: tuple[str, ...] = ()
-    paper: str | None = None
-    notes: str | None = None
-    parent: str = MIXTURE
-    residual: str | None = None
-    extra: str | None = None
-    parameters: int | None = None
-    published: tuple[facts.Published, ...] = ()
-    cost: facts.Cost | None = None
-    gpu_memory: facts.GpuMemory | None = None
-    entry: entries.Entry | None = None
-
-    def with_residual(self, stems: Iterable[str]) -> tuple[str, ...]:
-        """Return `stems` of this model, and its residual last where it has one."""
-        return (*stems, *([self.residual] if self.residual else []))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.models.reflect_tiling import ReflectTiling
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.models.tiling import CenteredTiling
 
 SONG_MINUTES = 4  # short songs pay more for their ends

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from stemwise.core.types import SAMPLE_RATE
-from stemwise.models.registry import ModelSpec, model_class
+from stemwise.models.registry import model_class
+from stemwise.models.spec import ModelSpec
 
 _TOLD_OTHERWISE = {"chunk", "chunk_s", "num_overlap", "overlap", "zscore", "network"}
 

@@ -11,7 +11,8 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE, check_name, in_order
 from stemwise.models import entries
-from stemwise.models.registry import ModelSpec, names, resolve
+from stemwise.models.registry import names, resolve
+from stemwise.models.spec import ModelSpec
 
 Weights = Mapping[str, float]
 _REMAINDER = "remainder"

@@ -15,7 +15,7 @@ from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, DeviceError, ModelError
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
-from stemwise.models.facts import GPU_BATCH
+from stemwise.models.spec import GPU_BATCH
 from stemwise.separation.halving import Halving, is_out_of_memory, too_small
 from stemwise.separation.overlap_add import Forward, overlap_add
 

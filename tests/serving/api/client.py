@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 import uvicorn
 
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.intake import decoding
 

@@ -8,7 +8,8 @@ import math
 
 import pytest
 
-from stemwise.models.registry import ModelSpec, get
+from stemwise.models.registry import get
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.serving.http import views
 from stemwise.serving.jobs.records import Job, Status

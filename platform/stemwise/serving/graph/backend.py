@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.stems import MIXTURE
-from stemwise.models.registry import ModelSpec, build, needs_references, prepare, same_model
+from stemwise.models.registry import build, needs_references, prepare, same_model
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe, load_recipe, refuse_unknown
 from stemwise.serving.files.job_files import JobFiles
 from stemwise.serving.jobs.store import JobStore

@@ -9,7 +9,7 @@ from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.graph.backend import open_files, open_store
 from stemwise.serving.graph.logs import LOGGING, SHUTDOWN

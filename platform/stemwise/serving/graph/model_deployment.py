@@ -16,7 +16,8 @@ from ray import serve
 
 from stemwise.core.memory import keep_memory
 from stemwise.core.types import CHANNELS, Audio
-from stemwise.models.registry import ModelSpec, build, prepare
+from stemwise.models.registry import build, prepare
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.halving import Halving
 from stemwise.separation.separator import Separator
 from stemwise.serving.graph import metrics

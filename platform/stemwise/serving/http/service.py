@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from pathlib import Path
 
 from stemwise.core.errors import ConflictError, NotFoundError, NotReadyError
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.files.job_files import JobFiles
 from stemwise.serving.http.keys import Keys

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from stemwise.core.stems import in_order
 from stemwise.core.types import SAMPLE_RATE
-from stemwise.models.registry import ModelSpec
+from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.http.schemas import (
     Conservation,
