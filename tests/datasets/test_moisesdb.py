@@ -1,11 +1,15 @@
 import json
 
+import numpy as np
 import pytest
 import yaml
 
 from stemwise.core import stems
-from stemwise.core.errors import DatasetError
+from stemwise.core.errors import ConfigError, DatasetError
+from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.moisesdb import MoisesDB
+from stemwise.datasets.moisesdb_parts import CHOICES
+from stemwise.storage.parts import fingerprint
 
 
 def only(root):
@@ -70,6 +74,80 @@ def test_unknown_track_types_are_named_and_ambiguous(
     assert track.references[stem].status == "ok"
     assert track.references[part].status == "ambiguous_reference"
     assert any(repr(kind) in problem for problem in track.problems)
+
+
+CLOSE = ["kick_drum", "snare_drum", "toms", "hi_hat"]
+WHOLE = ["overheads", "full_acoustic_drumkit", "drum_machine"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "kinds", "expected"),
+    [
+        ("close_mics", [*CLOSE, *WHOLE], {"kick": 1, "snare": 1, "toms": 1, "cymbals": 1}),
+        ("close_mics", WHOLE, {}),
+        ("close_mics", ["kick_drum", "overheads"], {"kick": 1}),
+        (
+            "overheads_as_cymbals",
+            [*CLOSE, *WHOLE, "overheads"],
+            {"kick": 1, "snare": 1, "toms": 1, "cymbals": 3},
+        ),
+        ("overheads_as_cymbals", ["kick_drum", "overheads"], {"kick": 1, "cymbals": 1}),
+        ("overheads_as_cymbals", ["kick_drum", "drum_machine"], {"kick": 1}),
+        # without a close microphone of a drum, overheads are the whole kit
+        ("overheads_as_cymbals", WHOLE, {}),
+        ("overheads_as_cymbals", ["hi_hat", "overheads"], {"cymbals": 1}),
+    ],
+)
+def test_close_microphones_count_beside_the_whole_kit(
+    tmp_path, moises_song, tone, rule, kinds, expected
+):
+    moises_song(stems=[("drums", [(kind, tone(), {}) for kind in kinds])])
+    (track,) = MoisesDB(root=tmp_path, drum_parts=rule).tracks()
+    assert track.drum_parts == rule
+    parts = {s: r for s, r in track.references.items() if s != "drums"}
+    assert {stem: len(reference.sources) for stem, reference in parts.items()} == expected
+    assert {reference.status for reference in parts.values()} <= {"ok"}
+    assert len(track.references["drums"].sources) == len(kinds)
+    assert track.problems == ()
+
+
+@pytest.mark.parametrize("rule", ["close_mics", "overheads_as_cymbals"])
+def test_a_recording_of_unknown_type_is_ambiguous_by_every_rule(tmp_path, moises_song, tone, rule):
+    moises_song(stems=[("drums", [("kick_drum", tone(), {}), ("spoons", tone(), {})])])
+    (track,) = MoisesDB(root=tmp_path, drum_parts=rule).tracks()
+    assert track.references["kick"].status == "ambiguous_reference"
+    assert "'spoons'" in track.problems[0]
+
+
+def test_the_true_parent_and_the_mixture_hold_all_recordings_by_every_rule(
+    tmp_path, moises_song, tone
+):
+    drums = [("kick_drum", tone(), {}), ("overheads", tone(0.125), {})]
+    moises_song(stems=[("drums", drums)])
+    for rule in CHOICES:
+        (track,) = MoisesDB(root=tmp_path, drum_parts=rule).tracks()
+        heard = TrackAudio(track)
+        np.testing.assert_array_equal(heard.mixture, tone() + tone(0.125))
+        np.testing.assert_array_equal(heard.parent("drums"), heard.mixture)
+        np.testing.assert_array_equal(heard.reference("kick"), tone())
+        if rule == "overheads_as_cymbals":
+            np.testing.assert_array_equal(heard.reference("cymbals"), tone(0.125))
+
+
+def test_another_rule_is_measured_anew(tmp_path, moises_song, tone):
+    """Also where no reference differs: the tables say by which rule they were made."""
+    moises_song(stems=[("bass", [("bass_guitar", tone(), {})])])
+    found = set()
+    for rule in CHOICES:
+        (track,) = MoisesDB(root=tmp_path, drum_parts=rule).tracks()
+        found.add(fingerprint(track, {}))
+    assert len(found) == len(CHOICES)
+
+
+@pytest.mark.parametrize("value", ["overhead", "", None, True, ["strict"]])
+def test_an_unknown_rule_is_named_with_those_that_exist(tmp_path, value):
+    with pytest.raises(ConfigError, match=r"^dataset\.drum_parts=.* is unknown: use strict, .* or"):
+        MoisesDB(root=tmp_path, drum_parts=value)
 
 
 def test_an_absent_whole_kit_recording_makes_nothing_ambiguous(tmp_path, moises_song, tone):
@@ -214,7 +292,11 @@ def test_a_root_without_songs_is_an_error(tmp_path):
 
 def test_configuration_names_the_class(repository):
     conf = yaml.safe_load((repository / "conf/dataset/moisesdb.yaml").read_text())
-    assert conf == {"_target_": f"{MoisesDB.__module__}.MoisesDB", "root": "???"}
+    assert conf == {
+        "_target_": f"{MoisesDB.__module__}.MoisesDB",
+        "root": "???",
+        "drum_parts": "strict",
+    }
 
 
 def test_listing_reads_no_audio(tmp_path, moises_song):

@@ -105,6 +105,7 @@ def test_the_rows_tell_where_everything_comes_from(song, model, evaluate, store)
             "has_bleed": True,
             "stems": ["vocals", "drums"],
             "problems": [],
+            "drum_parts": None,
         }
     ]
     vocals, drums = estimates(result, "fake")

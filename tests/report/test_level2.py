@@ -51,6 +51,15 @@ def test_sub_stems_have_a_row_per_model_and_both_parents_in_it():
     assert sum(table.groups) == len(table.columns) - 1
 
 
+def test_the_note_says_what_counts_as_a_part_of_drums():
+    rows = frame([score("kick", "m", "reference", 1.0)])
+    tracks = [{"dataset": "d", "track_id": "t", "drum_parts": "close_mics"}]
+    note = sub_stems(rows, "drums", ["m"], frame(tracks, "tracks")).note
+    assert "(dataset.drum_parts=close_mics)" in note and "do not sum" in note
+    tracks[0]["drum_parts"] = None
+    assert "drum_parts" not in sub_stems(rows, "drums", ["m"], frame(tracks, "tracks")).note
+
+
 def test_lead_vocals_have_a_row_per_voice():
     rows = [
         score("lead_vocals", "m", "reference", 1.0, "vocals", voice="male"),

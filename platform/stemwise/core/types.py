@@ -123,6 +123,7 @@ class Track:
     also those that this song lacks (they are silent in it); it decides what a model's `other` means.
     `estimates` are finished outputs of other tools: model name → stem → file.
     `problems` are sentences about what is odd in the dataset's files.
+    `drum_parts` says by which rule its recordings of drums became parts, where there is a choice.
     """
 
     dataset: str
@@ -137,3 +138,4 @@ class Track:
     has_bleed: bool | None = None
     estimates: Mapping[str, Mapping[str, Source]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    drum_parts: str | None = None

@@ -7,13 +7,13 @@ vocals where they can be trusted. The dataset ships no mixture: it is the sum of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from stemwise.core import stems
 from stemwise.core.places import Place
 from stemwise.core.types import Reference, Source, Track, any_bleed
 from stemwise.datasets import base
+from stemwise.datasets.moisesdb_parts import SINGERS, STRICT, Recording, checked, sub_references
 
 VERSION_FOLDER = "moisesdb_v0.1"
 SONG_FILE = "data.json"
@@ -22,32 +22,24 @@ EXPECTED = f"MoisesDB ({VERSION_FOLDER}/<song>/{SONG_FILE})"
 LEVEL1_OF = {name: name for name in stems.LEVEL1} | dict.fromkeys(
     ("percussion", "other_keys", "other_plucked", "bowed_strings", "wind"), "other"
 )
-SUB_STEM_OF = {
-    "drums": {
-        "kick_drum": "kick",
-        "snare_drum": "snare",
-        "toms": "toms",
-        "hi_hat": "cymbals",
-        "cymbals": "cymbals",
-    },
-    "vocals": {
-        "lead_male_singer": "lead_vocals",
-        "lead_female_singer": "lead_vocals",
-        "background_vocals": "backing_vocals",
-    },
-}
-# Recordings that hold several sub-stems at once: an overhead microphone hears the kick drum too.
-AMBIGUOUS_DRUMS = {"overheads", "full_acoustic_drumkit", "drum_machine"}
-SINGERS = {"lead_male_singer": "male", "lead_female_singer": "female"}
 
 
 class MoisesDB:
-    """Reader of MoisesDB; `root` is the folder with `moisesdb_v0.1` in it, or that one itself."""
+    """Reader of MoisesDB.
+
+    Args:
+        root: the folder with `moisesdb_v0.1` in it, or that one itself.
+        drum_parts: what counts as a recording of a part of the drums (`moisesdb_parts`).
+
+    Raises:
+        ConfigError: an unknown `drum_parts`.
+    """
 
     name = "moisesdb"
 
-    def __init__(self, *, root: Place | str) -> None:
+    def __init__(self, *, root: Place | str, drum_parts: str = STRICT) -> None:
         self.root = base.root_of(root)
+        self.drum_parts = checked(drum_parts)
 
     def tracks(self) -> list[Track]:
         """List all songs that have a `data.json`, by track id.
@@ -61,7 +53,7 @@ class MoisesDB:
         if not songs:
             raise base.layout_error(root, EXPECTED, _holds_songs)
         ids = base.unique_ids({song.name: song.name for song in songs})
-        found = base.each(songs, lambda song: _song(song, ids[song.name]))
+        found = base.each(songs, lambda song: _song(song, ids[song.name], self.drum_parts))
         return sorted(found, key=lambda track: track.track_id)
 
 
@@ -73,7 +65,7 @@ def _holds_songs(folder: Place) -> bool:
     return any(any(folder.glob(f"{depth}*/{SONG_FILE}")) for depth in ("", f"{VERSION_FOLDER}/"))
 
 
-def _song(folder: Place, track_id: str) -> Track:
+def _song(folder: Place, track_id: str, drum_parts: str) -> Track:
     """Read one song; a broken `data.json` gives a track without references that says so."""
     content = base.read_json(folder / SONG_FILE)
     data: Mapping[str, Any] = {} if isinstance(content, str) else content
@@ -88,24 +80,14 @@ def _song(folder: Place, track_id: str) -> Track:
         artist=base.text_or_none(data.get("artist")),
         genre=base.text_or_none(data.get("genre")),
         partition=stems.LEVEL1,
-        references=_references(recordings, problems),
+        references=_references(recordings, drum_parts, problems),
         has_bleed=any_bleed(recording.source.has_bleed for recording in recordings),
         problems=tuple(problems),
+        drum_parts=drum_parts,
     )
 
 
-@dataclass(frozen=True)
-class _Recording:
-    """One audio file of a song: the level-1 stem that it belongs to, and what kind it is."""
-
-    source: Source
-    stem: str
-    track_type: str
-
-
-def _recordings(
-    folder: Place, data: Mapping[str, Any], problems: list[str]
-) -> Iterator[_Recording]:
+def _recordings(folder: Place, data: Mapping[str, Any], problems: list[str]) -> Iterator[Recording]:
     """Yield the recordings that `data.json` lists and that lie on disk; add to `problems`."""
     seen: set[Place] = set()
     for entry in _objects(data, "stems", problems):
@@ -133,7 +115,7 @@ def _recordings(
                 voice=SINGERS.get(kind),
                 has_bleed=bleed if isinstance(bleed, bool) else None,
             )
-            yield _Recording(source, stem or "other", kind)
+            yield Recording(source, stem or "other", kind)
 
 
 def _objects(
@@ -160,35 +142,14 @@ def _is_component(name: str) -> bool:
     )
 
 
-def _references(recordings: list[_Recording], problems: list[str]) -> dict[str, Reference]:
+def _references(
+    recordings: list[Recording], drum_parts: str, problems: list[str]
+) -> dict[str, Reference]:
     """Group recordings to the references of both levels."""
     references: dict[str, Reference] = {}
     for stem in stems.LEVEL1:
         own = [recording for recording in recordings if recording.stem == stem]
         if own:
             references[stem] = Reference.of(stem, (recording.source for recording in own))
-            references |= _sub_references(stem, own, problems)
+            references |= sub_references(stem, own, drum_parts, problems)
     return references
-
-
-def _sub_references(
-    parent: str, recordings: list[_Recording], problems: list[str]
-) -> dict[str, Reference]:
-    """Split a stem by track type; one recording of no single kind makes all parts ambiguous."""
-    kinds = SUB_STEM_OF.get(parent, {})
-    if not kinds:
-        return {}
-    unplaced = [recording for recording in recordings if recording.track_type not in kinds]
-    types = {recording.track_type for recording in unplaced}
-    strange = sorted(types - AMBIGUOUS_DRUMS if parent == "drums" else types)
-    if strange:
-        problems.append(
-            f"{parent} has recordings of track type {', '.join(map(repr, strange))}: "
-            "its sub-stems are ambiguous."
-        )
-    parts: dict[str, list[Source]] = {}
-    for recording in recordings:
-        if child := kinds.get(recording.track_type):
-            parts.setdefault(child, []).append(recording.source)
-    unclear = [recording.source for recording in unplaced]
-    return {child: Reference.of(child, parts[child], unclear) for child in stems.in_order(parts)}

@@ -87,6 +87,7 @@ def track_row(
         "has_bleed": track.has_bleed,
         "stems": list(track.references),
         "problems": list(problems),
+        "drum_parts": track.drum_parts,
     }
 
 

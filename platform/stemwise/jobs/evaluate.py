@@ -68,11 +68,12 @@ def report(
     """
     folder = run.local / TABLES
     scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
+    tracks = tables.read(folder, "tracks")
     tables_of_text = [
         table_one(scores, models),
         winners(selections, scores),
         winners_per_track(selections, scores),
-        *(sub_stems(scores, parent, models) for parent in TITLES),
+        *(sub_stems(scores, parent, models, tracks) for parent in TITLES),
         by_bleed(scores),
         leaders(tables.read(folder, "leaderboard")),
         ledger(tables.read(folder, "regret")),
@@ -82,7 +83,7 @@ def report(
         show_table(console, table)
     for note in notes:
         show_note(console, note)
-    failed, odd = failures(scores), problems(tables.read(folder, "tracks"))
+    failed, odd = failures(scores), problems(tracks)
     show_list(console, odd, "yellow")
     show_list(console, failed, "bold red")
     page = write_report(run.local, models, songs, run.place)

@@ -16,10 +16,31 @@ TITLES = {
     "vocals": ("table3", "Vocals taken apart"),
 }
 _SOURCES = {ESTIMATE: "from estimate", REFERENCE: "from truth"}
+# By the dataset's rule for parts of drums (dataset.drum_parts).
+_DRUM_PARTS = {
+    "strict": "only songs without overheads, full kits and drum machines have references",
+    "close_mics": "close microphones count as references although overheads, full kits or drum "
+    "machines may hold the same drums, so the parts do not sum to the drums",
+    "overheads_as_cymbals": "close microphones count as references, and overheads as cymbals, although "
+    "each may hold other drums too, so the parts do not sum to the drums",
+}
 
 
-def sub_stems(scores: pl.DataFrame, parent: str, models: Sequence[str]) -> TextTable:
-    """Return mean paper_snr and paper_sdr per sub-stem of `parent`, as the paper's Tables 2 and 3."""
+def drum_parts(tracks: pl.DataFrame) -> str:
+    """Say by which rule recordings of drums are references of their parts; empty without a rule."""
+    rules = tracks["drum_parts"].drop_nulls().unique().sort().to_list()
+    return "".join(
+        f"Drum parts: {_DRUM_PARTS.get(rule, rule)} (dataset.drum_parts={rule}). " for rule in rules
+    )
+
+
+def sub_stems(
+    scores: pl.DataFrame, parent: str, models: Sequence[str], tracks: pl.DataFrame | None = None
+) -> TextTable:
+    """Return mean paper_snr and paper_sdr per sub-stem of `parent`, as the paper's Tables 2 and 3.
+
+    With `tracks`, the note says what counts as a part of drums.
+    """
     means = sub_stem_means(scores.filter(pl.col("parent") == parent))
     cells = {
         (row["stem"], row["voice"], row["model"], row["parent_source"]): row
@@ -43,6 +64,7 @@ def sub_stems(scores: pl.DataFrame, parent: str, models: Sequence[str]) -> TextT
         ("sub-stem", "model", *columns, "tracks"),
         tuple(rows),
         f"Means in dB over the tracks on which both parents have a score. {_whose(scores, parent)}"
+        f"{drum_parts(tracks) if tracks is not None and parent == 'drums' else ''}"
         "The true parent is an upper bound; the input is the parent itself, not taken apart: where it "
         f"is the stem, its score is infinite and no part of its mean.{left_out(dropped)}",
         (1, 2, 2, 1),

@@ -78,7 +78,7 @@ def text_tables(run: RunTables) -> list[TextTable]:
         table_one(scores, run.models),
         winners(selections, scores),
         winners_per_track(selections, scores),
-        *(sub_stems(scores, parent, run.models) for parent in TITLES),
+        *(sub_stems(scores, parent, run.models, run["tracks"]) for parent in TITLES),
         by_bleed(scores),
         *ledgers.all_ledgers(run),
         recipes_table(run.output),

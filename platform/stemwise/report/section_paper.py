@@ -13,7 +13,7 @@ from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report import figures
 from stemwise.report import paper_numbers as paper
 from stemwise.report.drawing import Sheet
-from stemwise.report.level2 import tracks_of
+from stemwise.report.level2 import drum_parts, tracks_of
 from stemwise.report.markup import Html, db, el, join, of_text
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables, slug_of
@@ -90,6 +90,8 @@ def beside_table_2_or_3(run: RunTables, parent: str) -> TextTable:
         "whether the parent was the true stem or an estimate. Its cymbals include the hi-hat."
         f"{left_out(dropped)}"
     )
+    if parent == "drums":
+        note = f"{note} {drum_parts(run['tracks'])}".rstrip()
     return TextTable(
         f"paper_table{number}",
         f"Table {number}, here and in the paper",

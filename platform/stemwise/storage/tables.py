@@ -53,6 +53,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("has_bleed", _BOOL),
             ("stems", pa.list_(_STRING)),
             ("problems", pa.list_(_STRING)),
+            # by which rule recordings of drums became parts, where the dataset leaves a choice
+            ("drum_parts", _STRING),
         ]
     ),
     "estimates": pa.schema(
