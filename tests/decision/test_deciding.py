@@ -11,14 +11,11 @@ import yaml
 
 from stemwise import audio
 from stemwise.core.errors import ConfigError
-from stemwise.core.types import WHOLE, Track
 from stemwise.datasets.folder import Folder
 from stemwise.decision import DecisionSettings, Fitting, decide
-from stemwise.evaluation.rows import correlation_rows, measurement_rows
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.zoo import Zoo
-from stemwise.measurement.blend import BlendStatistics
 from stemwise.measurement.track_stem import measure_stem
 from stemwise.models.registry import get, prepare
 from stemwise.selection.oracle import add_scores
@@ -84,12 +81,8 @@ def test_a_recipe_separates_what_its_prediction_says(root, tmp_path):
             name: separated(RecipeSeparator(load_recipe(name), "cpu"), mixture, tmp_path / name)
             for name in weights
         }
-        track = Track("d", "t", "T", ("drums",), {})
         single = measure_stem(stems["drums"], estimates)
-        forms = BlendStatistics.from_rows(
-            measurement_rows(track, WHOLE, "drums", single),
-            correlation_rows(track, WHOLE, "drums", single),
-        )
+        forms = single.forms()
         blend = separated(separator, mixture, tmp_path / "blend")
         measured = measure_stem(stems["drums"], {"mixture": blend})
         for name in ("snr", "si_sdr", "bss_sdr"):

@@ -26,7 +26,7 @@ def rows_of(track, errors, seed=0):
     return {
         "tracks": [{"dataset": "d", "track_id": track}],
         "estimates": [head | {"model": name, "status": "ok"} for name in errors],
-        "correlations": [],
+        "forms": [],
         "measurements": [
             head
             | {
@@ -59,7 +59,7 @@ def folder(tmp_path):
 
 def test_collecting_joins_the_finished_tracks_that_are_asked_for(folder):
     found = results.collect(folder, ["u", "t"])
-    assert set(found) == {"tracks", "estimates", "measurements", "correlations", "scores"}
+    assert set(found) == {"tracks", "estimates", "measurements", "forms", "scores"}
     assert found["tracks"].column("track_id").to_pylist() == ["u", "t"]
     assert found["scores"].num_rows == 6
     assert results.collect(folder, ["t"])["scores"].num_rows == 3

@@ -52,7 +52,7 @@ def content(output: Path) -> dict[str, pl.DataFrame]:
 def same(output: Path, undisturbed: Path) -> None:
     """Cost and what follows from it are times; all else must be equal."""
     one, other = content(output), content(undisturbed)
-    for name in ("tracks", "estimates", "measurements", "correlations", "scores", "selections"):
+    for name in ("tracks", "estimates", "measurements", "forms", "scores", "selections"):
         assert one[name].equals(other[name]), name
 
 

@@ -20,7 +20,7 @@ from stemwise.models.spec import ModelSpec
 from stemwise.storage.estimates import EstimateStore
 
 LENGTH = 22_050
-TABLES = ["tracks", "estimates", "measurements", "correlations", "scores"]
+TABLES = ["tracks", "estimates", "measurements", "forms", "scores"]
 
 
 def scores(result):

@@ -367,8 +367,8 @@ def test_a_recipe_is_evaluated_as_just_another_model(songs: Songs, tmp_path: Pat
         ("folder", row["track_id"], "mixture", "mixture", "drums")
         for row in table.iter_rows(named=True)
     }
-    rows = (tables.read(output / "tables", n).to_dicts() for n in ("measurements", "correlations"))
-    found = stem_forms.collect(*rows, keys)["mixture", "mixture", "drums"]
+    rows = tables.read(output / "tables", "forms").to_dicts()
+    found = stem_forms.collect(rows, keys)["mixture", "mixture", "drums"]
     drums = table.filter(pl.col("stem") == "drums", pl.col("model") == "recipe:mine")
     for row in drums.iter_rows(named=True):
         forms = found["folder", row["track_id"]].only(("band_split", "hpss"))

@@ -31,10 +31,7 @@ def sounds(seed, length=30_000, low_pass=None):
 
 def statistics(x, estimates):
     measured = measure_stem(x, estimates)
-    return BlendStatistics.from_rows(
-        rows.measurement_rows(TRACK, WHOLE, "vocals", measured),
-        rows.correlation_rows(TRACK, WHOLE, "vocals", measured),
-    )
+    return BlendStatistics.from_row(rows.form_row(TRACK, WHOLE, "vocals", measured))
 
 
 def direct(x, estimates, weights):

@@ -15,7 +15,8 @@ COLUMNS = {
     "realtime_factor:f device attempt:i status error parent_model batch_size:i",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "
     "signals:l gram:fl bss_projection:fl bss_remainder:fl",
-    "correlations": "dataset track_id parent parent_source stem signal channel:i values:fl",
+    "forms": "dataset track_id parent parent_source stem models:l energy:f cross:fl gram:fl "
+    "projection:fl overlap:fl",
     "scores": "dataset track_id genre model parent parent_source stem voice has_bleed:b snr:f "
     "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f paper_snr:f "
     "paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f realtime_factor:f "

@@ -97,7 +97,7 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
     """Fit every stem of a run.
 
     Args:
-        content: rows of tracks, estimates, measurements, correlations and scores.
+        content: rows of tracks, estimates, measurements, forms and scores.
         fitting: candidates, score and settings.
         run: the run's name, for the provenance.
     """
@@ -241,7 +241,7 @@ def _stems(
         if row["status"] == "ok" and row["model"] in fitting.candidates
     ]
     keys = {key_of(row) for row in good}
-    found = collect(content["measurements"], content["correlations"], keys)
+    found = collect(content["forms"], keys)
     blocks: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in content["measurements"]:
         blocks.setdefault(key_of(row), []).append(row)

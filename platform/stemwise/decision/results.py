@@ -14,7 +14,7 @@ from stemwise.core.types import HELD_OUT, RECIPE_PREFIX
 from stemwise.selection.oracle import ORACLE, Key, SelectionSettings, add_scores, key_of, select
 from stemwise.storage import parts, tables
 
-TRACK_TABLES = ("tracks", "estimates", "measurements", "correlations")
+TRACK_TABLES = ("tracks", "estimates", "measurements", "forms")
 
 
 def collect(folder: Place, tracks: Iterable[str]) -> dict[str, pa.Table]:

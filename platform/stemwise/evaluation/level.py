@@ -52,7 +52,7 @@ class Level:
     known: Known = field(default_factory=Known)
     estimates: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
-    correlations: list[Row] = field(default_factory=list)
+    forms: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
     failures: int = 0
 
@@ -205,7 +205,7 @@ class Level:
                 self._fail_stem(origins[name], stem, match, describe(error))
         measured = measure_stem(reference, signals, self.metric.block_s, self.metric.max_lag_s)
         self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
-        self.correlations += rows.correlation_rows(self.track, self.parent, stem, measured)
+        self.forms.append(rows.form_row(self.track, self.parent, stem, measured))
         for name, estimate in signals.items():
             row = rows.score_row(self.used, origins[name], stem, self.metric, measured, name)
             if row["status"] in SCORED:

@@ -10,6 +10,7 @@ from typing import Any
 from stemwise.core import stems
 from stemwise.core.types import SAMPLE_RATE, WHOLE, Parent, Track, any_bleed
 from stemwise.evaluation.settings import MetricSettings
+from stemwise.measurement.gram import pack
 from stemwise.measurement.track_stem import StemMeasurement
 from stemwise.storage.estimates import Entry
 
@@ -137,17 +138,17 @@ def measurement_rows(
     ]
 
 
-def correlation_rows(
-    track: Track, parent: Parent, stem: str, measured: StemMeasurement
-) -> list[Row]:
-    """Return the rows of `correlations`, one per signal and channel."""
-    every = [measured.auto, *measured.cross]
-    return [
-        _head(track, parent, stem)
-        | {"signal": signal, "channel": channel, "values": values.tolist()}
-        for signal, channels in zip(measured.signals, every, strict=True)
-        for channel, values in enumerate(channels)
-    ]
+def form_row(track: Track, parent: Parent, stem: str, measured: StemMeasurement) -> Row:
+    """Return the row of `forms` of one stem."""
+    forms = measured.forms()
+    return _head(track, parent, stem) | {
+        "models": list(forms.models),
+        "energy": forms.energy,
+        "cross": forms.cross.tolist(),
+        "gram": pack(forms.gram).tolist(),
+        "projection": pack(forms.projection).tolist(),
+        "overlap": pack(forms.overlap).tolist(),
+    }
 
 
 def status_row(

@@ -39,7 +39,7 @@ from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
 from stemwise.separation.recipe import Recipe
 from stemwise.storage.estimates import EstimateStore
 
-TABLES = ("tracks", "estimates", "measurements", "correlations", "scores")
+TABLES = ("tracks", "estimates", "measurements", "forms", "scores")
 
 
 @dataclass

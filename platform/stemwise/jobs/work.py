@@ -194,7 +194,7 @@ def fingerprints(
         "metric": measured,
         "hierarchy": asdict(hierarchy),
         "recipes": [asdict(recipe) for recipe in recipes],
-        "format": 4,
+        "format": 5,
     }
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}
 

@@ -6,7 +6,9 @@ For a blend ŷ = Σ wᵢx̂ᵢ every whole-track score is a ratio of quadratic f
 * the distortion filter of BSS Eval is linear in the estimate, h = Σ wᵢhᵢ, so the energies of its
   projection and remainder are wᵀPw and wᵀ(G − 2D + P)w, with Pᵢⱼ = Σ_c hᵢᵀRhⱼ and Dᵢⱼ = Σ_c dᵢᵀhⱼ. R
   is the Toeplitz matrix of the reference’s autocorrelation, dᵢ its correlation with estimate i
-  over 512 lags (both in the table `correlations`).
+  over 512 lags.
+
+The table `forms` holds all of them, one row per stem of a track.
 """
 
 from __future__ import annotations
@@ -19,13 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import matmul_toeplitz
 
-from stemwise.measurement.bss_filter import distortion_filters
 from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
 from stemwise.measurement.gram import unpack
 
 Float = npt.NDArray[np.float64]
-Rows = Sequence[Mapping[str, Any]]
-REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -49,23 +48,13 @@ class BlendStatistics:
     overlap: Float
 
     @classmethod
-    def from_rows(cls, measurements: Rows, correlations: Rows) -> BlendStatistics:
-        """Build the forms from the rows of `measurements` and `correlations` of one stem.
-
-        Raises:
-            KeyError: a signal of the measurements has no correlations.
-        """
-        signals = tuple(measurements[0]["signals"])
-        total = unpack(np.sum([row["gram"] for row in measurements], axis=0))
-        values = {(row["signal"], int(row["channel"])): row["values"] for row in correlations}
-        channels = range(1 + max(channel for _, channel in values))
-        auto = np.array([values[REFERENCE, c] for c in channels], dtype=np.float64)
-        cross = np.array(
-            [[values[signal, c] for c in channels] for signal in signals[1:]], dtype=np.float64
-        )
-        projection, overlap = _projections(auto, cross)
+    def from_row(cls, row: Mapping[str, Any]) -> BlendStatistics:
+        """Return what a row of the table `forms` holds."""
         return cls(
-            signals[1:], float(total[0, 0]), total[0, 1:], total[1:, 1:], projection, overlap
+            tuple(row["models"]),
+            float(row["energy"]),
+            np.array(row["cross"], dtype=np.float64),
+            *(unpack(row[name]) for name in ("gram", "projection", "overlap")),
         )
 
     def only(self, models: Sequence[str]) -> BlendStatistics:
@@ -102,9 +91,14 @@ class BlendStatistics:
         return decibels(target, np.maximum(rest, 0.0))
 
 
-def _projections(auto: Float, cross: Float) -> tuple[Float, Float]:
-    """Return P and the symmetric part of D (see above), summed over channels."""
-    filters = distortion_filters(auto, cross)
+def projections(auto: Float, cross: Float, filters: Float) -> tuple[Float, Float]:
+    """Return P and the symmetric part of D (see above), `(models, models)` each.
+
+    Args:
+        auto: autocorrelation of the reference, `(channels, taps)`.
+        cross: correlations of the estimates with it, `(models, channels, taps)`.
+        filters: the best filters, of the same shape.
+    """
     size = len(cross)
     projection, overlap = np.zeros((size, size)), np.zeros((size, size))
     for channel, correlation in enumerate(auto):

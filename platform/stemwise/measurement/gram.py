@@ -45,6 +45,12 @@ def add(packed: Sequence[Float]) -> Float:
     return np.array([math.fsum(values) for values in zip(*packed, strict=True)])
 
 
+def pack(matrices: npt.ArrayLike) -> Float:
+    """Return the packed upper triangles `(..., k·(k+1)/2)` of symmetric matrices `(..., k, k)`."""
+    values = np.asarray(matrices, dtype=np.float64)
+    return values[..., *np.triu_indices(values.shape[-1])]
+
+
 def unpack(packed: npt.ArrayLike) -> Float:
     """Return symmetric matrices `(..., k, k)` from packed upper triangles `(..., k·(k+1)/2)`."""
     values = np.asarray(packed, dtype=np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemwise.core.types import SAMPLE_RATE, Audio
+from stemwise.measurement.blend import BlendStatistics, projections
 from stemwise.measurement.bss_filter import TAPS, distortion_filters
 from stemwise.measurement.correlation import BlockCorrelator
 from stemwise.measurement.energy_ratios import decibels, si_sdr, snr
@@ -31,7 +32,8 @@ class StemMeasurement:
     `gram.py`). `projection` and `remainder` `(blocks, signals − 1)` are the energies of bss_sdr's two
     parts per block for every signal but the reference. `lag` and `gain` belong to the same signals.
     `auto` `(channels, 512)` is the reference's autocorrelation, `cross` `(signals − 1, channels, 512)`
-    the correlation of every other signal with the reference delayed by 0 … 511 samples.
+    the correlation of every other signal with the reference delayed by 0 … 511 samples, `filters` of the
+    same shape are the filters of bss_sdr.
     """
 
     signals: tuple[str, ...]
@@ -44,6 +46,7 @@ class StemMeasurement:
     gain: Float
     auto: Float
     cross: Float
+    filters: Float
     samples: int
     channels: int
 
@@ -82,6 +85,14 @@ class StemMeasurement:
         """Return the level of `signal`'s part that is the reference, at its lag, in dB."""
         gain = abs(self.gain[self.signals.index(signal) - 1])
         return 20 * math.log10(gain) if gain > 0 else -math.inf
+
+    def forms(self) -> BlendStatistics:
+        """Return the quadratic forms of every blend of the signals but the reference."""
+        total = self.total()
+        forms = projections(self.auto, self.cross, self.filters)
+        return BlendStatistics(
+            self.signals[1:], float(total[0, 0]), total[0, 1:], total[1:, 1:], *forms
+        )
 
     def _products(self, signal: str) -> tuple[float, float, float]:
         index, total = self.signals.index(signal), self.total()
@@ -126,6 +137,7 @@ def measure_stem(
         gain=value / energy if energy > 0 else np.zeros(len(value)),
         auto=auto,
         cross=cross,
+        filters=filters,
         samples=samples,
         channels=channels,
     )

@@ -84,7 +84,7 @@ def _read(output: Path, name: str) -> pl.DataFrame:
     empty = pl.from_arrow(tables.schema_of(name).empty_table())
     assert isinstance(empty, pl.DataFrame)
     # block by block, and large: nothing of the report is made from these
-    if name in ("measurements", "correlations"):
+    if name in ("measurements", "forms"):
         return empty
     folder = output / "tables"
     if name not in NEEDED and not any((folder / name).glob("**/*.parquet")):

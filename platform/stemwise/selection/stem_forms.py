@@ -144,23 +144,18 @@ def stack(
 
 
 def collect(
-    measurements: Iterable[Row], correlations: Iterable[Row], keep: Iterable[tuple[str, ...]]
+    rows: Iterable[Row], keep: Iterable[tuple[str, ...]]
 ) -> dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]]:
-    """Group the rows of two tables: (parent, source, stem) → (dataset, track) → statistics.
+    """Group the rows of `forms`: (parent, source, stem) → (dataset, track) → statistics.
 
     `keep` are the (dataset, track, parent, source, stem) that have scores; others (silent or ambiguous
     references) are left out.
     """
     wanted = set(keep)
-    blocks: dict[tuple[str, ...], list[Row]] = {}
-    lags: dict[tuple[str, ...], list[Row]] = {}
-    for rows, into in ((measurements, blocks), (correlations, lags)):
-        for row in rows:
-            key = key_of(row)
-            if key in wanted:
-                into.setdefault(key, []).append(row)
     found: dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]] = {}
-    for (dataset, track, parent, source, stem), group in blocks.items():
-        statistics = BlendStatistics.from_rows(group, lags[dataset, track, parent, source, stem])
-        found.setdefault((parent, source, stem), {})[dataset, track] = statistics
+    for row in rows:
+        key = dataset, track, parent, source, stem = key_of(row)
+        if key in wanted:
+            statistics = BlendStatistics.from_row(row)
+            found.setdefault((parent, source, stem), {})[dataset, track] = statistics
     return found

@@ -93,15 +93,19 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("bss_remainder", pa.list_(_FLOAT)),
         ]
     ),
-    # what bss_sdr of a blend needs beside the Gram blocks: 512 lags per signal and channel
-    "correlations": pa.schema(
+    # quadratic forms of the whole track, from which every blend's scores follow; matrices over `models`
+    # are upper triangles, row by row
+    "forms": pa.schema(
         [
             *_KEY,
             *_PARENT,
             ("stem", _STRING),
-            ("signal", _STRING),
-            ("channel", _INT),
-            ("values", pa.list_(_FLOAT)),
+            ("models", pa.list_(_STRING)),
+            ("energy", _FLOAT),
+            ("cross", pa.list_(_FLOAT)),
+            ("gram", pa.list_(_FLOAT)),
+            ("projection", pa.list_(_FLOAT)),
+            ("overlap", pa.list_(_FLOAT)),
         ]
     ),
     "scores": pa.schema(
@@ -244,7 +248,7 @@ ANALYSIS: dict[str, pa.Schema] = {
 
 NOT_KEPT = "This run kept no estimates (store.keep=none), so there is nothing to listen to."
 _SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
-_SORT_WITHIN = ("signal", "channel", "rank", "step", "genre", "kind")
+_SORT_WITHIN = ("rank", "step", "genre", "kind")
 
 
 def schema_of(name: str) -> pa.Schema:
