@@ -64,11 +64,53 @@ def test_what_is_needed_never_contradicts_what_was_found(tracks):
                 assert row["tracks_needed"] > tracks
 
 
-def test_no_number_is_promised_where_the_test_has_a_floor():
-    """4000 sign patterns give no p below 1/4000: 325 pairs are never told apart, at any size."""
+def test_many_models_are_told_apart_and_a_number_of_tracks_is_named():
+    """4000 patterns and 325 pairs: Holm's method would leave nothing below 0.081."""
     random = np.random.default_rng(0)
     found = matched((np.arange(26.0)[:, None] + random.normal(0, 1, (26, 14))).tolist())
-    assert all(row["tracks_needed"] is None for row in comparisons(found))
+    rows = comparisons(found)
+    assert sum(row["told_apart"] for row in rows) > 250
+    assert sum(row["tracks_needed"] is not None for row in rows) > 300
+    for row in rows:
+        assert row["told_apart"] == (row["low_adjusted"] > 0 or row["high_adjusted"] < 0)
+        assert row["low_adjusted"] <= row["low"] and row["high"] <= row["high_adjusted"]
+
+
+def test_a_model_that_is_perfect_everywhere_leads_and_is_not_compared():
+    """It used to leave the ranking, and take all tracks with it."""
+    random = np.random.default_rng(0)
+    rows = [score(t, "a", v) for t, v in zip("tuvw", random.normal(5, 1, 4), strict=True)]
+    rows += [score(t, "b", v) for t, v in zip("tuvw", random.normal(4, 1, 4), strict=True)]
+    rows += [score(t, m, np.inf) for t in "tuvw" for m in ("perfect", "copy")]
+    rows += [score(t, "nothing", -np.inf) for t in "tuvw"]
+    models = ["a", "b", "copy", "nothing", "perfect"]
+    (found,) = by_stem(frame(rows), TRACKS, models)
+    assert found.models == ("a", "b") and len(found.tracks) == 4 and not found.dropped
+    pairs = comparisons(found)
+    board = leaderboard(found, pairs, {}, {})
+    assert [row["model"] for row in board] == ["copy", "perfect", "a", "b", "nothing"]
+    assert [row["mean_score"] for row in board][::4] == [np.inf, -np.inf]
+    assert [row["tie_group"] for row in board][:2] == [1, 1] and board[2]["tie_group"] == 2
+    assert board[0]["low"] is None and board[0]["tracks"] == 4 and board[0]["artists"] == 3
+    between = {(row["model_a"], row["model_b"]): row for row in pairs}
+    assert between["perfect", "a"]["difference"] == np.inf
+    assert between["perfect", "a"]["p_value"] is None
+    assert between["copy", "perfect"]["difference"] == 0.0
+    assert between["b", "nothing"]["told_apart"]
+    assert len(pairs) == 10  # every pair of five, once
+
+
+def test_nothing_but_a_perfect_model_is_a_leaderboard_of_one():
+    rows = [score(t, "perfect", np.inf) for t in "tuvw"]
+    found = statistics(frame(rows), TRACKS, ["perfect"], {})
+    (row,) = found["leaderboard"]
+    assert (row["rank"], row["mean_score"], row["tie_group"]) == (1, np.inf, 1)
+
+
+def test_forty_models_on_three_songs_make_no_claims_that_three_songs_cannot_bear():
+    random = np.random.default_rng(1)
+    found = matched(random.normal(0, 1, (26, 3)).tolist())
+    assert not any(row["told_apart"] for row in comparisons(found))
 
 
 def test_the_first_that_can_be_told_apart_opens_the_next_group():

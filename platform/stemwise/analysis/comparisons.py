@@ -3,69 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from stemwise.analysis.clusters import DRAWS, holm, interval, paired_p, tracks_needed
-from stemwise.analysis.matched import STEM_KEY, Matched
+from stemwise.analysis.clusters import LEVEL, clusters_of, interval, tracks_needed
+from stemwise.analysis.matched import STEM_KEY, Extreme, Matched
+from stemwise.analysis.multiplicity import Family, family
 
 Row = dict[str, Any]
-LEVEL = 0.05
 
 
 def comparisons(matched: Matched, seed: int = 0) -> list[Row]:
     """Return one row per pair of models, the better one as `model_a`.
 
-    `difference` is the mean of A − B in dB over matched tracks with its 95 % interval (artists are
-    drawn); `p_adjusted` is Holm's over all pairs of the stem; `told_apart` is p_adjusted < 0.05;
-    `tracks_needed` says about how many tracks would show a difference of this size in that test.
+    `difference` is the mean of A − B in dB over matched tracks; `low` and `high` are its 95 % interval
+    and `p_value` the test of the pair alone. `low_adjusted`, `high_adjusted` and `p_adjusted` hold for
+    all pairs of the stem together (`multiplicity`): the interval leaves 0 out just where `told_apart`,
+    which is p_adjusted < 0.05. `tracks_needed` says about how many tracks would show a difference of
+    this size in that test. A model whose scores are all infinite is told apart without a test.
     """
-    names = [matched.models[i] for i in _best_first(matched)]
-    pairs = list(combinations(names, 2))
-    rows = [_pair(matched, a, b, seed) for a, b in pairs]
-    for row, adjusted in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_adjusted"] = adjusted
-        row["told_apart"] = None if adjusted is None else adjusted < LEVEL
-        row["tracks_needed"] = _needed(matched, row, len(pairs))
-    return rows
+    order = _best_first(matched)
+    first, second = (np.array(found, dtype=np.intp) for found in np.triu_indices(len(order), 1))
+    a, b = order[first], order[second]
+    found = None
+    if len(set(matched.artists)) > 1 and len(a):
+        found = family(matched.values, clusters_of(matched.artists), a, b, seed)
+    rows = [_pair(matched, a[k], b[k], found, k) for k in range(len(a))]
+    return [*rows, *_beside_extremes(matched)]
 
 
-def _needed(matched: Matched, row: Row, pairs: int) -> int | None:
-    """Return `tracks_needed` of a pair; None where it would contradict the test's own answer.
-
-    With many artists p-values come from sign flips, which need not agree with a t-test at the edge,
-    and which no number of tracks makes smaller than one of their patterns.
-    """
-    differences = matched.of(row["model_a"]) - matched.of(row["model_b"])
-    needed = tracks_needed(differences, matched.artists, pairs, LEVEL)
-    if needed is None or pairs >= LEVEL * DRAWS:
-        return None
-    return None if row["told_apart"] is False and needed <= row["tracks"] else needed
-
-
-def _best_first(matched: Matched) -> list[int]:
+def _best_first(matched: Matched) -> np.ndarray[Any, np.dtype[np.intp]]:
     """Return positions of the models by mean score; ties stay in the given order."""
     if not matched.tracks:
-        return []
-    return [int(i) for i in np.argsort(-matched.values.mean(axis=1), kind="stable")]
+        return np.zeros(0, dtype=np.intp)
+    return np.argsort(-matched.values.mean(axis=1), kind="stable")
 
 
-def _pair(matched: Matched, a: str, b: str, seed: int) -> Row:
-    differences = matched.of(a) - matched.of(b)
-    low, high = interval(differences, matched.artists, seed=seed)
-    return dict(zip(STEM_KEY, matched.stem, strict=True)) | {
-        "model_a": a,
-        "model_b": b,
+def _pair(matched: Matched, a: int, b: int, found: Family | None, place: int) -> Row:
+    differences = matched.values[a] - matched.values[b]
+    row = _head(matched, matched.models[a], matched.models[b]) | {
         "tracks": len(differences),
         "artists": len(set(matched.artists)),
         "difference": float(differences.mean()),
+        "win_rate": float(np.mean(differences > 0) + np.mean(differences == 0) / 2),
+    }
+    if found is None:
+        return row
+    low, high = interval(differences, matched.artists)
+    half = float(found.critical[place] * found.error[place])
+    told_apart = bool(found.p_adjusted[place] < LEVEL)
+    needed = tracks_needed(differences, matched.artists, float(found.critical[place]))
+    if not told_apart and needed is not None and needed <= len(differences):
+        needed = None  # signs that are flipped need not agree with a t-test at the edge
+    return row | {
         "low": low,
         "high": high,
-        "win_rate": float(np.mean(differences > 0) + np.mean(differences == 0) / 2),
-        "p_value": paired_p(differences, matched.artists, seed),
+        "low_adjusted": row["difference"] - half,
+        "high_adjusted": row["difference"] + half,
+        "p_value": float(found.p_value[place]),
+        "p_adjusted": float(found.p_adjusted[place]),
+        "told_apart": told_apart,
+        "tracks_needed": needed,
     }
+
+
+def _head(matched: Matched, a: str, b: str) -> Row:
+    unknown = ("low", "high", "low_adjusted", "high_adjusted", "p_value", "p_adjusted")
+    return {
+        **dict(zip(STEM_KEY, matched.stem, strict=True)),
+        "model_a": a,
+        "model_b": b,
+        **dict.fromkeys((*unknown, "told_apart", "tracks_needed")),
+    }
+
+
+def _beside_extremes(matched: Matched) -> list[Row]:
+    """Return the pairs of which a model's scores are all infinite."""
+    rows: list[Row] = []
+    for place, one in enumerate(matched.extremes):
+        others = [(other.model, other.value) for other in matched.extremes[place + 1 :]]
+        for model, value in [*((m, 0.0) for m in matched.models), *others]:
+            same, better = one.value == value, one.value > value
+            a, b = (one.model, model) if better or same else (model, one.model)
+            rows.append(
+                _head(matched, a, b)
+                | {
+                    "tracks": one.tracks,
+                    "artists": one.artists,
+                    "difference": 0.0 if same else np.inf,
+                    "win_rate": 0.5 if same else 1.0,
+                    "told_apart": not same,
+                }
+            )
+    return rows
 
 
 def tie_groups(models: Sequence[str], pairs: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -89,43 +120,52 @@ def leaderboard(
     pairs: Sequence[Mapping[str, Any]],
     cost: Mapping[str, float | None],
     trained_here: Mapping[str, bool],
-    seed: int = 0,
 ) -> list[Row]:
     """Return one row per model, best first: mean score with interval, tie group, cost, training.
 
-    `rank_clean` is the rank among models that were not trained on this dataset.
+    `rank_clean` is the rank among models that were not trained on this dataset. A model whose scores are
+    all +inf or −inf has that as its mean and no interval.
 
     Args:
         matched: the scores.
         pairs: `comparisons` of the same.
         cost: seconds of work per minute of audio by model.
         trained_here: models that were trained on this dataset, so that their scores flatter them.
-        seed: of the bootstrap.
     """
-    if not matched.tracks:
-        return []
-    means, order = matched.values.mean(axis=1), _best_first(matched)
-    groups = tie_groups([matched.models[i] for i in order], pairs)
-    clean = [matched.models[i] for i in order if not trained_here.get(matched.models[i], False)]
-    rows: list[Row] = []
-    for rank, index in enumerate(order, start=1):
-        model = matched.models[index]
-        low, high = interval(matched.values[index], matched.artists, seed=seed)
-        rows.append(
-            dict(zip(STEM_KEY, matched.stem, strict=True))
-            | {
-                "model": model,
-                "rank": rank,
-                "rank_clean": clean.index(model) + 1 if model in clean else None,
-                "tie_group": groups[model],
-                "tracks": len(matched.tracks),
-                "artists": len(set(matched.artists)),
-                "dropped": len(matched.dropped),
-                "mean_score": float(means[index]),
-                "low": low,
-                "high": high,
-                "seconds_per_minute": cost.get(model),
-                "trained_here": trained_here.get(model, False),
-            }
-        )
-    return rows
+    finite = [_line(matched, int(index)) for index in _best_first(matched)]
+    perfect = [_extreme(one) for one in matched.extremes if one.value > 0]
+    hopeless = [_extreme(one) for one in matched.extremes if one.value < 0]
+    rows = [*perfect, *finite, *hopeless]
+    order = [row["model"] for row in rows]
+    groups = tie_groups(order, pairs)
+    clean = [model for model in order if not trained_here.get(model, False)]
+    return [
+        dict(zip(STEM_KEY, matched.stem, strict=True))
+        | row
+        | {
+            "rank": rank,
+            "rank_clean": clean.index(model) + 1 if model in clean else None,
+            "tie_group": groups[model],
+            "dropped": len(matched.dropped),
+            "seconds_per_minute": cost.get(model),
+            "trained_here": trained_here.get(model, False),
+        }
+        for rank, (model, row) in enumerate(zip(order, rows, strict=True), start=1)
+    ]
+
+
+def _line(matched: Matched, index: int) -> Row:
+    low, high = interval(matched.values[index], matched.artists)
+    return {
+        "model": matched.models[index],
+        "tracks": len(matched.tracks),
+        "artists": len(set(matched.artists)),
+        "mean_score": float(matched.values[index].mean()),
+        "low": low,
+        "high": high,
+    }
+
+
+def _extreme(one: Extreme) -> Row:
+    counts = {"tracks": one.tracks, "artists": one.artists}
+    return {"model": one.model, "mean_score": one.value, "low": None, "high": None} | counts

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.analysis.clusters import DRAWS, interval
+from stemwise.analysis.clusters import interval
 from stemwise.analysis.cross_fit import folds_of
 from stemwise.analysis.matched import STEM_KEY, Matched
+from stemwise.analysis.multiplicity import DRAWS
 
 Row = dict[str, Any]
 Float = npt.NDArray[np.float64]
 _FEWEST = 2  # tracks of a genre from which a mean is more than that track
 
 
-def genre_scores(matched: Matched, seed: int = 0) -> list[Row]:
+def genre_scores(matched: Matched) -> list[Row]:
     """Return one row per genre and model: mean score, 95 % interval, tracks, and the genre's winner.
 
     A genre with one track has a mean but neither interval nor winner.
@@ -28,7 +29,7 @@ def genre_scores(matched: Matched, seed: int = 0) -> list[Row]:
         values = matched.values[:, here]
         best = int(np.argmax(values.mean(axis=1)))
         for index, model in enumerate(matched.models):
-            low, high = interval(values[index], artists, seed=seed)
+            low, high = interval(values[index], artists)
             rows.append(
                 dict(zip(STEM_KEY, matched.stem, strict=True))
                 | {
@@ -108,7 +109,7 @@ def routing_gain(
             known = matched.genres[track] is not None and len(same) >= _FEWEST
             routed = _best(matched.values[:, same]) if known else overall
             gains[track] = matched.values[routed, track] - matched.values[overall, track]
-    low, high = interval(gains, matched.artists, seed=seed)
+    low, high = interval(gains, matched.artists)
     return float(gains.mean()), low, high
 
 

@@ -15,6 +15,16 @@ _TRACK = ("dataset", "track_id")
 
 
 @dataclass(frozen=True)
+class Extreme:
+    """A model whose scores are all +inf (it equals the reference) or all −inf."""
+
+    model: str
+    value: float
+    tracks: int
+    artists: int
+
+
+@dataclass(frozen=True)
 class Matched:
     """What models score on the tracks on which all of them have a finite score.
 
@@ -26,6 +36,8 @@ class Matched:
         genres: genre of each track or None.
         values: scores in dB, `(models, tracks)`.
         dropped: tracks with a score of some model, but not a finite one of each.
+        extremes: models that are not among `models`, since none of their scores is finite; they have no
+            say in which tracks match.
     """
 
     stem: tuple[str, str, str]
@@ -35,6 +47,7 @@ class Matched:
     genres: tuple[str | None, ...]
     values: Float
     dropped: tuple[tuple[str, str], ...]
+    extremes: tuple[Extreme, ...] = ()
 
     def of(self, model: str) -> Float:
         """Return the scores of one model, `(tracks,)`."""
@@ -71,6 +84,8 @@ def _matched(
     models: Sequence[str],
     column: str,
 ) -> Matched:
+    extremes = _extremes(group, facts, models, column)
+    group = group.filter(~pl.col("model").is_in([one.model for one in extremes]))
     present = set(group["model"])
     own = tuple(model for model in models if model in present)
     found: dict[tuple[str, str], dict[str, float]] = {}
@@ -95,4 +110,26 @@ def _matched(
             len(own), len(whole)
         ),
         tuple(track for track in sorted(found) if track not in whole),
+        extremes,
     )
+
+
+def _extremes(
+    group: pl.DataFrame,
+    facts: dict[tuple[str, str], tuple[str | None, str | None]],
+    models: Sequence[str],
+    column: str,
+) -> tuple[Extreme, ...]:
+    """Return the models whose scores are one and the same infinity, in the order given."""
+    only = group.group_by("model").agg(
+        pl.col(column).n_unique().alias("values"), pl.col(column).first()
+    )
+    found = {
+        model: value for model, values, value in only.iter_rows() if values == 1 and np.isinf(value)
+    }
+    extremes = []
+    for model in (model for model in models if model in found):
+        tracks = list(group.filter(pl.col("model") == model).select(_TRACK).iter_rows())
+        artists = {facts.get(track, (None, None))[0] or track for track in tracks}
+        extremes.append(Extreme(model, found[model], len(tracks), len(artists)))
+    return tuple(extremes)

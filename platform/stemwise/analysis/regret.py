@@ -77,7 +77,7 @@ def ledger(
         strategy: how the recipe's weights are fitted.
         score: (forms, weights) → scores `(..., tracks)`.
         folds: how many parts are held out in turn.
-        seed: of folds and bootstrap.
+        seed: of the folds.
     """
     singles, gain = score(forms, np.eye(len(forms.models))), None
     weights, established = best_single(forms, score), None
@@ -90,7 +90,7 @@ def ledger(
         single = cross_fit(forms, parts, best_single, score)
         blend = cross_fit(forms, parts, get_strategy(strategy), score)
         best, levels = single.scores, {"best_single": single.scores, "recipe": blend.scores}
-        low, _ = interval(blend.scores - best, artists, seed=seed)
+        low, _ = interval(blend.scores - best, artists)
         established = False
         if low is not None and low > 0:
             fitted = get_strategy(strategy)(forms, score)
@@ -102,15 +102,15 @@ def ledger(
         kept, of_track = chosen.scores, chosen.of_track(parts)
     oracle, snr = singles.max(axis=0), each(forms, of_track, StemForms.snr)
     levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
-    rows = [_row(stem, name, values, best, artists, seed) for name, values in levels.items()]
+    rows = [_row(stem, name, values, best, artists) for name, values in levels.items()]
     for row in rows:
         row["gain_shrunken"] = gain if row["level"] == "recipe" else None
-    rows.append(_chance(stem, singles, artists, seed))
+    rows.append(_chance(stem, singles, artists))
     return Ledger(
         rows,
         {m: float(w) for m, w in zip(forms.models, weights, strict=True) if w != 0},
         established,
-        (float(snr.mean()), *interval(snr, artists, seed=seed)),
+        (float(snr.mean()), *interval(snr, artists)),
         float((oracle - kept).mean()),
         of_track,
         gain,
@@ -123,11 +123,10 @@ def _row(
     values: Float,
     best: Float,
     artists: Sequence[str],
-    seed: int,
 ) -> Row:
-    low, high = interval(values, artists, seed=seed)
+    low, high = interval(values, artists)
     own = level == "best_single"  # its gain over itself is 0, without any doubt
-    gain_low, gain_high = (None, None) if own else interval(values - best, artists, seed=seed)
+    gain_low, gain_high = (None, None) if own else interval(values - best, artists)
     return {
         "parent": stem[0],
         "parent_source": stem[1],
@@ -144,8 +143,8 @@ def _row(
     }
 
 
-def _chance(stem: tuple[str, str, str], singles: Float, artists: Sequence[str], seed: int) -> Row:
+def _chance(stem: tuple[str, str, str], singles: Float, artists: Sequence[str]) -> Row:
     """Return the oracle's gain after every model is shifted to the same mean over tracks."""
     level = singles - singles.mean(axis=1, keepdims=True) + singles.mean()
     mean = np.full(singles.shape[1], singles.mean())
-    return _row(stem, "equal_models", level.max(axis=0), mean, artists, seed)
+    return _row(stem, "equal_models", level.max(axis=0), mean, artists)

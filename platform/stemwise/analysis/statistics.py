@@ -37,12 +37,14 @@ def statistics(
     cost = seconds_per_minute(scores)
     flagged = {m: is_trained_here(trained_on.get(m, ()), tracks) for m in models}
     for matched in by_stem(scores, tracks, models):
-        if not matched.tracks:
+        if not matched.tracks and not matched.extremes:
             continue
         pairs = comparisons(matched, seed)
         found["comparisons"] += pairs
-        found["leaderboard"] += leaderboard(matched, pairs, cost, flagged, seed)
-        found["genre_scores"] += genre_scores(matched, seed)
+        found["leaderboard"] += leaderboard(matched, pairs, cost, flagged)
+        if not matched.tracks:
+            continue
+        found["genre_scores"] += genre_scores(matched)
         found["genre_effects"].append(genre_effects(matched, seed))
     return found | {"anomalies": anomalies(scores)}
 

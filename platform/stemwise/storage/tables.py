@@ -178,6 +178,9 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("difference", _FLOAT),
             ("low", _FLOAT),
             ("high", _FLOAT),
+            # for all pairs of the stem together, as p_adjusted is
+            ("low_adjusted", _FLOAT),
+            ("high_adjusted", _FLOAT),
             ("win_rate", _FLOAT),
             ("p_value", _FLOAT),
             ("p_adjusted", _FLOAT),
