@@ -34,7 +34,8 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
     """Return a function that writes the tables of a run.
 
     Options: `tracks`, `models`, `level2`, `silent` (all references are), `analysis` (its tables too),
-    `infinite` (scores that are null or ±inf), `audio` (files in the store), `flagged` (trained here).
+    `infinite` (scores that are null or ±inf), `audio` (files in the store), `flagged` (trained here),
+    `deployment` (rows of that table, over its defaults, by stem of level 1).
     """
 
     def make(**options: object) -> Run:
@@ -141,8 +142,19 @@ class _Maker:
         late |= {"parent_source": "mixture", "stem": "vocals", "kind": "late", "value": 40.0}
         known["anomalies"].append(late | {"text": "40 samples late"})
         board = pl.DataFrame(known["leaderboard"], tables_schema("leaderboard"))
+        if "deployment" in self.option:
+            known["deployment"] = [_deployed(*row) for row in self.option["deployment"].items()]  # type: ignore[attr-defined]
         for name, rows in (known | _ledger(board)).items():
             tables.write(folder, name, [tables.to_table(name, rows)])
+
+
+def _deployed(stem: str, given: dict[str, object]) -> dict[str, object]:
+    """Return a row of `deployment`: by default a blend of two models that is the best set found."""
+    names, numbers = ["alpha", "beta"], {"mean_score": 7.0, "low": 6.2, "high": 8.04, "snr": 7.5}
+    row = {"parent": "mixture", "parent_source": "mixture", "stem": stem, "kind": "blend"}
+    row |= {"models": names, "weights": [0.62, 0.38], "seconds_per_minute": 12.3, "gain": 0.42}
+    row |= {"best_models": names, "best_score": 7.0, "best_seconds_per_minute": 12.3}
+    return row | numbers | {"tracks": 12, "artists": 6} | given
 
 
 def tables_schema(name: str) -> dict[str, pl.DataType]:

@@ -188,9 +188,10 @@ def test_a_file_in_the_place_of_the_folder(make_run):
 def test_the_verdict_says_who_and_how_surely(make_run):
     run = make_run(tracks=40)
     found = verdict(read_run(run.output, run.models), VOCALS)
-    assert found.best == "htdemucs_6s"
+    assert (found.kind, found.models) == ("leads", ("htdemucs_6s",))
     assert re.fullmatch(
-        r"vocals: htdemucs_6s \(\d+\.\d dB, 95 % \d+\.\d … \d+\.\d\); .*", found.sentence
+        r"vocals: htdemucs_6s \(\d+\.\d dB, 95 % \d+\.\d … \d+\.\d\); it can be told apart.*",
+        found.sentence,
     )
     assert found.blend.startswith(
         "Blending gains about 0.30 dB on unseen tracks (measured 0.40 dB (0.10 … 0.70); shrunk"
@@ -204,22 +205,24 @@ def test_the_verdict_says_who_and_how_surely(make_run):
 
 def test_the_verdict_names_ties_with_the_tracks_they_need(make_run):
     run = make_run()
-    path = run.output / "tables" / "leaderboard" / "leaderboard.parquet"
-    pl.read_parquet(path).with_columns(tie_group=pl.lit(1, pl.Int64)).write_parquet(path)
-    text = verdict(read_run(run.output, run.models), VOCALS).sentence
+    board = run.output / "tables" / "leaderboard" / "leaderboard.parquet"
+    pairs = run.output / "tables" / "comparisons" / "comparisons.parquet"
+    pl.read_parquet(board).with_columns(tie_group=pl.lit(1, pl.Int64)).write_parquet(board)
+    pl.read_parquet(pairs).with_columns(told_apart=False, tracks_needed=99).write_parquet(pairs)
+    found = verdict(read_run(run.output, run.models), VOCALS)
     for model in ("beta", "alpha"):
-        assert re.search(rf"{model} \(about \d+ tracks would be needed\)", text)
-    assert text.endswith("cannot be told apart from it.")
-    pl.read_parquet(path).with_columns(tie_group=pl.col("rank")).write_parquet(path)
-    text = verdict(read_run(run.output, run.models), VOCALS).sentence
-    assert text.endswith("it can be told apart from all others.")
+        assert f"{model} (about 99 tracks would be needed)" in found.sentence
+    assert found.sentence.endswith("cannot be told apart from it.")
+    assert (found.kind, set(found.models)) == ("tied", {"alpha", "beta", "htdemucs_6s"})
+    card = opened(run)[0].text["verdict"]  # which names no winner of a tie
+    assert "tie" in card.partition("dB")[0]
 
 
 def test_the_verdict_is_cautious(make_run):
     run = make_run(models=("alpha", "beta"), flagged=["beta"], infinite=True)
     found = verdict(read_run(run.output, run.models), VOCALS)
     told = " ".join(found.cautions)
-    assert found.best == "beta"
+    assert found.models[0] == "beta"
     assert (
         "beta was trained on this dataset, which flatters it; the best that was not is alpha"
         in told
@@ -228,8 +231,9 @@ def test_the_verdict_is_cautious(make_run):
     assert "separating does harm" not in told
     silent = make_run(silent=True)
     found = verdict(read_run(silent.output, silent.models), VOCALS)
-    assert (found.best, found.sentence) == (
-        None,
+    assert (found.kind, found.models, found.sentence) == (
+        "unknown",
+        (),
         "vocals: silent in every track, so nothing can be said.",
     )
     single = make_run(tracks=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -18,10 +19,11 @@ from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.work import job
-from stemwise.report.decision import leaders, ledger
+from stemwise.report.abridged import abridged
+from stemwise.report.decision import deployments, leaders, ledger
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.page import write_report
-from stemwise.report.tables import table_one, winners, winners_per_track
+from stemwise.report.tables import TextTable, table_one, winners, winners_per_track
 from stemwise.report.terminal import show_list, show_note, show_table
 from stemwise.report.troubles import failures, problems
 from stemwise.selection.oracle import SelectionSettings
@@ -71,10 +73,11 @@ def report(
     tracks = tables.read(folder, "tracks")
     tables_of_text = [
         table_one(scores, models),
-        winners(selections, scores),
+        abridged(winners(selections, scores)),
         winners_per_track(selections, scores),
         *(sub_stems(scores, parent, models, tracks) for parent in TITLES),
         by_bleed(scores),
+        *_to_deploy(folder),
         leaders(tables.read(folder, "leaderboard")),
         ledger(tables.read(folder, "regret")),
     ]
@@ -91,6 +94,13 @@ def report(
         f"Tables: {run.shown(folder)}\nReport: {run.shown(page)}", soft_wrap=True, highlight=False
     )
     return PARTLY_FAILED if failed.rows else 0
+
+
+def _to_deploy(folder: Path) -> list[TextTable]:
+    """Return what to deploy; nothing where the run has no such table."""
+    if not (folder / "deployment").is_dir():
+        return []
+    return [deployments(tables.read(folder, "deployment"))]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
+import math
+from itertools import groupby
 from typing import Any
 
 import polars as pl
 
 from stemwise.core.stems import MIXTURE, in_order
 from stemwise.core.types import REFERENCE
+from stemwise.report.deployment import deployment_table
+from stemwise.report.leading import leading, suspicion
 from stemwise.report.ledgers import LEVELS
 from stemwise.report.tables import TextTable, left_out, number, stem_label
 
+_MOST_LEADERS = 5  # of a stem in the terminal
 _LEVELS = {**LEVELS, "equal_models": "equal models (chance)"}
 
 
 def leaders(leaderboard: pl.DataFrame) -> TextTable:
-    """Return the ranking per stem, level 1 and what users get of level 2."""
-    rows = [
-        (
-            _label(row),
-            f"{row['tie_group']}",
-            row["model"] + (" *" if row["trained_here"] else ""),
-            number(row["mean_score"]),
-            _range(row["low"], row["high"]),
-            number(row["seconds_per_minute"], 1),
-            str(row["tracks"]),
-        )
-        for row in _served(leaderboard, "rank")
-    ]
+    """Return who leads each stem, level 1 and what users get of level 2: its first tie group.
+
+    Of the others a line says how many there are, and that the table `leaderboard` has them.
+    """
+    served = _served(leaderboard, "rank")
+    rows = []
+    for _, group in groupby(served, key=_stem_of):
+        every = list(group)
+        shown = leading(every, _MOST_LEADERS)
+        rows += [_leader(row) for row in shown]
+        if more := len(every) - len(shown):
+            file = "tables/leaderboard"
+            rows.append((_label(every[0]), "", f"and {more} more: {file}", "", "", "", ""))
     note = (
         "Mean score in dB over matched tracks, 95 % interval (artists are drawn), seconds of work "
         "per minute of audio. Models of one group cannot be told apart from its best (p ≥ 0.05 "
         "after Holm)."
     )
-    note += left_out({_label(row): row["dropped"] for row in _served(leaderboard, "rank")})
+    note += left_out({_label(row): row["dropped"] for row in served})
+    odd = [row for row in served if row["mean_score"] == math.inf]
+    for stem, group in groupby(odd, key=_label):
+        note += f" {stem}: {suspicion([row['model'] for row in group])}"
     if leaderboard["trained_here"].any():
         note += " *: was trained on this dataset."
     columns = ("stem", "group", "model", "score", "95 %", "s/min", "tracks")
     return TextTable("leaderboard", "Who leads, and how surely", columns, tuple(rows), note)
+
+
+def _leader(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        _label(row),
+        f"{row['tie_group']}",
+        row["model"] + (" *" if row["trained_here"] else ""),
+        number(row["mean_score"]),
+        _range(row["low"], row["high"]),
+        number(row["seconds_per_minute"], 1),
+        str(row["tracks"]),
+    )
+
+
+def deployments(deployment: pl.DataFrame) -> TextTable:
+    """Return what to deploy per stem, level 1 and what users get of level 2."""
+    return deployment_table((_label(row), row) for row in _served(deployment, "kind"))
 
 
 def ledger(regret: pl.DataFrame) -> TextTable:
@@ -98,11 +123,15 @@ def _served(frame: pl.DataFrame, within: str) -> list[dict[str, Any]]:
     served = frame if served.is_empty() else served
     order = {stem: i for i, stem in enumerate(in_order(served["stem"].unique()))}
 
-    def place(row: dict[str, Any]) -> tuple[int, int]:
-        value = row[within]
-        return order[row["stem"]], list(_LEVELS).index(value) if within == "level" else value
+    def place(row: dict[str, Any]) -> tuple[Any, ...]:
+        value = list(_LEVELS).index(row[within]) if within == "level" else row[within]
+        return order[row["stem"]], _stem_of(row), value
 
     return sorted(served.iter_rows(named=True), key=place)
+
+
+def _stem_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["parent"], row["parent_source"], row["stem"]
 
 
 def _label(row: dict[str, Any]) -> str:

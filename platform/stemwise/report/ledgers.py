@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from stemwise.report.deployment import deployment_table
 from stemwise.report.markup import db, span_of
-from stemwise.report.run_tables import Row, RunTables, label
+from stemwise.report.run_tables import Row, RunTables, StemKey, label
 from stemwise.report.tables import TextTable, left_out
 
 LEVELS = {
@@ -24,8 +25,14 @@ def probability(value: float | None) -> str:
 
 def all_ledgers(run: RunTables) -> list[TextTable]:
     """Return the tables that have rows."""
-    made = [leaderboard(run), comparisons(run), regret(run), front(run), genres(run), effects(run)]
-    return [table for table in [*made, anomalies(run)] if table.rows]
+    made = [deployment(run), leaderboard(run), comparisons(run), regret(run), front(run)]
+    made += [genres(run), effects(run), anomalies(run)]
+    return [table for table in made if table.rows]
+
+
+def deployment(run: RunTables) -> TextTable:
+    """Return what to deploy per stem."""
+    return deployment_table(_per_stem(run, "deployment"))
 
 
 def _per_stem(run: RunTables, name: str) -> list[tuple[str, Row]]:
@@ -77,7 +84,8 @@ def comparisons(run: RunTables) -> TextTable:
             {True: "yes", False: "no", None: "–"}[row["told_apart"]],
             "–" if row["tracks_needed"] is None else str(row["tracks_needed"]),
         )
-        for stem, row in _per_stem(run, "comparisons")
+        for key in run.stems
+        for stem, row in _ranked_pairs(run, key)
     ]
     columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p (Holm)", "told apart", "needed")
     note = (
@@ -87,6 +95,15 @@ def comparisons(run: RunTables) -> TextTable:
     )
     note += _left_out(run, "leaderboard")
     return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)
+
+
+def _ranked_pairs(run: RunTables, key: StemKey) -> list[tuple[str, Row]]:
+    """Return the pairs of a stem: those with its best model first."""
+    place = {row["model"]: row["rank"] for row in run.rows("leaderboard", key)}
+    last = len(place) + 1
+    rows = run.rows("comparisons", key)
+    rows.sort(key=lambda row: [place.get(row[side], last) for side in ("model_a", "model_b")])
+    return [(label(key), row) for row in rows]
 
 
 def regret(run: RunTables) -> TextTable:

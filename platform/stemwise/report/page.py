@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -20,10 +20,12 @@ from stemwise.report.palette import Palette
 from stemwise.report.previews import write_previews
 from stemwise.report.recipes import recipes_table
 from stemwise.report.run_tables import RunTables, read_run
-from stemwise.report.section_best import fronts, leaderboards, ledger, verdicts
+from stemwise.report.section_board import leaderboards
 from stemwise.report.section_genre import distribution, genre_section
+from stemwise.report.section_ledger import fronts, ledger
 from stemwise.report.section_paper import beside_the_paper, paper_tables
 from stemwise.report.section_troubles import troubles
+from stemwise.report.section_verdict import verdicts
 from stemwise.report.spectrogram import Gallery
 from stemwise.report.tables import TextTable, table_one, winners, winners_per_track, write_all
 from stemwise.report.troubles import failures, problems
@@ -90,8 +92,10 @@ def text_tables(run: RunTables) -> list[TextTable]:
 
 
 def _for_files(table: TextTable) -> TextTable:
-    """Return a table whose numbers programs can read: with the minus of a keyboard."""
-    rows = tuple(tuple(cell.replace(MINUS, "-") for cell in row) for row in table.rows)
+    """Return a table whose numbers programs can read: with the minus of a keyboard, and inf."""
+    rows = tuple(
+        tuple(cell.replace(MINUS, "-").replace("∞", "inf") for cell in row) for row in table.rows
+    )
     return replace(table, rows=rows)
 
 
@@ -102,13 +106,15 @@ def render(run: RunTables, sheet: Sheet, place: Place | None = None) -> str:
     page = sheet.folder.parent
     seen_from = page if place is None else place / page.name
     data = explorer.explorer_data(run, colours, page, gallery, seen_from)
-    decided = ("leaderboard", "comparisons", "regret")
+    decided = ("deployment", "leaderboard", "comparisons", "regret")
     scored = ("leaderboard", "comparisons")
     oddities = ("anomalies", "scores", "tracks")
     genre = ("tracks", "genre_scores", "genre_effects", "scores")
     sections = [
-        Section("verdict", "Verdict", "Which model, and how sure", verdicts(run, colours), decided),
-        Section("leaderboard", "Leaderboard", "Leaderboard", leaderboards(run, colours), scored),
+        Section("verdict", "Verdict", "What to use, and how sure", verdicts(run, colours), decided),
+        Section(
+            "leaderboard", "Leaderboard", "Leaderboard", leaderboards(run, sheet, colours), scored
+        ),
         Section("ledger", "Regret", "Regret ledger", ledger(run, sheet), ("regret",)),
         Section(
             "paper",
@@ -125,7 +131,8 @@ def render(run: RunTables, sheet: Sheet, place: Place | None = None) -> str:
         ),
         Section("definitions", "Definitions", "What the numbers mean", definitions()),
     ]
-    body = [section.html(number) for number, section in enumerate(sections, start=1)]
+    held = {name for name in run.frames if (run.output / "tables" / name).is_dir()}
+    body = [section.html(number, held) for number, section in enumerate(sections, start=1)]
     links = [el("a", section.short, href=f"#{section.name}") for section in sections]
     return _document(run, body, links, explorer.as_script(data))
 
@@ -140,13 +147,13 @@ class Section:
     body: Html
     sources: tuple[str, ...] = ()
 
-    def html(self, number: int) -> Html:
-        """Return the element."""
+    def html(self, number: int, held: Collection[str]) -> Html:
+        """Return the element, with links to those of its tables that the run holds."""
         heading = el(
             "h2", el("span", number, cls="number"), " ", self.title, id=f"{self.name}-title"
         )
         linked: list[Child] = []
-        for source in self.sources:
+        for source in filter(held.__contains__, self.sources):
             file = f"../tables/{source}/{source}.parquet"
             linked += [", " if linked else "", el("a", source, href=file)]
         definition = el("a", "Definitions", href="#definitions")

@@ -33,11 +33,13 @@ class RunTables:
         output: the run's folder.
         models: in the order of the run, then those that only the scores name; reference lines apart.
         frames: table name → rows; empty where the run has no such table.
+        imported: these are scores that others published, of which there is no audio.
     """
 
     output: Path
     models: tuple[str, ...]
     frames: dict[str, pl.DataFrame]
+    imported: bool = False
 
     @property
     def separators(self) -> tuple[str, ...]:
@@ -68,8 +70,10 @@ class RunTables:
         return frame.to_dicts()
 
 
-def read_run(output: Path, models: Sequence[str]) -> RunTables:
+def read_run(output: Path, models: Sequence[str], imported: bool = False) -> RunTables:
     """Read the tables of a run; only `tracks` and `scores` must be there.
+
+    `imported` says that they are of `stemwise import-scores`.
 
     Raises:
         OutputError: a table that is needed is missing, or one is not what this version writes.
@@ -77,7 +81,7 @@ def read_run(output: Path, models: Sequence[str]) -> RunTables:
     frames = {name: _read(output, name) for name in (*tables.SCHEMAS, *tables.ANALYSIS)}
     present = frames["scores"]["model"].unique().to_list()
     ordered = [name for name in model_order(models, present) if name not in REFERENCE_LINES]
-    return RunTables(output, tuple(ordered), frames)
+    return RunTables(output, tuple(ordered), frames, imported)
 
 
 def _read(output: Path, name: str) -> pl.DataFrame:

@@ -8,9 +8,9 @@ from stemwise.report import figures, ledgers
 from stemwise.report import paper_numbers as paper
 from stemwise.report.drawing import Sheet
 from stemwise.report.markup import Html, db, el, join, of_text, table
+from stemwise.report.model_mark import dot
 from stemwise.report.palette import LIGHT, Palette
 from stemwise.report.run_tables import RunTables, StemKey, finite, label, slug_of
-from stemwise.report.section_best import dot
 from stemwise.report.tables import TextTable, stem_label
 from stemwise.report.verdict import routing_sentence
 

@@ -1,7 +1,8 @@
-"""The report's answer in sentences: which model, how surely, and whether a blend is worth it."""
+"""The report's answer in sentences: what to deploy, how surely, at what cost, and what to beware of."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,6 +10,16 @@ import polars as pl
 from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
 from stemwise.core.stems import MIXTURE
+from stemwise.report.deployment import (
+    BLEND,
+    NOTHING,
+    beaten_by,
+    cost_sentence,
+    gain_sentence,
+    held_out,
+    set_of,
+)
+from stemwise.report.leading import listed, perfect, suspicion
 from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
 
@@ -19,40 +30,93 @@ class Verdict:
 
     Attributes:
         key: the stem.
-        best: the model that leads, or None where none can be named.
-        score: its mean score in dB.
-        sentence: beginning with the stem, who is best, how surely, and who ties.
+        kind: `blend`, `model` or `nothing` where the run says what to deploy; else `leads` (one model
+            can be told apart from all others, or is alone), `tied` or `unknown`.
+        models: what is deployed, or who leads: the first tie group, best first.
+        weights: of the models of a blend; empty for all else.
+        score: its mean score in dB; of a tie that of its first.
+        sentence: beginning with the stem, what to use, how surely, and who ties.
+        cost: what it costs, and what the last 0.1 dB would; may be empty.
         blend: what a blend gains on unseen tracks; empty where there is nothing to blend.
         cautions: what to know before relying on it.
     """
 
     key: StemKey
-    best: str | None
-    score: float | None
-    sentence: str
-    blend: str
-    cautions: tuple[str, ...]
+    kind: str
+    models: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    score: float | None = None
+    sentence: str = ""
+    cost: str = ""
+    blend: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 def verdict(run: RunTables, key: StemKey) -> Verdict:
-    """Return the answer for one stem, from `leaderboard`, `comparisons` and `regret`."""
-    board = sorted(finite(run.rows("leaderboard", key)), key=lambda row: row["rank"])
-    blend = blend_sentence(run.rows("regret", key))
+    """Return the answer for one stem.
+
+    It is from `deployment`; where a run has no such table (imported scores, or an older version's run),
+    from `leaderboard`, `comparisons` and `regret`, and names the winner of no tie.
+    """
+    every = sorted(run.rows("leaderboard", key), key=lambda row: row["rank"])
+    board = finite(every)
+    odd = suspicion(perfect(every))
+    for row in run.rows("deployment", key):
+        return _deployed(run, key, row, board, odd)
     if not board:
-        return Verdict(key, None, None, f"{label(key)}: {_nothing(run, key)}", "", ())
-    best = board[0]
-    score = f"{db(best['mean_score'], 1)} dB"
-    known = best["low"] is not None and best["high"] is not None
-    sure = f", 95 % {span_of(best['low'], best['high'], 1)}" if known else ", no interval"
-    sentence = f"{label(key)}: {best['model']} ({score}{sure})"
-    if len(board) == 1:
-        blend = ""  # of what?
-        sentence += "; it is the only model with this stem"
-    else:
-        sentence += _ties(board, run.rows("comparisons", key))
+        said = f"{label(key)}: {_nothing(run, key)}"
+        return Verdict(key, "unknown", sentence=said, cautions=(odd,) if odd else ())
+    return _leading(run, key, board, odd)
+
+
+def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str | None) -> Verdict:
+    pairs, models = run.rows("comparisons", key), tuple(row["models"] or ())
+    if row["kind"] == NOTHING:
+        best = board[0]["model"] if board else None
+        who = f"the best, {best} ({db(board[0]['mean_score'], 1)} dB)," if best else "the best"
+        said = f"{label(key)}: nothing usable; {who} does not beat {beaten_by(row)}."
+        return Verdict(key, NOTHING, sentence=said, cautions=(odd,) if odd else ())
+    said = f"{label(key)}: deploy {set_of(row)} ({held_out(row)})"
+    ties = _ties(models[0], board, pairs) if len(models) == 1 and len(board) > 1 else ""
     return Verdict(
-        key, best["model"], best["mean_score"], f"{sentence}.", blend, _cautions(run, key, board)
+        key,
+        row["kind"],
+        models,
+        tuple(row["weights"] or ()) if row["kind"] == BLEND else (),
+        row["mean_score"],
+        f"{said}{ties}.",
+        cost_sentence(row),
+        gain_sentence(row) or (blend_sentence(run.rows("regret", key)) if len(board) > 1 else ""),
+        _cautions(run, key, board, models, odd),
     )
+
+
+def _leading(run: RunTables, key: StemKey, board: list[Row], odd: str | None) -> Verdict:
+    first = board[0]
+    tied = tuple(row["model"] for row in board if row["tie_group"] == first["tie_group"])
+    said = f"{label(key)}: {first['model']} ({_sure(first)})"
+    if len(board) == 1:
+        said += "; it is the only model with this stem"
+    else:
+        said += _ties(first["model"], board, run.rows("comparisons", key))
+    rows = run.rows("regret", key)
+    # of imported scores no blend can be known, which the section says once
+    blend = "" if len(board) == 1 or run.imported else blend_sentence(rows)
+    return Verdict(
+        key,
+        "tied" if len(tied) > 1 else "leads",
+        tied,
+        score=first["mean_score"],
+        sentence=f"{said}.",
+        blend=blend,
+        cautions=_cautions(run, key, board, tied[:1], odd),
+    )
+
+
+def _sure(row: Row) -> str:
+    known = row["low"] is not None and row["high"] is not None
+    sure = f"95 % {span_of(row['low'], row['high'], 1)}" if known else "no interval"
+    return f"{db(row['mean_score'], 1)} dB, {sure}"
 
 
 def made_by(run: RunTables, key: StemKey) -> list[str]:
@@ -79,50 +143,64 @@ def _nothing(run: RunTables, key: StemKey) -> str:
     return "no track on which every model has a finite score, so nothing can be compared."
 
 
-def _ties(board: list[Row], pairs: list[Row]) -> str:
-    best = board[0]["model"]
-    tied = [row["model"] for row in board[1:] if row["tie_group"] == board[0]["tie_group"]]
+def _ties(model: str, board: list[Row], pairs: list[Row]) -> str:
+    """Say who cannot be told apart from a model."""
+    between = {
+        row["model_b"] if row["model_a"] == model else row["model_a"]: row
+        for row in pairs
+        if model in (row["model_a"], row["model_b"])
+    }
+    others = [row["model"] for row in board if row["model"] != model]
+    tied = [name for name in others if name in between and not between[name]["told_apart"]]
     if not tied:
         return "; it can be told apart from all others"
-    between = {
-        row["model_b"] if row["model_a"] == best else row["model_a"]: row
-        for row in pairs
-        if best in (row["model_a"], row["model_b"])
-    }
-    told = [_needed(model, between.get(model)) for model in tied[:3]]
+    told = [_needed(name, between[name]) for name in tied[:3]]
     if len(tied) > 3:
         told.append(f"{len(tied) - 3} more")
-    names = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
-    return f"; {names} cannot be told apart from it"
+    return f"; {listed(told, 4)} cannot be told apart from it"
 
 
-def _needed(model: str, pair: Row | None) -> str:
-    needed = pair["tracks_needed"] if pair else None
+def _needed(model: str, pair: Row) -> str:
+    needed = pair["tracks_needed"]
     return model if needed is None else f"{model} (about {needed} tracks would be needed)"
 
 
-def _cautions(run: RunTables, key: StemKey, board: list[Row]) -> tuple[str, ...]:
-    best = board[0]
-    found = []
-    if best["trained_here"]:
+def _cautions(
+    run: RunTables, key: StemKey, board: list[Row], models: Sequence[str], odd: str | None
+) -> tuple[str, ...]:
+    found = [odd] if odd else []
+    used = [row for row in board if row["model"] in models]
+    seen = [row["model"] for row in used if row["trained_here"]]
+    if seen:
         clean = next((row for row in board if not row["trained_here"]), None)
         other = f"the best that was not is {clean['model']}" if clean else "so were all others"
-        found.append(f"{best['model']} was trained on this dataset, which flatters it; {other}.")
-    if best["tracks"] < 10:
+        was, what = ("was", "it") if len(seen) == 1 else ("were", "them")
         found.append(
-            f"Only {counted(best['tracks'], 'track')} by {counted(best['artists'], 'artist')}."
+            f"{listed(seen)} {was} trained on this dataset, which flatters {what}; {other}."
         )
-    if best["dropped"]:
-        found.append(
-            f"{counted(best['dropped'], 'track')} left out: not every model has a finite score there."
-        )
-    floor = _floor(run, key, best["model"])
-    if floor is not None and floor >= 0:
-        what = "mixture" if key[0] == MIXTURE else key[0]
-        found.append(
-            f"The untouched {what} scores {db(floor, 1)} dB more: separating does harm here."
-        )
+    for row in used[:1]:
+        found += _few(row)
+        floor = _floor(run, key, row["model"]) if len(used) == 1 else None
+        if floor is not None and floor >= 0:
+            what = "mixture" if key[0] == MIXTURE else key[0]
+            found.append(
+                f"The untouched {what} scores {db(floor, 1)} dB more: separating does harm here."
+            )
     return tuple(found)
+
+
+def _few(row: Row) -> list[str]:
+    """Say how few tracks stand behind a row of the leaderboard, and how many do not."""
+    found = []
+    if row["tracks"] < 10:
+        found.append(
+            f"Only {counted(row['tracks'], 'track')} by {counted(row['artists'], 'artist')}."
+        )
+    if row["dropped"]:
+        found.append(
+            f"{counted(row['dropped'], 'track')} left out: not every model has a finite score there."
+        )
+    return found
 
 
 def counted(number: int, noun: str) -> str:
@@ -158,6 +236,11 @@ def blend_sentence(rows: list[Row]) -> str:
         return "The blend's gain has no interval, so it is not promised: use the single model."
     if low > 0:
         measured, shrunken = f"{db(gain)} dB ({span_of(low, high)})", recipe["gain_shrunken"]
+        if shrunken is not None and db(shrunken) == "0.00":
+            return (
+                f"A blend measured {measured} better on unseen tracks, which is no more than picking "
+                "the luckiest of several blends would give: expect nothing of it."
+            )
         if shrunken is None or db(shrunken) == db(gain):
             return f"Blending gains {measured} on unseen tracks."
         return (

@@ -237,6 +237,26 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("dropped", _INT),
         ]
     ),
+    # what a run says to deploy per stem, and what a higher score would cost
+    "deployment": pa.schema(
+        [
+            *_STEM,
+            ("kind", _STRING),
+            ("models", pa.list_(_STRING)),
+            ("weights", pa.list_(_FLOAT)),
+            *_INTERVAL,
+            ("snr", _FLOAT),
+            ("seconds_per_minute", _FLOAT),
+            ("gain", _FLOAT),
+            ("below", _STRING),
+            ("best_models", pa.list_(_STRING)),
+            ("best_score", _FLOAT),
+            ("best_seconds_per_minute", _FLOAT),
+            ("tenth_s", _FLOAT),
+            ("tracks", _INT),
+            ("artists", _INT),
+        ]
+    ),
     "anomalies": pa.schema(
         [
             *_KEY,

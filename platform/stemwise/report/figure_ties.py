@@ -1,0 +1,119 @@
+"""The figure of who can be told apart: a critical-difference diagram that has room for forty models.
+
+Demšar's diagram (2006) lies on its side here: a line per model, best first, its mean score on the axis,
+and bars that stand beside the models that tie. So names never meet, whether there are two or forty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from stemwise.report.drawing import Sheet
+from stemwise.report.figures import short
+from stemwise.report.markup import Html, db
+from stemwise.report.palette import NEUTRAL, Palette
+from stemwise.report.run_tables import Row, RunTables, StemKey, label, slug_of
+from stemwise.report.tied import Run, columns_of, tied_runs, were_tested
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST = 40  # models of a figure
+_WIDEST_DB = 15.0
+_INK, _MUTED, _GRID = (NEUTRAL[name][0] for name in ("ink", "muted", "grid"))
+_CROWD = 12  # from here on lines are closer, and the axis stands above them too
+_BARS = 0.26  # of the axes' width: the most that the bars may take
+
+
+def ties_figure(run: RunTables, key: StemKey, sheet: Sheet, palette: Palette) -> Html | None:
+    """Return the figure of a stem; None where there is no pair, or none could be tested."""
+    rows = sorted(run.rows("leaderboard", key), key=lambda row: row["rank"])
+    pairs = run.rows("comparisons", key)
+    if len(rows) < 2 or not were_tested(pairs):
+        return None
+    shown = rows[:MOST]
+    names = [row["model"] for row in shown]
+    runs = tied_runs(names, pairs)
+    title = label(key) + (f" (the best {MOST} of {len(rows)})" if len(rows) > MOST else "")
+    height = 0.75 + (0.27 if len(shown) <= _CROWD else 0.2) * len(shown)
+    return sheet.figure(
+        f"ties-{slug_of(key)}",
+        title,
+        _told(shown, runs),
+        height,
+        lambda axes: ties(axes, shown, runs, palette),
+    )
+
+
+def _told(rows: Sequence[Row], runs: Sequence[Run]) -> str:
+    """Say what is seen."""
+    scores = [f"{row['rank']} {row['model']}: {db(row['mean_score'])} dB" for row in rows]
+    bars = [f"{rows[a]['model']} to {rows[b]['model']} tie" for a, b in runs]
+    return "; ".join([*scores, *(bars or ["no two tie"])])
+
+
+def ties(axes: Axes, rows: Sequence[Row], runs: Sequence[Run], palette: Palette) -> None:
+    """Draw the mean of each model, best first, and a bar beside each run of models that tie."""
+    low, high = _limits([row["mean_score"] for row in rows])
+    axes.set_xlim(low, high)
+    for y, row in enumerate(rows):
+        _dot(axes, y, row, palette)
+    axes.set_yticks(range(len(rows)), [f"{row['rank']}  {short(row['model'])}" for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("mean score, dB")
+    axes.ticklabel_format(axis="x", useOffset=False)
+    axes.locator_params(axis="x", nbins=6)
+    axes.tick_params(labeltop=len(rows) > _CROWD)
+    _bars(axes, runs)
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return the axis: at least 1 dB wide, and no wider than what keeps the leaders apart."""
+    known = [value for value in values if math.isfinite(value)]
+    top = max(known, default=1.0)
+    bottom = max(min(known, default=0.0), top - _WIDEST_DB)
+    missing = max(0.0, 1.0 - (top - bottom)) / 2
+    margin = 0.06 * max(top - bottom, 1.0)
+    return bottom - missing - margin, top + missing + margin
+
+
+def _dot(axes: Axes, y: int, row: Row, palette: Palette) -> None:
+    """Draw a model's mean, with a line that leads to it from its name; an arrow where it is outside."""
+    low, high = axes.get_xlim()
+    value, colour = row["mean_score"], palette.colour(row["model"])
+    outside = "<" if value < low else ">" if value > high else None
+    x = min(max(value, low), high)
+    axes.plot([low, x], [y, y], color=_GRID, linewidth=0.8, zorder=1)
+    mark = outside or palette.mark(row["model"])
+    axes.plot([x], [y], mark, color=colour, markersize=6, zorder=3, clip_on=False)
+    if outside:
+        side = 1 if outside == "<" else -1
+        axes.annotate(
+            db(value, 1),
+            (x, y),
+            (7 * side, 0),
+            textcoords="offset points",
+            ha="left" if side > 0 else "right",
+            va="center",
+            fontsize=8,
+            color=_MUTED,
+        )
+
+
+def _bars(axes: Axes, runs: Sequence[Run]) -> None:
+    """Draw the bars right of the axes, those that overlap side by side."""
+    columns = columns_of(runs)
+    step = min(0.035, _BARS / (max(columns, default=0) + 1))
+    for (start, end), column in zip(runs, columns, strict=True):
+        x = 1.04 + step * column
+        axes.plot(
+            [x, x],
+            [start - 0.3, end + 0.3],
+            color=_INK,
+            linewidth=min(3.0, 100 * step),
+            solid_capstyle="butt",
+            transform=axes.get_yaxis_transform(),
+            clip_on=False,
+        )
