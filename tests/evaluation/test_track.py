@@ -12,9 +12,11 @@ import torch
 
 from stemwise.core.errors import ModelError
 from stemwise.core.types import Source
+from stemwise.datasets.decode import TrackAudio
 from stemwise.evaluation import level as module
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.zoo import Zoo
+from stemwise.measurement.fingerprint import fingerprint
 from stemwise.models.registry import ReadyModel, prepare, resolve
 from stemwise.models.spec import ModelSpec
 from stemwise.storage.estimates import EstimateStore
@@ -106,6 +108,7 @@ def test_the_rows_tell_where_everything_comes_from(song, model, evaluate, store)
             "stems": ["vocals", "drums"],
             "problems": [],
             "drum_parts": None,
+            "fingerprint": fingerprint(TrackAudio(track).mixture),
         }
     ]
     vocals, drums = estimates(result, "fake")

@@ -10,7 +10,7 @@ from stemwise.storage import tables
 
 COLUMNS = {
     "tracks": "dataset track_id title artist genre split duration_s:f sample_rate:i channels:i "
-    "has_bleed:b stems:l problems:l",
+    "has_bleed:b stems:l problems:l drum_parts fingerprint:fl",
     "estimates": "dataset track_id model parent parent_source stem uri key gain:f wall_s:f "
     "realtime_factor:f device attempt:i status error parent_model batch_size:i",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "

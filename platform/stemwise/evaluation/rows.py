@@ -65,6 +65,7 @@ def track_row(
     problems: Iterable[str],
     samples: int | None,
     file_format: tuple[int, int] | None = None,
+    fingerprint: list[float] | None = None,
 ) -> Row:
     """Return the row of `tracks`.
 
@@ -73,6 +74,7 @@ def track_row(
         problems: sentences about its files.
         samples: at 44.1 kHz; None where it cannot be decoded.
         file_format: rate in Hz and channels of its files.
+        fingerprint: of the mixture (`stemwise.measurement.fingerprint`).
     """
     rate, channels = file_format or (None, None)
     return {
@@ -89,6 +91,7 @@ def track_row(
         "stems": list(track.references),
         "problems": list(problems),
         "drum_parts": track.drum_parts,
+        "fingerprint": fingerprint,
     }
 
 

@@ -36,6 +36,7 @@ from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings, Notify
 from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
+from stemwise.measurement.fingerprint import fingerprint
 from stemwise.separation.recipe import Recipe
 from stemwise.storage.estimates import EstimateStore
 
@@ -145,7 +146,7 @@ class _Evaluation:
             self._level_two(parent, provider, outputs)
         if self.evaluator.settles:
             self._settle()
-        self._record_track(mixture.shape[1])
+        self._record_track(mixture)
         return self.result
 
     def _settle(self) -> None:
@@ -277,9 +278,12 @@ class _Evaluation:
             level.measure(outputs, heard, floors)
             self._tell("measure", started)
 
-    def _record_track(self, samples: int | None) -> None:
+    def _record_track(self, mixture: Audio | None) -> None:
         heard = self.decoded
-        row = rows.track_row(heard.used, heard.problems, samples, heard.file_format)
+        samples, mark = (
+            (None, None) if mixture is None else (mixture.shape[1], fingerprint(mixture))
+        )
+        row = rows.track_row(heard.used, heard.problems, samples, heard.file_format, mark)
         self.result.tables["tracks"].append(row)
 
     def _tell(self, stage: str, started: float) -> None:

@@ -55,6 +55,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("problems", pa.list_(_STRING)),
             # by which rule recordings of drums became parts, where the dataset leaves a choice
             ("drum_parts", _STRING),
+            # of the mixture, to notice the same recording elsewhere (measurement/fingerprint.py)
+            ("fingerprint", pa.list_(_FLOAT)),
         ]
     ),
     "estimates": pa.schema(
@@ -255,6 +257,16 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("tenth_s", _FLOAT),
             ("tracks", _INT),
             ("artists", _INT),
+        ]
+    ),
+    # tracks that are one recording
+    "duplicates": pa.schema(
+        [
+            *_KEY,
+            ("other_dataset", _STRING),
+            ("other_track_id", _STRING),
+            ("similarity", _FLOAT),
+            ("kind", _STRING),
         ]
     ),
     "anomalies": pa.schema(
