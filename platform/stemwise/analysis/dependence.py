@@ -104,15 +104,15 @@ def _fine(levels: Float) -> Float:
     roots -= roots.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(roots, axis=1, keepdims=True)
     # energies that are all alike have no structure to be recognised by
-    return np.divide(roots, norm, out=np.zeros_like(roots), where=norm > 0).astype(np.float32)
+    fine = np.divide(roots, norm, out=np.zeros_like(roots), where=norm > 0)
+    return np.asarray(fine, dtype=np.float32)
 
 
 def _colour(levels: Float) -> Float:
     """Return the levels of bands in dB re their mean, `(tracks, bands)`."""
     energies = (10 ** (levels / 10)).reshape(len(levels), _BANDS, -1).mean(axis=2)
     bands = 10 * np.log10(energies + 1e-4)
-    colour: Float = bands - bands.mean(axis=1, keepdims=True)
-    return colour
+    return np.asarray(bands - bands.mean(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _alike(fine: Float, colour: Float, start: int) -> tuple[Index, Index, npt.NDArray[np.float64]]:
