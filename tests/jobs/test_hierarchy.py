@@ -7,6 +7,8 @@ import pytest
 from stemwise.core.errors import ConfigError
 from stemwise.evaluation.hierarchy import Provider
 from stemwise.jobs.configuration import hierarchy, without_estimate
+from stemwise.jobs.settings import HierarchyChoice
+from stemwise.jobs.typed import read
 from stemwise.models.registry import get, named_sets, set_parents
 from stemwise.models.spec import ModelSpec
 
@@ -17,7 +19,8 @@ def spec(name, stems=("vocals", "drums"), parent="mixture"):
 
 def settings(parents=None, sources=("estimate", "reference"), chosen=(), specs=None):
     values = {"parents": parents, "sources": list(sources)}
-    return hierarchy(values, chosen, specs or [spec("a"), spec("b"), spec("c", ("kick",), "drums")])
+    choice = read(HierarchyChoice, values, "hierarchy")
+    return hierarchy(choice, chosen, specs or [spec("a"), spec("b"), spec("c", ("kick",), "drums")])
 
 
 def test_silence_leaves_the_choice_to_the_evaluation():
@@ -85,10 +88,11 @@ def test_a_recipe_that_the_run_cannot_make_is_refused(tmp_path, text, says):
 
 def test_unknown_keys_and_sources_are_refused():
     with pytest.raises(ConfigError, match=r"hierarchy\.depth"):
-        hierarchy({"parents": {}, "sources": ["estimate"], "depth": 3}, "demo", [])
+        read(HierarchyChoice, {"parents": {}, "sources": ["estimate"], "depth": 3}, "hierarchy")
     with pytest.raises(ConfigError, match="truth"):
         settings(sources=("truth",))
-    assert hierarchy({"parents": {}, "sources": "reference"}, "", []).sources == ("reference",)
+    single = read(HierarchyChoice, {"parents": {}, "sources": "reference"}, "hierarchy")
+    assert hierarchy(single, "", []).sources == ("reference",)
 
 
 def test_parents_that_no_model_estimates_are_said_or_refused():
@@ -106,4 +110,4 @@ def test_parents_that_no_model_estimates_are_said_or_refused():
 )
 def test_values_of_another_shape_are_refused(values):
     with pytest.raises(ConfigError, match="hierarchy"):
-        hierarchy(values, "", [])
+        hierarchy(read(HierarchyChoice, values, "hierarchy"), "", [])

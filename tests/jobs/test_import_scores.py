@@ -227,7 +227,7 @@ def test_other_jobs_leave_imported_scores_alone(tmp_path: Path, job: str, capsys
         (("input=absent", "format=csv"), "format=csv is unknown"),
         (("input=absent", "score=snr"), "score=snr is not imported"),
         (("input=absent", "min_tracks=0"), "min_tracks starts at 1"),
-        (("input=absent", "min_tracks=many"), "import_scores.min_tracks=many is not usable"),
+        (("input=absent", "min_tracks=many"), "min_tracks=many is not usable"),
         (("input=absent", "stems=[a]"), "stems=['a'] is not usable"),
         (("input=absent", "stems=vocals"), "stems=vocals"),
         (("input=absent", "models=[]"), "models=[] is empty"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,17 +10,18 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.places import place
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import StoreSettings, mirrored, output_folder
+from stemwise.jobs.settings import EvaluateSettings
 
 
-def configs(*overrides: str) -> list[dict[str, Any]]:
-    """Return the configuration of each job that a command line starts."""
-    found: list[dict[str, Any]] = []
+def configs(*overrides: str) -> list[EvaluateSettings]:
+    """Return the settings of each job that a command line starts."""
+    found: list[EvaluateSettings] = []
 
-    def job(config: dict[str, Any], _: object) -> int:
-        found.append(config)
+    def job(settings: EvaluateSettings, _: object) -> int:
+        found.append(settings)
         return 0
 
-    assert launch("evaluate", job, list(overrides)) == 0
+    assert launch("evaluate", EvaluateSettings, job, list(overrides)) == 0
     return found
 
 
@@ -41,12 +41,12 @@ def configs(*overrides: str) -> list[dict[str, Any]]:
 )
 def test_forms_of_store(overrides, root, keep):
     (config,) = configs(*overrides)
-    assert StoreSettings.of(config["store"]) == StoreSettings(root, keep)
+    assert config.store == StoreSettings(root, keep)
 
 
 def test_a_sweep_over_stores(tmp_path):
     found = configs("-m", f"output={tmp_path}", "store=/a,/b", "store.keep=none")
-    assert [(c["store"]["root"], c["store"]["keep"]) for c in found] == [
+    assert [(c.store.root, c.store.keep) for c in found] == [
         ("/a", "none"),
         ("/b", "none"),
     ]
@@ -56,14 +56,14 @@ def test_a_sweep_over_stores(tmp_path):
 def test_a_sweep_has_a_folder_per_job_and_one_store(base, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = configs("-m", f"output={base}", "selection=linear,paper_naive")
-    assert [c["output"] for c in found] == [f"{base}/job-0", f"{base}/job-1"]
-    assert {c["store"]["root"] for c in found} == {f"{base}/store"}
+    assert [c.output for c in found] == [f"{base}/job-0", f"{base}/job-1"]
+    assert {c.store.root for c in found} == {f"{base}/store"}
     assert not Path("s3:").exists()
 
 
 def test_a_sweep_to_an_unknown_place_is_refused(capsys):
     given = ["-m", "output=s4://x/y", "selection=linear,paper_naive"]
-    assert launch("evaluate", lambda *_: 0, given) == 2
+    assert launch("evaluate", EvaluateSettings, lambda *_: 0, given) == 2
     assert "s4:// is unknown" in capsys.readouterr().err
 
 
@@ -86,14 +86,14 @@ def test_what_store_cannot_be(value, told):
 
 def test_where_a_run_and_its_store_lie(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    output = output_folder({"output": "runs/one"})
+    output = output_folder("runs/one")
     assert output == tmp_path / "runs" / "one"
     assert StoreSettings().place(output) == output / "store"
-    remote = output_folder({"output": "s3://bucket/run"})
+    remote = output_folder("s3://bucket/run")
     assert str(StoreSettings().place(remote)) == "s3://bucket/run/store"
     assert StoreSettings("kept").place(remote) == tmp_path / "kept"
     with pytest.raises(ConfigError, match="output= is empty"):
-        output_folder({"output": ""})
+        output_folder("")
 
 
 def test_a_mirror_sends_what_has_changed_and_nothing_after_an_error(bucket, s3_server):

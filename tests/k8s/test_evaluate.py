@@ -11,8 +11,10 @@ import hydra
 import pytest
 import yaml
 
-from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.jobs import configuration
+from stemwise.jobs.launch import plain
+from stemwise.jobs.settings import EvaluateSettings
+from stemwise.jobs.typed import read
 
 from .manifests import K8S, ROOT, check_metrics_port, load, patched, rendered, validate
 
@@ -52,11 +54,11 @@ def overrides(variant: str) -> list[str]:
     return rest
 
 
-def settings(variant: str) -> dict[str, Any]:
+def settings(variant: str) -> EvaluateSettings:
     """Compose the command as `stemwise evaluate` does, from the configuration that there is now."""
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = hydra.compose("evaluate", overrides(variant))
-    return {str(key): config[key] for key in config}
+    return read(EvaluateSettings, plain(config))
 
 
 def given(variant: str) -> dict[str, str]:
@@ -99,12 +101,10 @@ def test_kustomize_renders_what_is_validated(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_command_is_one_that_stemwise_takes(variant):
-    config = settings(variant)
-    cluster = configuration.plain(config["cluster"])
-    made = configuration.settings(ClusterSettings, cluster, "cluster")
-    assert made.address == "auto" and made.gpus_per_actor == 1
-    assert config["device"] == "cuda"  # a node without its GPU must not go on slowly
-    specs, _ = configuration.models(config["models"])
+    made = settings(variant)
+    assert made.cluster.address == "auto" and made.cluster.gpus_per_actor == 1
+    assert made.device == "cuda"  # a node without its GPU must not go on slowly
+    specs, _ = configuration.models(made.models)
     assert specs
 
 

@@ -6,10 +6,11 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from stemwise.core.errors import ConfigError, DeviceError
 
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 # Far above what a slow CPU needs, so that only what hangs is ended.
 _LEAST_S, _PER_AUDIO_S = 900.0, 30.0
 # Songs in the process that holds the models, where others measure: one on the GPU, one beside it.
@@ -51,7 +52,7 @@ class ClusterSettings:
     measurers: int | None = None
     scratch: str | None = None
     max_attempts: int = 3
-    track_timeout_s: float | str | None = AUTO
+    track_timeout_s: float | Literal["auto"] | None = AUTO
 
     @property
     def scratch_folder(self) -> Path | None:

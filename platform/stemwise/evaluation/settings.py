@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from stemwise.core.errors import ConfigError
@@ -14,6 +14,9 @@ from stemwise.storage.tables import EXTRA_METRICS, METRICS
 Stage = Literal["all", "separate", "measure"]
 # told after each stage: track id, stage or model, seconds of audio, seconds of work
 Notify = Callable[[str, str, float, float], None]
+
+# names of score columns, which are applied to what was measured
+_AFTERWARDS = {"protocol", "paper_snr", "paper_sdr"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class MetricSettings:
     museval: bool = False
     engine: str = "torch"
     extra: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> dict[str, object]:
+        """What decides which numbers are measured, by name: another value would need the audio again."""
+        return {name: value for name, value in asdict(self).items() if name not in _AFTERWARDS}
 
     @property
     def pair(self) -> tuple[str, str]:

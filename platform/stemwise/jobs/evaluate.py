@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from stemwise.core.errors import PARTLY_FAILED
 from stemwise.core.types import Track
-from stemwise.decision import DecisionSettings, results
+from stemwise.decision import results
 from stemwise.evaluation.settings import Stage
-from stemwise.jobs import configuration, saved_run
+from stemwise.jobs import saved_run
 from stemwise.jobs.decide import write_decision
 from stemwise.jobs.finished_run import FinishedRun, candidates
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.saved_run import Resolved
+from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.work import job
 from stemwise.report.abridged import abridged
 from stemwise.report.decision import deployments, leaders, ledger
@@ -26,19 +26,17 @@ from stemwise.report.page import write_report
 from stemwise.report.tables import TextTable, table_one, winners, winners_per_track
 from stemwise.report.terminal import show_list, show_note, show_table
 from stemwise.report.troubles import failures, problems
-from stemwise.selection.oracle import SelectionSettings
 from stemwise.storage import tables
 
 
-def evaluate(config: dict[str, Any], console: Console, stage: Stage = "all") -> int:
+def evaluate(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> int:
     """Run the job and return the exit code: 0, or 3 where a track, model or stem failed."""
-    selection = configuration.settings(SelectionSettings, config["selection"], "selection")
-    decision = configuration.settings(DecisionSettings, config["decision"], "decision")
-    with job(config, console, stage) as run:
+    selection, decision = settings.selection, settings.decision
+    with job(settings, console, stage) as run:
         names = run.finish(console)
         work, metric = run.work, run.work.metric
         resolved = Resolved.of(work.models, work.hierarchy)
-        saved_run.save(run.output, config, resolved)
+        saved_run.save(run.output, settings, resolved)
         collected = results.collect(work.parts, names)
         chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
         content = results.score_and_select(collected, metric.pair, selection, chosen)
@@ -105,4 +103,4 @@ def _to_deploy(folder: Path) -> list[TextTable]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `stemwise evaluate` with Hydra overrides."""
-    return launch("evaluate", evaluate, arguments)
+    return launch("evaluate", EvaluateSettings, evaluate, arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,13 +17,11 @@ from stemwise.jobs import configuration, saved_run
 from stemwise.jobs.run_places import RunFolder
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.saved_run import Resolved
+from stemwise.jobs.settings import ReportSettings
 from stemwise.models.spec import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.recipe import Recipe
 from stemwise.storage import tables
-
-# Decided while measuring: another value would need the audio again.
-_MEASURED = ("block_s", "max_lag_s", "silence_dbfs", "museval", "engine", "extra")
 
 
 @dataclass(frozen=True)
@@ -58,8 +55,8 @@ class FinishedRun:
         return known
 
 
-def open_run(config: dict[str, Any], folder: RunFolder) -> FinishedRun:
-    """Return the run in a folder with the metric, selection and decision of `config`.
+def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
+    """Return the run in a folder with the metric, selection and decision of these settings.
 
     Raises:
         OutputError: no finished run, or one of an older version.
@@ -67,18 +64,17 @@ def open_run(config: dict[str, Any], folder: RunFolder) -> FinishedRun:
     """
     output = folder.local
     refuse_imported(output)
-    metric = configuration.settings(MetricSettings, config["metric"], "metric")
-    selection = configuration.settings(SelectionSettings, config["selection"], "selection")
-    decision = configuration.settings(DecisionSettings, config["decision"], "decision")
+    metric, selection, decision = settings.metric, settings.selection, settings.decision
     earlier, resolved = saved_run.load(output)
-    for key in _MEASURED:
-        if key in earlier["metric"] and config["metric"][key] != earlier["metric"][key]:
+    now = metric.measured
+    for key, value in earlier.metric.measured.items():
+        if now[key] != value:
             raise ConfigError(
-                f"metric.{key} was {earlier['metric'][key]} when this run measured and cannot be "
-                f"changed afterwards: run `stemwise evaluate` with it."
+                f"metric.{key} was {value} when this run measured and cannot be changed afterwards: "
+                "run `stemwise evaluate` with it."
             )
-    specs, _ = configuration.models(earlier["models"])
-    recipes = load_recipes(earlier.get("recipes"))
+    specs, _ = configuration.models(earlier.models)
+    recipes = load_recipes(earlier.recipes)
     specs = with_their_models(specs, recipes)
     content = {name: _read(output, name) for name in (*results.TRACK_TABLES, "scores")}
     chosen = candidates(specs, content["scores"].column("model").to_pylist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import polars as pl
 import yaml
@@ -16,20 +16,21 @@ from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
 from stemwise.jobs.finished_run import FinishedRun, open_run
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import CONFIG, RECIPES, TABLES, mirrored, output_folder
+from stemwise.jobs.settings import FitSettings
 from stemwise.report.decision import front, ledger
 from stemwise.report.terminal import show_note, show_table
 from stemwise.storage import tables
 
 
-def fit(config: dict[str, Any], console: Console) -> int:
+def fit(settings: FitSettings, console: Console) -> int:
     """Fit a recipe and print what it is worth on unseen artists; return the exit code."""
-    name = _name(str(config["recipe"] or config["decision"]["strategy"]))
-    with mirrored(output_folder(config), (CONFIG, TABLES)) as folder:
-        return _fit(config, open_run(config, folder), name, console)
+    name = _name(settings.recipe or settings.decision.strategy)
+    with mirrored(output_folder(settings.output), (CONFIG, TABLES)) as folder:
+        return _fit(settings, open_run(settings, folder), name, console)
 
 
-def _fit(config: dict[str, Any], run: FinishedRun, name: str, console: Console) -> int:
-    fitting = fitting_of(run, _models(config["models"], run))
+def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -> int:
+    fitting = fitting_of(run, _models(settings.models, run))
     rows = {name: table.to_pylist() for name, table in run.content.items()}
     decision = decide(rows, fitting, run.output.name)
     for note in decision.notes:
@@ -62,13 +63,12 @@ def _frame(name: str, decision: Decision) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(tables.to_table(name, getattr(decision, name))))
 
 
-def _models(value: Any, run: FinishedRun) -> list[str]:
+def _models(wanted: Sequence[str] | None, run: FinishedRun) -> list[str]:
     """Return the candidates that `models=` leaves (ConfigError for one that the run lacks)."""
     known = able(run)
-    if value is None:
+    if wanted is None:
         return known
-    wanted = value if isinstance(value, list) else [value]
-    unknown = [str(model) for model in wanted if model not in known]
+    unknown = [model for model in wanted if model not in known]
     if unknown or not wanted:
         raise ConfigError(
             f"models={unknown[0] if unknown else '[]'} is not among this run's models: "
@@ -79,4 +79,4 @@ def _models(value: Any, run: FinishedRun) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `stemwise fit` with Hydra overrides."""
-    return launch("fit", fit, arguments)
+    return launch("fit", FitSettings, fit, arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -20,7 +19,7 @@ from stemwise.importing.folder import Imported
 from stemwise.importing.genres import join_facts
 from stemwise.importing.published import Frames, Published
 from stemwise.jobs.holding import exclusive
-from stemwise.jobs.import_settings import ImportSettings, import_settings
+from stemwise.jobs.import_settings import ImportSettings
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import local_output
 from stemwise.report.decision import leaders
@@ -43,10 +42,9 @@ _NO_LEDGER = (
 )
 
 
-def import_scores(config: dict[str, Any], console: Console) -> int:
+def import_scores(settings: ImportSettings, console: Console) -> int:
     """Import, compare and report; return 0, or 3 where a file, stem or method could not be read."""
-    settings = import_settings(config)
-    output = local_output(config, "the import")
+    output = local_output(settings.output, "the import")
     held = folder.open_folder(output)
     found = _read(settings)
     if found is None and held is None:
@@ -149,7 +147,7 @@ def _with_facts(
 def _trained_on(settings: ImportSettings, found: Published) -> dict[str, list[str]]:
     """Return what each model was trained on: as given, else the songs if they are training songs."""
     if settings.trained_on is not None:
-        return dict.fromkeys(found.models, settings.trained_on)
+        return {model: list(settings.trained_on) for model in found.models}
     on_training = {track.model for track in found.tracks if track.split == "train"}
     on_training -= {MIXTURE}
     return {m: [settings.dataset_name] if m in on_training else [] for m in found.models}
@@ -202,4 +200,4 @@ def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `stemwise import-scores` with Hydra overrides."""
-    return launch("import_scores", import_scores, arguments)
+    return launch("import_scores", ImportSettings, import_scores, arguments)

@@ -5,30 +5,32 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from stemwise.core.config import conf_dir
-from stemwise.core.errors import StemwiseError
+from stemwise.core.errors import ConfigError, StemwiseError
 from stemwise.core.places import place, scratch_folder
-from stemwise.jobs.configuration import plain
+from stemwise.jobs.overrides import command, complaint
+from stemwise.jobs.settings import EvaluateSettings
+from stemwise.jobs.typed import read
 from stemwise.report.console import make_console
 
-Job = Callable[[dict[str, Any], Console], int]
+T = TypeVar("T")
+Job = Callable[[T, Console], int]
 INTERRUPTED = 130
 # store=PATH names the store's root; store={root: …, keep: …} is Hydra's own form
 _STORE = re.compile(r"(\+{0,2})store=(?!\s*\{)")
 
 
-def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
-    """Compose the configuration `name` with overrides, run `job`, return the exit code.
+def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = None) -> int:
+    """Compose the configuration `name` with overrides, run `job` with it as a `kind`, return its code.
 
     A `-m` multirun runs the job for every combination, each in its own folder below `output` with
     one estimate store for all, and returns the worst exit code.
@@ -41,10 +43,10 @@ def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
     codes: list[int] = []
 
     def task(config: DictConfig) -> None:
-        codes.append(_run(job, config))
+        codes.append(_run(name, kind, job, config))
 
-    if not set(given) & {"-m", "--multirun", "-h", "--help", "--hydra-help", "-i", "--info"}:
-        problem = _check(name, given)
+    if not set(given) & {"-h", "--help", "--hydra-help", "-i", "--info"}:
+        problem = complaint(name, given)
         if problem is not None:
             Console(stderr=True).print(
                 f"Error: {problem}", highlight=False, markup=False, soft_wrap=True
@@ -58,30 +60,12 @@ def launch(name: str, job: Job, arguments: list[str] | None = None) -> int:
     return max(codes, default=0)
 
 
-def _check(name: str, given: list[str]) -> str | None:
-    """Compose once for the error message; Hydra itself would print a trace and exit with 1."""
-    takes_value = {"--cfg", "-c", "--package", "-p", "--config-name", "-cn", "--config-dir", "-cd"}
-    overrides = [
-        item
-        for before, item in zip(["", *given], given, strict=False)
-        if not item.startswith("-") and before not in takes_value
-    ]
-    try:
-        with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            hydra.compose(name, overrides)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        # what follows are search paths, links and advice that Hydra gives to programmers
-        return str(error).strip().splitlines()[0].split(" To append to")[0]
-    return None
-
-
-def _run(job: Job, config: DictConfig) -> int:
+def _run(name: str, kind: type[T], job: Job[T], config: DictConfig) -> int:
     """Run one job; an error meant for the user is printed, anything else is a bug and propagates."""
     console, errors = make_console(), Console(stderr=True)
     try:
-        values = plain(config)
-        _separate_sweep(values)
-        return job(values, console)
+        settings = read(kind, plain(config), what=command(name))
+        return job(_separate_sweep(settings), console)
     except StemwiseError as error:
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
@@ -90,13 +74,29 @@ def _run(job: Job, config: DictConfig) -> int:
         return INTERRUPTED
 
 
-def _separate_sweep(values: dict[str, Any]) -> None:
+def plain(config: DictConfig) -> Any:
+    """Return the resolved configuration as plain values.
+
+    Raises:
+        ConfigError: a mandatory value (`???`) is missing.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(
+            f"{missing[0]} is not set: give it on the command line, for example {missing[0]}=VALUE."
+        )
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def _separate_sweep(settings: T) -> T:
     """Give each evaluation of a multirun its own folder, and all of them one estimate store."""
     hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN and "store" in values:
-        base = place(str(values["output"]), "output=")
-        values["store"]["root"] = values["store"]["root"] or str(base / "store")
-        values["output"] = str(base / f"job-{hydra_config.job.num}")
+    if hydra_config.mode != RunMode.MULTIRUN or not isinstance(settings, EvaluateSettings):
+        return settings
+    base = place(settings.output or "", "output=")
+    store = replace(settings.store, root=settings.store.root or str(base / "store"))
+    output = str(base / f"job-{hydra_config.job.num}")
+    return cast(T, replace(settings, output=output, store=store))
 
 
 def _sweep_folder(output: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 
 from stemwise.jobs.evaluate import evaluate
 from stemwise.jobs.launch import launch
+from stemwise.jobs.settings import EvaluateSettings
 
 
-def measure(config: dict[str, Any], console: Console) -> int:
+def measure(settings: EvaluateSettings, console: Console) -> int:
     """Evaluate with the estimates of the store (and finished files); no model is loaded or run."""
-    return evaluate(config, console, stage="measure")
+    return evaluate(settings, console, stage="measure")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `stemwise measure` with the overrides of `stemwise evaluate`."""
-    return launch("evaluate", measure, arguments)
+    return launch("evaluate", EvaluateSettings, measure, arguments)

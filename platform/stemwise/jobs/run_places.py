@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic.dataclasses import dataclass as typed_dataclass
 
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.places import (
@@ -26,6 +28,8 @@ from stemwise.core.places import (
     sizes,
     version,
 )
+from stemwise.jobs.fields import Where
+from stemwise.jobs.typed import STRICT, read
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -35,7 +39,7 @@ KEEP = ("all", "none")
 CONFIG, TABLES, RECIPES, REPORT = "config.json", "tables", "recipes", "report"
 
 
-@dataclass(frozen=True)
+@typed_dataclass(frozen=True, config=STRICT)
 class StoreSettings:
     """Where estimates are kept (conf/evaluate.yaml).
 
@@ -44,7 +48,7 @@ class StoreSettings:
         keep: `all`, or `none` to measure estimates without keeping them.
     """
 
-    root: str | None = None
+    root: Where | None = None
     keep: str = "all"
 
     def __post_init__(self) -> None:
@@ -58,32 +62,28 @@ class StoreSettings:
         Raises:
             ConfigError: an unknown setting or value.
         """
-        if not isinstance(value, Mapping):
-            return cls(None if value is None else str(value))
-        unknown = sorted(set(map(str, value)) - {"root", "keep"})
-        if unknown:
-            raise ConfigError(f"store.{unknown[0]} is unknown: store has root, keep.")
-        root, keep = value.get("root"), value.get("keep", "all")
-        return cls(None if root is None else str(root), str(keep).lower())
+        if isinstance(value, cls):
+            return value
+        return read(cls, value if isinstance(value, Mapping) else {"root": value}, "store")
 
     def place(self, output: Place) -> Place:
         """Return the estimate store of a run in `output`."""
         return resolved(place(self.root, "store=")) if self.root else output / "store"
 
 
-def output_folder(config: Mapping[str, Any]) -> Place:
+def output_folder(output: str | None) -> Place:
     """Return the run's folder (ConfigError where none, or an unknown kind of URI, is named)."""
-    if not config["output"]:
+    if not output:
         raise ConfigError("output= is empty: name a folder for the results.")
-    return resolved(place(str(config["output"]), "output="))
+    return resolved(place(output, "output="))
 
 
-def local_output(config: Mapping[str, Any], what: str) -> Path:
+def local_output(output: str | None, what: str) -> Path:
     """Return the folder of a job that writes to this machine only (ConfigError for a URI)."""
-    output = output_folder(config)
-    if not is_local(output):
-        raise ConfigError(f"output={output} is not usable: {what} writes local folders only.")
-    return output
+    folder = output_folder(output)
+    if not is_local(folder):
+        raise ConfigError(f"output={folder} is not usable: {what} writes local folders only.")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE
@@ -14,7 +13,9 @@ from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe, load_recipe
 
 
-def load_recipes(value: Any, tell: Callable[[str], None] = lambda _: None) -> list[Recipe]:
+def load_recipes(
+    files: Sequence[str], tell: Callable[[str], None] = lambda _: None
+) -> list[Recipe]:
     """Return the recipes in the files that `recipes=` lists.
 
     A run scores what it fits itself as `recipe:deployable`, so a given recipe of that name gets
@@ -23,11 +24,8 @@ def load_recipes(value: Any, tell: Callable[[str], None] = lambda _: None) -> li
     Raises:
         ConfigError: no recipe file, or two of one name.
     """
-    files = [value] if isinstance(value, str) else value or []
-    if not isinstance(files, list | tuple):
-        raise ConfigError(f"recipes={value} is not usable: give a list of recipe files.")
     found: dict[str, Recipe] = {}
-    for file in map(str, files):
+    for file in files:
         recipe = load_recipe(file)
         if not recipe.stems:
             raise ConfigError(f"recipes={file} is a model, not a recipe: list it in models=.")

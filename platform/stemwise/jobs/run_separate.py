@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 from rich.console import Console
 
 from stemwise.core.errors import PARTLY_FAILED
 from stemwise.decision import results
 from stemwise.jobs.launch import launch
+from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.work import job
 from stemwise.report.terminal import show_list
 from stemwise.report.troubles import failures
 from stemwise.storage import tables
 
 
-def run_separate(config: dict[str, Any], console: Console) -> int:
+def run_separate(settings: EvaluateSettings, console: Console) -> int:
     """Separate a dataset and write the tables `tracks` and `estimates`; return the exit code."""
-    with job(config, console, "separate") as run:
+    with job(settings, console, "separate") as run:
         names = run.finish(console)
         collected = results.collect(run.work.parts, names)
         content = {name: collected[name] for name in ("tracks", "estimates")}
@@ -34,4 +33,4 @@ def run_separate(config: dict[str, Any], console: Console) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `stemwise run-separate` with the overrides of `stemwise evaluate`."""
-    return launch("evaluate", run_separate, arguments)
+    return launch("evaluate", EvaluateSettings, run_separate, arguments)

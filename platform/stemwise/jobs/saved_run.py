@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from stemwise.core.errors import OutputError
+from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import RECIPE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.jobs.settings import EvaluateSettings
+from stemwise.jobs.typed import read, written
 from stemwise.models.entries import Entry
 from stemwise.models.registry import ReadyModel
 from stemwise.storage.disk import write_whole
@@ -49,9 +50,9 @@ class Resolved:
         )
 
 
-def save(output: Path, config: Mapping[str, Any], resolved: Resolved) -> None:
+def save(output: Path, settings: EvaluateSettings, resolved: Resolved) -> None:
     """Write `<output>/config.json` (OutputError where that is impossible)."""
-    content = {**config, _KEY: {"entries": resolved.entries, "blends": resolved.blends}}
+    content = {**written(settings), _KEY: {"entries": resolved.entries, "blends": resolved.blends}}
     path = output / _NAME
     try:
         write_whole(path, json.dumps(content, indent=2, default=str))
@@ -59,11 +60,11 @@ def save(output: Path, config: Mapping[str, Any], resolved: Resolved) -> None:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}).") from error
 
 
-def load(output: Path) -> tuple[dict[str, Any], Resolved]:
+def load(output: Path) -> tuple[EvaluateSettings, Resolved]:
     """Return the settings of a finished run, and what its names meant.
 
     Raises:
-        OutputError: there is no finished run, or its file is damaged.
+        OutputError: there is no finished run, or its file is damaged or of another version.
     """
     path = output / _NAME
     try:
@@ -72,8 +73,14 @@ def load(output: Path) -> tuple[dict[str, Any], Resolved]:
         raise OutputError(
             f"{output} holds no finished run: run `stemwise evaluate` first."
         ) from error
-    measured = config.get("metric") if isinstance(config, dict) else None
-    found = config.get(_KEY, {}) if isinstance(config, dict) else None
-    if not isinstance(measured, dict) or "models" not in config or not isinstance(found, dict):
+    found = config.pop(_KEY, {}) if isinstance(config, dict) else None
+    if not isinstance(found, dict) or not {"metric", "models"} <= config.keys():
         raise OutputError(f"{path} is damaged: run `stemwise evaluate` again.")
-    return config, Resolved(found.get("entries", {}), found.get("blends", {}))
+    try:
+        settings = read(EvaluateSettings, config, what=str(path))
+    except ConfigError as error:
+        raise OutputError(
+            f"{path} was written by another version ({str(error).rstrip('.')}): run `stemwise "
+            "evaluate` with the same settings again, estimates are kept."
+        ) from error
+    return settings, Resolved(found.get("entries", {}), found.get("blends", {}))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import JsonValue
+from pydantic.dataclasses import dataclass
 from rich.console import Console
 
 from stemwise.core.errors import ConfigError
-from stemwise.jobs import configuration
+from stemwise.jobs.fields import Name, Where
 from stemwise.jobs.holding import exclusive
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import local_output
+from stemwise.jobs.typed import STRICT
 from stemwise.models.checkpoint import sha256_of
 from stemwise.models.registry import get, model_class
 from stemwise.separation.separator import pick_device
@@ -25,15 +26,36 @@ from stemwise.training.songs import TRAINING_SEED, VALIDATION_SEED, SongBank, op
 from stemwise.training.trainer import Trainer, TrainingSettings
 
 
-@dataclass(frozen=True)
-class JobSettings:
-    """What conf/train_demo_zoo.yaml says of songs, seed and threads."""
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainingPlan(TrainingSettings):
+    """How one model is trained (conf/training): the loop's settings, its model, network and examples.
 
+    Args:
+        model: of the zoo.
+        seconds: per example.
+        network: arguments of the network, where the model's entry does not say them.
+        augmentation: how examples vary.
+    """
+
+    model: Name
+    seconds: float = 3.0
+    network: dict[str, JsonValue] | None = None
+    augmentation: Augmentation = Augmentation()
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainSettings:
+    """What conf/train_demo_zoo.yaml says."""
+
+    training: TrainingPlan
+    output: Where | None
+    song_folder: str | None = None
     songs: int = 240
     validation_songs: int = 24
     duration_s: float = 14.0
     workers: int = 2
     seed: int = 0
+    device: Name = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -46,38 +68,31 @@ class JobSettings:
 _PLAIN = Augmentation(remix=0.0, gain_db=0.0, bleed=0.0)
 
 
-def train_demo_zoo(config: dict[str, Any], console: Console) -> int:
+def train_demo_zoo(settings: TrainSettings, console: Console) -> int:
     """Train the model of conf/training, export its checkpoint and return the exit code."""
-    plan, job = dict(config["training"]), _job(config)
-    spec = get(str(plan.pop("model")))
-    network = plan.pop("network", None) or spec.settings.get("network")
+    plan, seed = settings.training, settings.seed
+    spec = get(plan.model)
+    network = plan.network or spec.settings.get("network")
     if not isinstance(network, Mapping) or not spec.checkpoints:
         raise ConfigError(f"training.network of {spec.name} must map the network's arguments.")
-    seconds, seed = plan.pop("seconds"), job.seed
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise ConfigError(f"training.seconds={seconds} is not usable: give a number.")
-    augmentation = configuration.settings(
-        Augmentation, plan.pop("augmentation", {}), "augmentation"
-    )
-    settings = configuration.settings(TrainingSettings, plan, "training")
     task = Task(spec.parent, spec.stems)
-    if job.threads is not None:
-        torch.set_num_threads(job.threads)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
     torch.manual_seed(seed)
     target = model_class(spec)
     made = target.untrained(spec.stems, network)
-    folder = local_output(config, "training") / spec.name
+    folder = local_output(settings.output, "training") / spec.name
     with exclusive(folder):
-        counts = {TRAINING_SEED: job.songs, VALIDATION_SEED: job.validation_songs}
-        banks = [_bank(config, job, first, count) for first, count in counts.items()]
+        counts = {TRAINING_SEED: settings.songs, VALIDATION_SEED: settings.validation_songs}
+        banks = [_bank(settings, first, count) for first, count in counts.items()]
         trainer = Trainer(
             made,
             bool(spec.settings.get("zscore", target.__name__ == "DemucsModel")),
-            Examples(banks[0], task, float(seconds), augmentation, seed),
-            Examples(banks[1], task, float(seconds), _PLAIN, seed),
-            settings,
+            Examples(banks[0], task, plan.seconds, plan.augmentation, seed),
+            Examples(banks[1], task, plan.seconds, _PLAIN, seed),
+            plan,
             folder,
-            pick_device(config["device"]),
+            pick_device(settings.device),
         )
         size = sum(parameter.numel() for parameter in made.parameters())
         console.print(
@@ -86,7 +101,7 @@ def train_demo_zoo(config: dict[str, Any], console: Console) -> int:
         with warnings.catch_warnings():
             # SCNet uses a rectangular window on purpose
             warnings.filterwarnings("ignore", message="A window was not provided")
-            trained = trainer.run(lambda *seen: _say(console, settings.steps, *seen))
+            trained = trainer.run(lambda *seen: _say(console, plan.steps, *seen))
         path = folder / f"{spec.name}.safetensors"
         facts = {"steps": str(trainer.step), "seed": str(seed), "trained_on": "demo generator"}
         export(trained, path, facts)
@@ -98,14 +113,10 @@ def train_demo_zoo(config: dict[str, Any], console: Console) -> int:
     return 0
 
 
-def _job(config: dict[str, Any]) -> JobSettings:
-    known = [item.name for item in fields(JobSettings)]
-    return configuration.settings(JobSettings, {k: config[k] for k in known}, "train_demo_zoo")
-
-
-def _bank(config: dict[str, Any], job: JobSettings, first_seed: int, count: int) -> SongBank:
-    folder = Path(config["song_folder"] or local_output(config, "training") / "songs").expanduser()
-    return open_bank(folder, first_seed, count, job.duration_s, job.workers)
+def _bank(settings: TrainSettings, first_seed: int, count: int) -> SongBank:
+    chosen = settings.song_folder or local_output(settings.output, "training") / "songs"
+    folder = Path(chosen).expanduser()
+    return open_bank(folder, first_seed, count, settings.duration_s, settings.workers)
 
 
 def _say(console: Console, steps: int, step: int, loss: float, seen: float | None) -> None:
@@ -117,4 +128,4 @@ def _say(console: Console, steps: int, step: int, loss: float, seen: float | Non
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job with Hydra overrides."""
-    return launch("train_demo_zoo", train_demo_zoo, arguments)
+    return launch("train_demo_zoo", TrainSettings, train_demo_zoo, arguments)

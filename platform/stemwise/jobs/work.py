@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -38,6 +37,7 @@ from stemwise.jobs.run_places import (
     output_folder,
 )
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
+from stemwise.jobs.settings import EvaluateSettings
 from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.registry import ReadyModel, prepare
@@ -71,39 +71,38 @@ class Job:
 
 
 @contextmanager
-def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Iterator[Job]:
+def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> Iterator[Job]:
     """Check the configuration and yield the run that it describes, its output folder held.
 
     Raises:
         StemwiseError: something that would be true of every track, said before any work.
     """
-    metric = configuration.settings(MetricSettings, config["metric"], "metric")
-    cluster = configuration.settings(ClusterSettings, config["cluster"], "cluster")
-    specs, files = configuration.models(config["models"])
+    metric, cluster, device = settings.metric, settings.cluster, settings.device
+    specs, files = configuration.models(settings.models)
 
     tell = partial(show_note, console)
-    recipes = load_recipes(config["recipes"], tell)
+    recipes = load_recipes(settings.recipes, tell)
     specs = with_their_models(specs, recipes)
-    hierarchy = configuration.hierarchy(config["hierarchy"], config["models"], specs)
-    output = output_folder(config)
+    hierarchy = configuration.hierarchy(settings.hierarchy, settings.models, specs)
+    output = output_folder(settings.output)
     refuse_imported(output)
     for note in configuration.without_estimate(hierarchy, specs):
         tell(note)
-    if config["device"] not in ("auto", "cpu") and cluster.address is None:
-        pick_device(config["device"])
+    if device not in ("auto", "cpu") and cluster.address is None:
+        pick_device(device)
     if metric.museval and metric.engine == "museval":
         load_metrics()
     if "log_wmse" in metric.extra:
         load_log_wmse()
-    settings = store_settings(config, stage)
-    store = settings.place(output)
+    _check_store(settings.store, stage)
+    store = settings.store.place(output)
     with exclusive(output, tell), mirrored(output, (CONFIG, RECIPES, REPORT)) as folder:
         reason = unwritable(store)
         if reason is not None:
             raise OutputError(
                 f"The estimate store {store} cannot be written ({reason}): choose another store=."
             )
-        tracks = list_tracks(config)
+        tracks = list_tracks(settings)
         if files is None and not specs and not any(track.estimates for track in tracks):
             raise DatasetError("models=files finds nothing: no track has estimates/<tool>/<stem>.*")
         models = fetch(specs, console)
@@ -116,40 +115,30 @@ def job(config: dict[str, Any], console: Console, stage: Stage = "all") -> Itera
             store=store,
             # estimates alone are another result than a whole evaluation
             parts=output / ("parts-separated" if stage == "separate" else "parts"),
-            device=config["device"],
+            device=device,
             stage=stage,
             hierarchy=hierarchy,
             recipes=recipes,
-            keep=settings.keep == "all",
+            keep=settings.store.keep == "all",
             scratch=cluster.scratch_folder,
         )
         yield Job(folder, specs, work, cluster)
 
 
-def store_settings(config: Mapping[str, Any], stage: Stage) -> StoreSettings:
-    """Return where estimates are kept (ConfigError where a stage needs them and none are)."""
-    settings = StoreSettings.of(config["store"])
-    if settings.keep == "none" and stage != "all":
+def _check_store(store: StoreSettings, stage: Stage) -> None:
+    """Refuse to keep no estimates where a stage needs them (ConfigError)."""
+    if store.keep == "none" and stage != "all":
         raise ConfigError(
             "store.keep=none keeps no estimates between separating and measuring: use it with "
             "`stemwise evaluate`, which does both."
         )
-    return settings
 
 
-def list_tracks(config: dict[str, Any]) -> list[Track]:
+def list_tracks(settings: EvaluateSettings) -> list[Track]:
     """List the dataset's tracks, cut to those asked for by `tracks=` (a number or ids)."""
-    found = configuration.dataset(config["dataset"]).tracks()
-    wanted = config["tracks"]
-    if wanted is None:
-        return found
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0:
+    found, wanted = settings.dataset.make().tracks(), settings.tracks
+    if wanted is None or isinstance(wanted, int):
         return found[:wanted]
-    wanted = [wanted] if isinstance(wanted, str) else wanted
-    if not isinstance(wanted, list) or not wanted:
-        raise ConfigError(
-            f"tracks={wanted} is not usable: give null for all, a number above 0, or a list of ids."
-        )
     ids = {track.track_id: track for track in found}
     unknown = [name for name in wanted if name not in ids]
     if unknown:
@@ -184,14 +173,10 @@ def fingerprints(
     recipes: list[Recipe],
 ) -> dict[str, str]:
     """Return for each track a digest of all that decides what is measured on it."""
-    # the names of score columns are applied afterwards and change nothing that was measured
-    measured = {
-        k: v for k, v in asdict(metric).items() if k not in ("protocol", "paper_snr", "paper_sdr")
-    }
     run = {
         "models": [(m.spec.name, m.identity, m.spec.parent) for m in models],
         "files": files,
-        "metric": measured,
+        "metric": metric.measured,
         "hierarchy": asdict(hierarchy),
         "recipes": [asdict(recipe) for recipe in recipes],
         "format": 5,

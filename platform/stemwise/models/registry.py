@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
+from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
 from stemwise.models import audio_separator_entry, entries, facts, msst_config
 from stemwise.models.checkpoint import Checkpoint, digest, locate
@@ -35,6 +36,8 @@ _TARGET_PREFIX = "stemwise.models."
 _RESERVED = {"reference", "oracle"}
 # Settings that change neither a network nor its chunks, so that it takes as much of a GPU as its base.
 _SAME_MEMORY = {"overlap", "num_overlap", "zscore"}
+# Keys of a user's entry beside those of the zoo's YAMLs.
+_OWN_KEYS = {"base", "checkpoint", "msst_config", "model_type", "sha256"}
 _UNUSABLE = re.compile(r"[^a-z0-9_\-]+")
 
 
@@ -346,10 +349,14 @@ def _check_types(values: Mapping[str, Any], origin: str) -> None:
 def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
     values = {key: value for key, value in content.items() if key != "self_describing"}
     values["target"] = str(values.pop("_target_", ""))
-    known = set(ModelSpec.__dataclass_fields__) - {"entry"}
-    unknown = sorted(set(values) - known)
+    fields = set(ModelSpec.__dataclass_fields__) - {"entry"}
+    unknown = sorted(set(values) - fields)
+    known = fields - {"target"} | _OWN_KEYS
     if unknown:
-        raise ConfigError(f"{origin} has unknown keys {', '.join(unknown)}.")
+        raise ConfigError(
+            f"{origin} has unknown keys {', '.join(unknown)}: {did_you_mean(unknown[0], known)}use any "
+            f"of {', '.join(sorted(known))}."
+        )
     if not values["target"].startswith(_TARGET_PREFIX):
         raise ConfigError(f"{origin}: _target_ must be a class under {_TARGET_PREFIX}")
     try:

@@ -1,0 +1,123 @@
+"""What is wrong with overrides, said before Hydra prints a trace, search paths and advice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import hydra
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.nearest import did_you_mean
+from stemwise.jobs.typed import unknown_key
+
+_TAKES_VALUE = {"--cfg", "-c", "--package", "-p", "--config-name", "-cn", "--config-dir", "-cd"}
+_SWEEP = {"-m", "--multirun"}
+
+
+def command(name: str) -> str:
+    """Return what people call the job of a configuration."""
+    return f"stemwise {name.replace('_', '-')}"
+
+
+def complaint(name: str, given: Sequence[str]) -> str | None:
+    """Return one sentence on the first override that cannot be meant, or None.
+
+    Args:
+        name: of a configuration in conf/.
+        given: a command line: overrides, and options of Hydra.
+    """
+    overrides = [
+        item
+        for before, item in zip(["", *given], given, strict=False)
+        if not item.startswith("-") and before not in _TAKES_VALUE
+    ]
+    try:
+        for job in _jobs(overrides) if _SWEEP & set(given) else [overrides]:
+            try:
+                _compose(name, job)
+            except OverrideParseException:
+                raise
+            except (HydraException, OmegaConfBaseException, ValueError) as error:
+                return _unknown_choice(name, job) or _sentence(name, job, error)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        return _sentence(name, overrides, error)
+    return None
+
+
+def _jobs(overrides: Sequence[str]) -> Iterable[list[str]]:
+    """Return the overrides of each job of a sweep."""
+    parsed = OverridesParser.create().parse_overrides(overrides=list(overrides))
+    (jobs,) = BasicSweeper.split_arguments(parsed, None)
+    return jobs
+
+
+def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra.compose(name, list(overrides))
+
+
+def _sentence(name: str, overrides: Sequence[str], error: Exception) -> str:
+    """Say what Hydra or OmegaConf complains about in our words, else in the first line of theirs."""
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override} is not usable: write key=value, and lists and mappings in quotes, as in "
+            "'models=[a,b]'."
+        )
+    # what follows are search paths, links and advice that Hydra gives to programmers
+    text = str(error).strip().splitlines()[0].split(" To append to")[0]
+    if merged := re.fullmatch(r"Error merging override (([^=]+)=.*)", text):
+        return f"{merged[1]} is not usable: {merged[2]} takes another kind of value."
+    if unset := re.search(r"You must specify '(\w+)'", text):
+        return f"{unset[1]} is not set: use one of {', '.join(_options(unset[1]))}."
+    absent = re.search(r"override '([\w.]+)'. No match|'([\w.]+)' does not exist", text)
+    key = getattr(error.__cause__, "full_key", absent and (absent[1] or absent[2]))
+    return (_unknown_key(name, overrides, key) if key else None) or text
+
+
+def _groups(name: str) -> list[str]:
+    """Return the groups of conf/ that a configuration chooses from."""
+    defaults = load_yaml(conf_dir() / f"{name}.yaml").get("defaults", [])
+    return [group for entry in defaults if isinstance(entry, dict) for group in entry]
+
+
+def _options(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def _unknown_choice(name: str, overrides: Sequence[str]) -> str | None:
+    """Say which choices a group has: `metric=papr`."""
+    for text in overrides:
+        group, _, option = text.lstrip("+").partition("=")
+        if group in _groups(name) and not option.startswith("{") and option not in _options(group):
+            near, known = did_you_mean(option, _options(group)), ", ".join(_options(group))
+            return f"{group}={option} is unknown: {near}{group} has {known}."
+    return None
+
+
+def _unknown_key(name: str, overrides: Sequence[str], key: str) -> str | None:
+    """Say which keys there are where one is not: `metric.block=1`."""
+    if key.startswith("hydra"):
+        return None
+    # the keys of a group depend on the choices: dataset=folder has others than dataset=demo
+    chosen = [text.lstrip("+").partition("=") for text in overrides]
+    choices = [f"{group}={x}" for group, _, x in chosen if group in _groups(name) and x[:1] != "{"]
+    found: object = _compose(name, choices)
+    path: list[str] = []
+    for part in key.split("."):
+        if not isinstance(found, DictConfig) or part not in found:
+            keys = _keys(found) if isinstance(found, DictConfig) else ()
+            return unknown_key(".".join([*path, part]), keys, ".".join(path) or command(name))
+        path.append(part)
+        found = found._get_node(part)
+    return None
+
+
+def _keys(group: DictConfig) -> list[str]:
+    """Return what a user may set; the class of a dataset follows from the choice of it."""
+    return [key for key in map(str, group) if not key.startswith("_")]

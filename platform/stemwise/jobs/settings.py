@@ -1,0 +1,80 @@
+"""The settings of the jobs on runs: what conf/evaluate.yaml, report.yaml and fit.yaml compose, typed.
+
+A field that is added here or to the dataclass of a stage needs nothing but its line, and one in conf/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, JsonValue
+from pydantic.dataclasses import dataclass
+
+from stemwise.core.types import ESTIMATE, REFERENCE
+from stemwise.decision import DecisionSettings
+from stemwise.evaluation.cluster import ClusterSettings
+from stemwise.evaluation.settings import MetricSettings
+from stemwise.jobs.dataset_settings import DatasetField
+from stemwise.jobs.fields import Ids, Name, Names, NamesOrEmpty, OrEmpty, Where
+from stemwise.jobs.run_places import StoreSettings
+from stemwise.jobs.typed import STRICT
+from stemwise.selection.oracle import SelectionSettings
+
+# a name, or a user's own model as an entry, which the zoo checks (models/registry.py)
+Model = Name | dict[str, JsonValue]
+Chosen = Model | tuple[Model, ...] | None
+
+
+@dataclass(frozen=True, config=STRICT)
+class HierarchyChoice:
+    """What level-2 models take apart, as it is written (conf/evaluate.yaml).
+
+    Args:
+        parents: the model or recipe YAML that estimates a stem; None leaves the choice to others.
+        sources: `estimate` and `reference`.
+    """
+
+    parents: Annotated[dict[str, Name | None], OrEmpty] = field(default_factory=dict)
+    sources: Annotated[NamesOrEmpty, Field(description=f"a list of {ESTIMATE} and {REFERENCE}")] = (
+        ESTIMATE,
+        REFERENCE,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ReportSettings:
+    """What decides on a finished run (conf/report.yaml)."""
+
+    output: Where | None
+    metric: MetricSettings = MetricSettings()
+    selection: SelectionSettings = SelectionSettings()
+    decision: DecisionSettings = DecisionSettings()
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FitSettings(ReportSettings):
+    """A recipe of some models of a finished run (conf/fit.yaml)."""
+
+    models: Names | None = None
+    recipe: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EvaluateSettings(ReportSettings):
+    """A whole evaluation, or one of its stages (conf/evaluate.yaml)."""
+
+    dataset: DatasetField
+    models: Annotated[
+        Chosen,
+        Field(description="a name, a set such as demo, files, or a list of names and mappings"),
+    ]
+    recipes: Annotated[NamesOrEmpty, Field(description="a list of recipe files")] = ()
+    cluster: ClusterSettings = ClusterSettings()
+    store: Annotated[StoreSettings, BeforeValidator(StoreSettings.of)] = StoreSettings()
+    device: Name = "auto"
+    hierarchy: HierarchyChoice = HierarchyChoice()
+    tracks: Annotated[
+        Annotated[int, Field(gt=0)] | Ids | None,
+        Field(description="null for all, a number above 0, or a list of ids"),
+    ] = None
