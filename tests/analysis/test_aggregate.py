@@ -172,3 +172,12 @@ def test_lines_alone_are_compared_with_each_other():
         -1.0,
         1,
     )
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_a_model_of_infinite_scores_only_costs_nobody_a_track(value):
+    given = {"good": {"t": 1.0, "u": 3.0}, "key": {"t": value, "u": value}}
+    found = means(scores(given))
+    good, key = found["vocals", "good"], found["vocals", "key"]
+    assert (good["score"], good["tracks"], good["dropped"]) == (2.5, 2, 0)
+    assert (key["score"], key["tracks"]) == (value, 2)

@@ -104,7 +104,10 @@ def test_what_cannot_be_compared_is_said():
     inf = float("inf")
     scores, songs = frames_of({"a": [1.0, 2.0], "perfect": [inf, inf]})
     kept, notes = comparable(scores, 1, ["a", "perfect"])
-    assert set(kept["model"]) == {"a"} and notes[0].endswith("no rank: perfect.")
+    assert set(kept["model"]) == {"a", "perfect"} and not notes  # ranked first, and asked about
+    scores, songs = frames_of({"a": [1.0, 2.0], "odd": [inf, -inf]})
+    kept, notes = comparable(scores, 1, ["a", "odd"])
+    assert set(kept["model"]) == {"a"} and notes[0].endswith("no rank: odd.")
     assert "only model" in limits(kept, songs, ["a", "perfect"])[0]
     scores, songs = frames_of({"a": [1.0], "b": [2.0]})
     assert "1 matched track of one artist" in limits(scores, songs, ["a", "b"])[0]

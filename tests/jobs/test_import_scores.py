@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,16 @@ def test_planted_winners_and_ties_are_found(tmp_path: Path, capsys):
     song = read(output, "tracks").filter(pl.col("track_id") == "artist-3-song-3").to_dicts()[0]
     assert (song["artist"], song["title"], song["split"]) == ("Artist 3", "Song 3", "test")
     for name in ("tracks", "scores", "selections", *tables.ANALYSIS):
-        if name not in ("regret", "front", "deployment"):
+        if name not in ("regret", "front", "deployment", "duplicates"):
             assert read(output, name).columns == tables.schema_of(name).names
     printed = capsys.readouterr().out
     assert "Who leads" in printed and "Every pair of models" in printed
     assert printed.count("No regret ledger") == 1 and "above mixture" not in printed
     assert (output / "report" / "comparisons.csv").is_file()
+    page = (output / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Published scores deploy nothing" in page and "No single winner" in page
+    assert 'id="ledger"' not in page and 'id="paper"' not in page and 'id="cost"' not in page
+    assert "http://" not in page and "https://" not in page
     imported = json.loads((output / "config.json").read_text())["imported"]
     assert imported["protocol"]["frames"] == {"window_s": 1.0, "hop_s": 1.0}
     assert [len(source["sha256"]) for source in imported["sources"]] == [64] * 4
@@ -431,3 +436,73 @@ def test_a_second_table_says_only_what_is_still_unknown(tmp_path: Path, capsys):
     assert "1 of 2 songs have no genre: Song 1" in " ".join(capsys.readouterr().out.split())
     assert run(tmp_path / "run", f"genres={two}") == 0
     assert "have no genre" not in capsys.readouterr().out
+
+
+def systems(root: Path, levels: dict[str, float], songs: int, artists: int) -> Path:
+    """Write `models-scores.json` of systems with planted levels; the last artists have a song more."""
+    random = np.random.default_rng(7)
+    hard = random.normal(0, 3, (songs, 4))
+    entries = {}
+    for name, level in levels.items():
+        tracks = []
+        for song in range(songs):
+            own = {}
+            for place, stem in enumerate(("vocals", "drums", "bass", "other")):
+                value = level + hard[song, place] + random.normal(0, 0.8)
+                own[stem] = {
+                    metric: value + n for n, metric in enumerate(("SDR", "SIR", "SAR", "ISR"))
+                }
+            artist = song % artists
+            tracks.append({"track_name": f"Artist {artist} - Song {song}", "scores": own})
+        entries[name] = {"model_name": name, "track_scores": tracks, "median_scores": {}}
+    return write(root / "models-scores.json", entries)
+
+
+def test_twenty_six_systems_are_told_apart_and_fit_the_terminal_and_the_page(
+    tmp_path: Path, capsys
+):
+    levels = dict.fromkeys(("first", "twin"), 6.4)
+    levels |= {f"system-{n:02}": 5.0 - 0.2 * n for n in range(24)}
+    path = systems(tmp_path, levels, songs=50, artists=46)
+    output = tmp_path / "run"
+    assert run(output, "format=audio_separator", f"input={path}") == 0
+    board = read(output, "leaderboard").filter(pl.col("stem") == "vocals").sort("rank")
+    assert set(board["model"][:2]) == {"first", "twin"}
+    assert board["tie_group"][:3].to_list() == [1, 1, 2]
+    assert set(board["artists"]) == {46}
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) < 90
+    for stem in ("vocals", "drums", "bass", "other"):
+        assert f"│ {stem} " in printed
+    assert "more: tables/leaderboard" in printed and "(1300 rows): " in printed
+    page = output / "report" / "index.html"
+    html = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < 2_000_000
+    assert "Every pair of models (1 300)" in html and "further models" in html
+    assert (output / "report" / "figures" / "ties-vocals.png").is_file()
+    assert len(pl.read_csv(output / "report" / "comparisons.csv")) == 1300
+    # on the page no interval contradicts its test
+    pairs = read(output, "comparisons")
+    inside = pairs.select(
+        (pl.col("low_adjusted") <= 0) & (pl.col("high_adjusted") >= 0)
+    ).to_series()
+    assert (inside != pairs["told_apart"]).all()
+
+
+def test_a_system_that_is_perfect_everywhere_is_listed_first_and_asked_about(
+    tmp_path: Path, capsys
+):
+    root = methods(tmp_path / "sisec", {"good": 1.0, "bad": 0.0, "key": math.inf})
+    output = tmp_path / "run"
+    assert run(output, f"input={root}") == 0
+    board = read(output, "leaderboard").filter(pl.col("stem") == "vocals").sort("rank")
+    assert board["model"].to_list() == ["key", "good", "bad"]
+    assert board["mean_score"][0] == math.inf and board["low"][0] is None
+    assert board["tracks"].to_list() == [SONGS] * 3 and board["dropped"].to_list() == [0] * 3
+    told = "key equals the reference on every track: an answer key rather than a separator?"
+    assert told in " ".join(capsys.readouterr().out.split())
+    page = (output / "report" / "index.html").read_text(encoding="utf-8")
+    assert (
+        told in page and "Infinity" not in page.partition('id="data">')[2].partition("</script>")[0]
+    )
+    assert "good (" in page  # the verdict goes on with those that separate

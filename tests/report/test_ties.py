@@ -72,7 +72,7 @@ def test_bars_are_all_maximal_runs_of_ties(case):
 
 
 def test_pairs_that_were_not_tested_tie():
-    rows = [{"model_a": "a", "model_b": "b", "told_apart": None}]
+    rows = [{"model_a": "a", "model_b": "b", "told_apart": None, "p_adjusted": None}]
     assert tied_runs("ab", rows) == [(0, 1)]
     assert not were_tested(rows)
 

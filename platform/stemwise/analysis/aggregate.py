@@ -23,7 +23,8 @@ def matched_means(
     or infinite counts for none of them. Lines of reference (`REFERENCE_LINES`) have no veto: where the
     input *is* the stem (lead vocals of a song without backing vocals), its own score is infinite, and
     that says nothing about the models. Their means are over those of the matched tracks on which they
-    have a score.
+    have a score. Nor has a model whose scores are all +inf (it equals the reference) or all −inf: its
+    mean is that, over its own tracks.
 
     Args:
         scores: rows of `scores`.
@@ -39,7 +40,9 @@ def matched_means(
     good = scores.filter(pl.col("status") == "ok", pl.col("score").is_not_null())
     # where nothing but lines was scored, they are what is compared
     lines = pl.col("model").is_in(REFERENCE_LINES)
+    good = good.with_columns((~lines & _extreme().over(keys)).alias("_extreme"))
     votes = good.with_columns((~lines | lines.all().over(groups)).alias("_votes"))
+    votes = votes.with_columns((pl.col("_votes") & ~pl.col("_extreme")).alias("_votes"))
     finite = pl.all_horizontal(pl.col("paper_snr", "paper_sdr", "score").is_finite())
     rivals = votes.filter("_votes").group_by(groups).agg(who.n_unique().alias("_rivals"))
     present = who.filter(finite & pl.col("_votes")).n_unique().alias("_present")
@@ -50,14 +53,17 @@ def matched_means(
         (~pl.col("_all")).sum().cast(pl.Int64).alias("dropped")
     )
     matched = per_track.filter("_all").select(*groups, *_TRACK)
-    means = (
-        good.filter(finite)
-        .join(matched, on=[*groups, *_TRACK], how="semi", nulls_equal=True)
-        .group_by(keys)
-        .agg(
-            pl.col("paper_snr", "paper_sdr", "score").mean(),
-            pl.len().cast(pl.Int64).alias("tracks"),
-        )
+    counted = pl.concat(
+        [
+            good.filter(finite & ~pl.col("_extreme")).join(
+                matched, on=[*groups, *_TRACK], how="semi", nulls_equal=True
+            ),
+            good.filter("_extreme"),
+        ]
+    )
+    means = counted.group_by(keys).agg(
+        pl.col("paper_snr", "paper_sdr", "score").mean(),
+        pl.len().cast(pl.Int64).alias("tracks"),
     )
     joined = good.select(keys).unique().join(dropped, on=groups, how="left", nulls_equal=True)
     joined = joined.join(means, on=keys, how="left", nulls_equal=True)
@@ -66,6 +72,12 @@ def matched_means(
         .select(*keys, "tracks", "dropped", "paper_snr", "paper_sdr", "score")
         .sort(keys)
     )
+
+
+def _extreme() -> pl.Expr:
+    """Tell whether all scores of a group are one and the same infinity."""
+    score = pl.col("score")
+    return score.is_infinite().all() & (score.n_unique() == 1)
 
 
 def with_floor(selections: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

@@ -29,10 +29,10 @@ def comparable(
         scores.filter(pl.col("status") == "ok", pl.col("model").is_in(list(models)))
         .drop_nulls("score")
         .group_by(*STEM_KEY, "model")
-        .agg(pl.col("score").is_finite().sum().cast(pl.Int64).alias("_tracks"))
+        .agg(_usable().cast(pl.Int64).alias("_tracks"))
         .with_columns(pl.col("_tracks").max().over(STEM_KEY).alias("_most"))
         .with_columns(
-            # a model of infinite scores only has nothing to rank, whatever is asked for
+            # a model without any usable score has nothing to rank, whatever is asked for
             pl.lit(fewest, pl.Float64)
             .fill_null(pl.col("_most") / 2)
             .ceil()
@@ -43,6 +43,16 @@ def comparable(
     few = counts.filter(pl.col("_tracks") < pl.col("_needed")).sort(*STEM_KEY, "model")
     kept = scores.join(few.select(*STEM_KEY, "model"), on=[*STEM_KEY, "model"], how="anti")
     return kept, list(_told(few))
+
+
+def _usable() -> pl.Expr:
+    """Return on how many tracks a model can be ranked: those of finite scores.
+
+    A model that is infinitely good (or bad) on every track is ranked before (or after) all others.
+    """
+    score = pl.col("score")
+    one = score.is_infinite().all() & (score.n_unique() == 1)
+    return pl.when(one).then(score.len()).otherwise(score.is_finite().sum())
 
 
 def _told(few: pl.DataFrame) -> Iterator[str]:
@@ -64,7 +74,9 @@ def limits(scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str]) ->
     for matched in by_stem(scores, tracks, models):
         stem = stem_label(matched.stem[2])
         number, lost = len(matched.tracks), len(matched.dropped)
-        if number == 0:
+        if not matched.models:
+            found.append(f"{stem}: no model has a finite score, so none can be told apart.")
+        elif number == 0:
             found.append(
                 f"{stem}: no track has a finite score of all {len(matched.models)} models, so they "
                 "are not ranked: leave some out with models= or raise min_tracks=."
@@ -74,7 +86,7 @@ def limits(scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str]) ->
                 f"{stem}: {lost} of {number + lost} tracks lack a finite score of some model and "
                 "count for none."
             )
-        if len(matched.models) == 1:
+        if len(matched.models) == 1 and not matched.extremes:
             found.append(f"{stem}: {matched.models[0]} is the only model, nothing to compare.")
         elif number and len(set(matched.artists)) == 1:
             found.append(

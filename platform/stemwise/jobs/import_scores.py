@@ -22,6 +22,7 @@ from stemwise.jobs.holding import exclusive
 from stemwise.jobs.import_settings import ImportSettings
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import local_output
+from stemwise.report.abridged import abridged
 from stemwise.report.decision import leaders
 from stemwise.report.imported import (
     imported_failures,
@@ -30,12 +31,13 @@ from stemwise.report.imported import (
     published,
 )
 from stemwise.report.ledgers import comparisons
+from stemwise.report.page import write_report
 from stemwise.report.run_tables import read_run
-from stemwise.report.tables import write_all
 from stemwise.report.terminal import show_list, show_note, show_table
 from stemwise.selection.oracle import SelectionSettings, add_scores, select
 from stemwise.storage import tables
 
+_MOST_ROWS = 30  # of a table in the terminal; the page and the CSV files have all
 _NO_LEDGER = (
     "No regret ledger and no recipe: blends need the inner products of measured audio, and medians "
     "of frames do not have them."
@@ -177,25 +179,23 @@ def _write(
 
 
 def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
-    """Print and write the tables of text."""
-    run = read_run(output, ())
-    scores = run["scores"]
-    shown = [
-        leaders(run["leaderboard"].sort("rank")),
-        comparisons(run),
-        imported_winners(run["selections"], scores),
-        published(scores),
-    ]
-    shown = [table for table in shown if table.rows]
+    """Print the leaders and what went wrong; write all tables of text and the page."""
+    run = read_run(output, (), imported=True)
+    scores, pairs = run["scores"], comparisons(run)
+    won, made = imported_winners(run["selections"], scores), published(scores)
+    shown = [leaders(run["leaderboard"]), pairs, abridged(won), made]
     for table in shown:
-        show_table(console, table)
+        if table.rows and len(table.rows) <= _MOST_ROWS:
+            show_table(console, table)
+        elif table.rows:
+            line = f"{table.title} ({len(table.rows)} rows): {output / 'report' / table.name}.csv"
+            console.print(f"{line}\n", soft_wrap=True, highlight=False, markup=False)
     for note in notes:
         show_note(console, note)
-    odd, failed = imported_problems(run["tracks"]), imported_failures(scores)
-    show_list(console, odd, "yellow")
-    show_list(console, failed, "bold red")
-    written = write_all(output / "report", [*shown, odd, failed], f"stemwise: {output.name}")
-    console.print(f"Tables: {output / 'tables'}\nReport: {written[-1]}", soft_wrap=True)
+    show_list(console, imported_problems(run["tracks"]), "yellow")
+    show_list(console, imported_failures(scores), "bold red")
+    page = write_report(output, (), imported=True)
+    console.print(f"Tables: {output / 'tables'}\nReport: {page}", soft_wrap=True, highlight=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

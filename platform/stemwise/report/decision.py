@@ -34,9 +34,9 @@ def leaders(leaderboard: pl.DataFrame) -> TextTable:
             file = "tables/leaderboard"
             rows.append((_label(every[0]), "", f"and {more} more: {file}", "", "", "", ""))
     note = (
-        "Mean score in dB over matched tracks, 95 % interval (artists are drawn), seconds of work "
-        "per minute of audio. Models of one group cannot be told apart from its best (p ≥ 0.05 "
-        "after Holm)."
+        "Mean score in dB over matched tracks, 95 % interval by artist, seconds of work per minute of "
+        "audio. Models of one group cannot be told apart from its best (p ≥ 0.05, adjusted for all "
+        "pairs of the stem)."
     )
     note += left_out({_label(row): row["dropped"] for row in served})
     odd = [row for row in served if row["mean_score"] == math.inf]

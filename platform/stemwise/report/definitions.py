@@ -16,19 +16,28 @@ DEFINITIONS = (
      "scores · docs/scores.md"),
     ("mean score", "mean of dB values over matched tracks: those on which every model of the stem has "
      "a finite score. The others are left out for all, and counted.", "leaderboard · docs/scores.md"),
-    ("95 % interval", "from a bootstrap that draws artists with replacement, 4000 times with a fixed "
-     "seed; songs of one artist are not independent. None with one artist.",
+    ("95 % interval", "mean ± t · standard error, whose unit is the artist, since songs of one artist "
+     "are not independent; t has the degrees of freedom that the artists' numbers of songs leave (G − 1 "
+     "of G artists with equally many). None with one artist.",
      "leaderboard, comparisons, regret, genre_scores · docs/report.md"),
     ("tie group", "a leader and the models that cannot be told apart from it (adjusted p ≥ 0.05); "
      "group A has the best mean.", "leaderboard, comparisons · docs/report.md"),
-    ("p (Holm)", "paired test of the difference by artist (sign flips; a t-test up to 12 artists), "
-     "adjusted for all pairs.", "comparisons · docs/report.md"),
+    ("p and 95 % of pairs", "a pair's difference, with a test and an interval that hold for all pairs "
+     "of the stem together: by max-T over artists' sign flips from 8 artists on, else by t with G − 1 "
+     "degrees of freedom and Holm's method. The interval leaves 0 out just where p is below 0.05.",
+     "comparisons (p_adjusted, low_adjusted, high_adjusted) · docs/report.md"),
     ("tracks needed", "about how many such tracks would show a difference of this size in 4 of 5 "
-     "studies: ((1.96 + 0.84)·σ/δ)².", "comparisons · docs/report.md"),
+     "studies, by the test that is used.", "comparisons · docs/report.md"),
+    ("bar of ties", "a longest run of models, in order of their means, no two of which can be told "
+     "apart; as in a critical-difference diagram (Demšar 2006).",
+     "leaderboard, comparisons · docs/report.md"),
     ("s / min", "mean seconds of work per minute of audio, on the device of this run.",
      "leaderboard, front · docs/report.md"),
     ("† trained here", "the model's makers name this dataset among its training data, so its scores "
      "flatter it. “Clean” is the rank without such models.", "leaderboard · docs/models.md"),
+    ("what to deploy", "the blend where its held-out gain is established, else the single model; "
+     "nothing where the best is below silence or the unprocessed input. Of sets within one standard "
+     "error of the best found, the cheapest (decision.parsimony).", "deployment · docs/decisions.md"),
     ("gain", "score above the best single model's on the same tracks; of the recipe on tracks of "
      "artists that its weights were not fitted on.", "regret · docs/report.md"),
     ("front", "greedy choice: each step adds the model that helps the mean score most, with the cost of "
@@ -45,11 +54,25 @@ DEFINITIONS = (
 )  # fmt: skip
 
 
-def definitions() -> Html:
-    """Return the section."""
+# what takes the place of the first ones where scores are others' and no audio is at hand
+_IMPORTED = (
+    ("SDR, ISR, SIR, SAR", "as museval measured them (BSS Eval v4): the median over frames of a track, "
+     "in dB; a track without a defined frame has none.", "scores · docs/import-scores.md"),
+    ("score", "the one of them that models are compared by (score=).",
+     "scores · docs/import-scores.md"),
+)  # fmt: skip
+_OF_AUDIO = {
+    "SNR", "SDR", "score", "lag, gain", "what to deploy", "gain", "front",
+    "late, early, inverted, loud, quiet",
+}  # fmt: skip
+
+
+def definitions(imported: bool = False) -> Html:
+    """Return the section; of imported scores without what needs audio."""
+    known = [entry for entry in DEFINITIONS if entry[0] not in _OF_AUDIO]
     entries = [
         el("div", el("dt", name), el("dd", what, " ", el("small", source)))
-        for name, what, source in DEFINITIONS
+        for name, what, source in ([*_IMPORTED, *known] if imported else DEFINITIONS)
     ]
     lead = (
         "Each number of this page stands in a Parquet table of the run or follows from one by the "

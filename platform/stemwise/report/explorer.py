@@ -33,9 +33,17 @@ COLUMNS = (
     ("status", "status", False),
 )
 
+_PUBLISHED = "There is nothing to listen to: these are scores that others published."
 
 # What is left of the table on a phone; a row says the rest below the track's name.
 _NARROW = ("track", "snr", "sdr", "score")
+
+
+def measures_of(run: RunTables) -> dict[str, str]:
+    """Return title → column of the three measures that are shown."""
+    if run.imported:
+        return {"SDR": "museval_sdr", "SIR": "museval_sir", "SAR": "museval_sar"}
+    return {"SNR": "paper_snr", "SDR": "paper_sdr", "score": "score"}
 
 
 class _Names:
@@ -86,7 +94,7 @@ def explorer_data(
                 number,
                 stems.of(label((row["parent"], row["parent_source"], row["stem"]))),
                 models.of(row["model"]),
-                *(_short(row[name]) for name in ("paper_snr", "paper_sdr", "score")),
+                *(_short(row[name]) for name in measures_of(run).values()),
                 row["lag_samples"],
                 _short(row["gain_db"]),
                 statuses.of(row["status"]),
@@ -166,10 +174,11 @@ def as_script(data: dict[str, Any]) -> Html:
 
 def explorer(run: RunTables) -> Html:
     """Return the empty table with its controls; page.js fills it."""
+    titles = dict(zip(("snr", "sdr", "score"), measures_of(run), strict=True))
     head = [
         el(
             "th",
-            el("button", title, type="button", data_key=key),
+            el("button", titles.get(key, title), type="button", data_key=key),
             scope="col",
             aria_sort="none",
             cls=" ".join([*(["n"] if number else []), *([] if key in _NARROW else ["wide"])])
@@ -207,10 +216,13 @@ def explorer(run: RunTables) -> Html:
         "store and are linked, so they play as long as the report stays beside it. The first"
     )
     hint = (
-        f"Column headers sort; a track's name opens its row. {kept} {PICTURED} tracks have clips of "
-        f"mixture and true stem ({SECONDS:.0f} s from the middle) and spectrograms of the same "
-        "seconds: pitch upwards, lighter is louder."
+        f"Column headers sort; a track's name opens its row. {_PUBLISHED if run.imported else ''}"
     )
+    if not run.imported:
+        hint += (
+            f"{kept} {PICTURED} tracks have clips of mixture and true stem ({SECONDS:.0f} s from the "
+            "middle) and spectrograms of the same seconds: pitch upwards, lighter is louder."
+        )
     return join(
         [
             el("p", hint),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stemwise.analysis.multiplicity import FEW
 from stemwise.report.deployment import deployment_table
 from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row, RunTables, StemKey, label
@@ -78,7 +79,7 @@ def comparisons(run: RunTables) -> TextTable:
             row["model_a"],
             row["model_b"],
             db(row["difference"], sign=True),
-            span_of(row["low"], row["high"]),
+            span_of(row["low_adjusted"], row["high_adjusted"]),
             "–" if row["win_rate"] is None else f"{100 * row['win_rate']:.0f} %",
             probability(row["p_adjusted"]),
             {True: "yes", False: "no", None: "–"}[row["told_apart"]],
@@ -87,14 +88,24 @@ def comparisons(run: RunTables) -> TextTable:
         for key in run.stems
         for stem, row in _ranked_pairs(run, key)
     ]
-    columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p (Holm)", "told apart", "needed")
+    columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p", "told apart", "needed")
     note = (
-        "Paired differences over the same tracks. Artists are drawn for the interval; p is from "
-        "a paired test by artist, adjusted for all pairs of the stem. Needed: about how many tracks "
-        "would show such a difference in 4 of 5 studies."
+        "Paired differences over the same tracks. 95 % and p hold for all pairs of the stem together "
+        f"({_method(run)}), so the interval leaves 0 out just where A and B are told apart. Needed: "
+        "about how many tracks would show such a difference in 4 of 5 studies."
     )
     note += _left_out(run, "leaderboard")
     return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)
+
+
+def _method(run: RunTables) -> str:
+    """Return how the pairs were adjusted for each other: it depends on the number of artists."""
+    artists = run["comparisons"]["artists"]
+    many, few = bool((artists >= FEW).any()), bool((artists < FEW).any())
+    told = ["max-T over artists' sign flips"] if many else []
+    told += ["t with G − 1 degrees of freedom for G artists, by Holm's method"] if few else []
+    limit = f" ({FEW} artists or more), " if many and few else ""
+    return limit.join(told)
 
 
 def _ranked_pairs(run: RunTables, key: StemKey) -> list[tuple[str, Row]]:

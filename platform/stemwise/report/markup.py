@@ -122,12 +122,12 @@ def of_text(made: TextTable, texts: int = 1, titled: bool = True) -> Html:
     return join(
         [
             table(made.columns, rows, made.title, texts=texts, titled=titled),
-            el("p", _coded(made.note), cls="note"),
+            el("p", coded(made.note), cls="note"),
         ]
     )
 
 
-def _coded(note: str) -> Html:
+def coded(note: str) -> Html:
     """Return a note whose `names` are shown as such."""
     return join([el("code", part) if i % 2 else part for i, part in enumerate(note.split("`"))])
 

@@ -7,7 +7,7 @@ import polars as pl
 from stemwise.report import figures, ledgers
 from stemwise.report import paper_numbers as paper
 from stemwise.report.drawing import Sheet
-from stemwise.report.markup import Html, db, el, join, of_text, table
+from stemwise.report.markup import Html, coded, db, el, join, of_text, table
 from stemwise.report.model_mark import dot
 from stemwise.report.palette import LIGHT, Palette
 from stemwise.report.run_tables import RunTables, StemKey, finite, label, slug_of
@@ -15,6 +15,7 @@ from stemwise.report.tables import TextTable, stem_label
 from stemwise.report.verdict import routing_sentence
 
 _UNKNOWN = "(unknown)"
+_FIGURE_5 = "Figure 5: mean SNR and SDR by genre, of the choice by truth"
 
 
 def distribution(run: RunTables) -> TextTable:
@@ -48,12 +49,15 @@ def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     if not counts:
         return Html("")
     if set(dict(counts)) == {_UNKNOWN}:
-        return el("p", "The genres of these songs are unknown, so nothing can be said per genre.")
+        way_out = " `genres=FILE` takes them from a table." if run.imported else ""
+        return el(
+            "p", coded(f"The genres of these songs are unknown, so nothing can be said.{way_out}")
+        )
     alt = "; ".join(f"{genre}: {number} tracks" for genre, number in counts)
     height = figures.height_of(len(counts))
     first = sheet.figure(
         "figure1-genres",
-        "Figure 1: genre distribution of this run",
+        "Genres of the songs" if run.imported else "Figure 1: genre distribution of this run",
         alt,
         height,
         lambda axes: figures.shares(axes, counts, LIGHT[0]),
@@ -63,15 +67,20 @@ def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     return join(
         [
             _said(run),
-            el("div", first, el("div", of_text(distribution(run)), cls="figure"), cls="figures"),
+            el("div", first, _beside(run), cls="figures"),
             _winners(run, shown, palette),
             _figures("Score by genre (and its number of tracks)", means),
-            _figures(
-                "Figure 5: mean SNR and SDR by genre, of the choice by truth", _figure_5(run, sheet)
-            ),
+            None if run.imported else _figures(_FIGURE_5, _figure_5(run, sheet)),
             _numbers(run),
         ]
     )
+
+
+def _beside(run: RunTables) -> Html | None:
+    """Return the paper's distribution in numbers; what others published is not compared with it."""
+    if run.imported:
+        return None
+    return el("div", of_text(distribution(run)), cls="figure")
 
 
 def _figures(title: str, drawn: list[Html]) -> Html | None:

@@ -150,7 +150,7 @@ def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
 
 def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
     means = matched_means(run["scores"].filter(pl.col("parent") == MIXTURE))
-    known = means.filter(pl.all_horizontal(pl.col("paper_snr", "paper_sdr").is_not_null()))
+    known = means.filter(pl.all_horizontal(pl.col("paper_snr", "paper_sdr").is_finite()))
     by_key = {(r["stem"], r["model"]): (r["paper_snr"], r["paper_sdr"]) for r in known.to_dicts()}
     drawn = []
     for key in run.level1:

@@ -7,6 +7,7 @@ import polars as pl
 from stemwise.analysis.aggregate import problem_counts
 from stemwise.report import ledgers
 from stemwise.report import paper_numbers as paper
+from stemwise.report.imported import imported_failures, imported_problems
 from stemwise.report.level2 import by_bleed
 from stemwise.report.markup import Html, db, el, join, of_text, table
 from stemwise.report.run_tables import RunTables
@@ -29,6 +30,18 @@ def troubles(run: RunTables) -> Html:
     theirs = ", ".join(f"{stem} {db(value)} dB" for stem, value in paper.BLEED.items())
     note = f"The paper's section 6.4 has these differences: {theirs}."
     return join([told, el("p", note, cls="note") if bleed.rows else None])
+
+
+def imported_troubles(run: RunTables) -> Html:
+    """Return the section of scores that others published, of whose audio nothing is known."""
+    failed, odd = imported_failures(run["scores"]), imported_problems(run["tracks"])
+    return join(
+        [
+            _part("Failures", failed, "Nothing failed.", 4),
+            _part("The imported files", odd, "Nothing is odd in them.", 2),
+            _without_scores(run),
+        ]
+    )
 
 
 def _part(title: str, made: TextTable, nothing: str, texts: int) -> Html:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from stemwise.report.markup import Child, Html, db, el, join
+from stemwise.report.markup import Child, Html, coded, db, el, join
 from stemwise.report.model_mark import dot
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables, label
 from stemwise.report.verdict import Verdict, made_by, verdict
 
+_NOTHING_DEPLOYED = (
+    "Published scores deploy nothing: what a blend would gain, the regret ledger, quality against cost, "
+    "recipes and listening need measured audio (`stemwise evaluate`)."
+)
 _MOST_TIED = 4  # models of a headline
 
 
@@ -22,7 +26,8 @@ def verdicts(run: RunTables, palette: Palette) -> Html:
     level2 = el(
         "details", el("summary", f"Level 2 ({len(lines)} stems)"), el("ul", lines, cls="plain")
     )
-    return join([el("div", cards, cls="cards"), gap, level2 if lines else None])
+    note = el("p", coded(_NOTHING_DEPLOYED)) if run.imported else None
+    return join([note, el("div", cards, cls="cards"), gap, level2 if lines else None])
 
 
 def _card(found: Verdict, palette: Palette) -> Html:
@@ -43,7 +48,7 @@ def _card(found: Verdict, palette: Palette) -> Html:
 
 def _is_words(found: Verdict) -> bool:
     """Tell a sentence from one that begins with a model's name, whose letters are its own."""
-    return found.kind in ("blend", "model", "nothing", "unknown")
+    return found.kind != "leads"
 
 
 def _headline(found: Verdict, palette: Palette) -> Html | None:
@@ -65,4 +70,6 @@ def _headline(found: Verdict, palette: Palette) -> Html | None:
         ]
     elif len(names) > 1:
         names.append(el("span", "tie"))
-    return el("p", el("span", names, cls="names"), el("b", f"{db(found.score, 1)} dB"), cls="best")
+    score = el("b", f"{db(found.score, 1)} dB")
+    several = " several" if len(found.models) > 1 else ""
+    return el("p", el("span", names, cls="names"), score, cls=f"best{several}")

@@ -46,5 +46,5 @@ def columns_of(runs: Sequence[Run]) -> list[int]:
 
 
 def were_tested(pairs: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether any pair was tested (of one artist none can be)."""
-    return any(row["told_apart"] is not None for row in pairs)
+    """Tell whether any pair was tested (of one artist none can be, and infinite scores need not be)."""
+    return any(row["p_adjusted"] is not None for row in pairs)

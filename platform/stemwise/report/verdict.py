@@ -95,10 +95,14 @@ def _leading(run: RunTables, key: StemKey, board: list[Row], odd: str | None) ->
     first = board[0]
     tied = tuple(row["model"] for row in board if row["tie_group"] == first["tie_group"])
     said = f"{label(key)}: {first['model']} ({_sure(first)})"
+    ties = _ties(first["model"], board, run.rows("comparisons", key))
     if len(board) == 1:
         said += "; it is the only model with this stem"
+    elif len(tied) > 1:
+        leader = f"{first['model']} has the best mean ({_sure(first)})"
+        said = f"{label(key)}: no single winner; {leader}{ties}"
     else:
-        said += _ties(first["model"], board, run.rows("comparisons", key))
+        said += ties
     rows = run.rows("regret", key)
     # of imported scores no blend can be known, which the section says once
     blend = "" if len(board) == 1 or run.imported else blend_sentence(rows)
