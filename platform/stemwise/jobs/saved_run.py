@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from pydantic.dataclasses import dataclass
 
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import RECIPE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.jobs.settings import EvaluateSettings
-from stemwise.jobs.typed import read, written
+from stemwise.jobs.typed import STRICT, read, written
 from stemwise.models.entries import Entry
 from stemwise.models.registry import ReadyModel
 from stemwise.storage.disk import write_whole
@@ -24,7 +26,7 @@ _NAME = "config.json"
 _KEY = "resolved"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Resolved:
     """What names meant.
 
@@ -52,10 +54,10 @@ class Resolved:
 
 def save(output: Path, settings: EvaluateSettings, resolved: Resolved) -> None:
     """Write `<output>/config.json` (OutputError where that is impossible)."""
-    content = {**written(settings), _KEY: {"entries": resolved.entries, "blends": resolved.blends}}
+    content = {**written(settings), _KEY: written(resolved)}
     path = output / _NAME
     try:
-        write_whole(path, json.dumps(content, indent=2, default=str))
+        write_whole(path, json.dumps(content, indent=2))
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}).") from error
 
@@ -73,14 +75,13 @@ def load(output: Path) -> tuple[EvaluateSettings, Resolved]:
         raise OutputError(
             f"{output} holds no finished run: run `stemwise evaluate` first."
         ) from error
-    found = config.pop(_KEY, {}) if isinstance(config, dict) else None
-    if not isinstance(found, dict) or not {"metric", "models"} <= config.keys():
+    if not isinstance(config, dict) or not {"metric", "models"} <= config.keys():
         raise OutputError(f"{path} is damaged: run `stemwise evaluate` again.")
     try:
-        settings = read(EvaluateSettings, config, what=str(path))
+        resolved = read(Resolved, config.pop(_KEY, {}), _KEY)
+        return read(EvaluateSettings, config, what=str(path)), resolved
     except ConfigError as error:
         raise OutputError(
             f"{path} was written by another version ({str(error).rstrip('.')}): run `stemwise "
             "evaluate` with the same settings again, estimates are kept."
         ) from error
-    return settings, Resolved(found.get("entries", {}), found.get("blends", {}))
