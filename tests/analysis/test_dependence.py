@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemwise.analysis.dependence import cluster_labels, duplicates_of
+from stemwise.analysis.statistics import statistics
 from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.demo import DemoDataset
 from stemwise.datasets.folder import Folder
@@ -236,3 +237,41 @@ def test_labels_are_the_finest_partition_that_keeps_artists_and_copies_together(
     labels = found["cluster"].to_list()
     by_label = {label: {n for n, own in enumerate(labels) if own == label} for label in labels}
     assert sorted(map(sorted, by_label.values())) == sorted(map(sorted, groups))
+
+
+def scored(names, values, models=("a", "b")):
+    rows = [
+        {"dataset": "d", "track_id": name, "parent": "mixture", "parent_source": "mixture"}
+        | {"stem": "vocals", "model": model, "status": "ok", "genre": None, "realtime_factor": 1.0}
+        | {"score": float(value)}
+        for name, pair in zip(names, values, strict=True)
+        for model, value in zip(models, pair, strict=True)
+    ]
+    return pl.DataFrame(pl.from_arrow(to_table("scores", rows)))
+
+
+def test_songs_that_are_there_twice_make_no_interval_narrower():
+    """Every song once more under another artist: the interval and p-value as without them.
+
+    Up to the weight that the number of tracks has in degrees of freedom.
+    """
+    values = np.random.default_rng(0).normal(0, 2, (9, 2)) + [1.5, 0]
+    names = [f"t{number}" for number in range(9)]
+    artists = {name: f"artist {number // 2}" for number, name in enumerate(names)}
+    again = {f"{name}-again": f"another {number}" for number, name in enumerate(names)}
+    once = frame(dict.fromkeys(names), artists)
+    both = frame(dict.fromkeys([*names, *again]), artists | again)
+    copies = listed(*(("d", name, "d", f"{name}-again") for name in names))
+    alone = statistics(scored(names, values), once, ["a", "b"], {})
+    doubled = scored([*names, *again], np.vstack([values, values]))
+    joined = statistics(doubled, both, ["a", "b"], {}, duplicates=copies)
+    unnoticed = statistics(doubled, both, ["a", "b"], {})
+    for table, numbers in (
+        ("leaderboard", ("mean_score", "low", "high")),
+        ("comparisons", ("difference", "low", "high", "p_value")),
+    ):
+        for one, two, three in zip(alone[table], joined[table], unnoticed[table], strict=True):
+            near = 0.02 * (one["high"] - one["low"])
+            assert [two[n] for n in numbers] == pytest.approx([one[n] for n in numbers], abs=near)
+            assert (one["artists"], two["artists"], three["artists"]) == (5, 5, 14)
+            assert three["high"] - three["low"] < 0.9 * (one["high"] - one["low"])

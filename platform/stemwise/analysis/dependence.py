@@ -125,7 +125,19 @@ def _alike(fine: Float, colour: Float, start: int) -> tuple[Index, Index, npt.ND
     return start + one, start + other, np.minimum(1.0, products[one, other].astype(np.float64))
 
 
-def cluster_labels(tracks: pl.DataFrame, duplicates: pl.DataFrame) -> pl.DataFrame:
+def copies(duplicates: pl.DataFrame) -> list[list[tuple[str, str]]]:
+    """Return the recordings that appear more than once, each as its (dataset, track id), all sorted."""
+    rows = duplicates.select(list(_SCHEMA)[:4]).rows()
+    names = sorted({end for row in rows for end in (row[:2], row[2:])})
+    number = {name: place for place, name in enumerate(names)}
+    root = _first_of_each(len(names), [(number[row[:2]], number[row[2:]]) for row in rows])
+    groups: dict[int, list[tuple[str, str]]] = {}
+    for name, first in zip(names, root, strict=True):
+        groups.setdefault(first, []).append(name)
+    return list(groups.values())
+
+
+def cluster_labels(tracks: pl.DataFrame, duplicates: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return the cluster of each track: what intervals and folds may not take apart.
 
     Tracks of one artist are a cluster; a track of an unknown artist is one of its own. Clusters that
@@ -133,7 +145,7 @@ def cluster_labels(tracks: pl.DataFrame, duplicates: pl.DataFrame) -> pl.DataFra
 
     Args:
         tracks: rows of `tracks`.
-        duplicates: rows of `duplicates`.
+        duplicates: rows of `duplicates`; None where no recording is known to be there twice.
 
     Returns:
         Columns dataset, track_id, cluster, in the order of `tracks`.
@@ -144,9 +156,10 @@ def cluster_labels(tracks: pl.DataFrame, duplicates: pl.DataFrame) -> pl.DataFra
     names = own["cluster"].unique().sort()
     number = {name: place for place, name in enumerate(names)}
     of_track = {row[:2]: number[row[2]] for row in own.iter_rows()}
+    joined = pl.DataFrame(schema=_SCHEMA) if duplicates is None else duplicates
     pairs = [
         (of_track[row[:2]], of_track[row[2:]])
-        for row in duplicates.select(list(_SCHEMA)[:4]).iter_rows()
+        for row in joined.select(list(_SCHEMA)[:4]).iter_rows()
         if row[:2] in of_track and row[2:] in of_track
     ]
     root = _first_of_each(len(names), pairs)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from stemwise.analysis.dependence import cluster_labels
+
 Float = npt.NDArray[np.float64]
 STEM_KEY = ("parent", "parent_source", "stem")
 _TRACK = ("dataset", "track_id")
+# cluster label and genre of each track
+Facts = Mapping[tuple[str, str], tuple[str, str | None]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Matched:
         stem: (parent, parent source, stem).
         models: names, in the order given.
         tracks: (dataset, track id).
-        artists: cluster label of each track: its artist, or the track itself where that is unknown.
+        artists: cluster label of each track (`dependence.cluster_labels`).
         genres: genre of each track or None.
         values: scores in dB, `(models, tracks)`.
         dropped: tracks with a score of some model, but not a finite one of each.
@@ -55,7 +59,11 @@ class Matched:
 
 
 def by_stem(
-    scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str], column: str = "score"
+    scores: pl.DataFrame,
+    tracks: pl.DataFrame,
+    models: Sequence[str],
+    column: str = "score",
+    duplicates: pl.DataFrame | None = None,
 ) -> Iterator[Matched]:
     """Yield a matrix per stem, for those of `models` that have a score of it on any track.
 
@@ -64,14 +72,15 @@ def by_stem(
         tracks: rows of `tracks` (for the artists and genres).
         models: names, in the order that breaks ties.
         column: which score.
+        duplicates: rows of `duplicates`; None where no recording is known to be there twice.
     """
     good = scores.filter(
         pl.col("status") == "ok", pl.col(column).is_not_null(), pl.col("model").is_in(list(models))
     )
-    facts = {
-        (row["dataset"], row["track_id"]): (row["artist"], row["genre"])
-        for row in tracks.iter_rows(named=True)
-    }
+    labels = cluster_labels(tracks, duplicates).join(
+        tracks.select(*_TRACK, "genre"), on=list(_TRACK), how="left"
+    )
+    facts = {row[:2]: row[2:] for row in labels.iter_rows()}
     for key, group in sorted(good.group_by(STEM_KEY), key=lambda item: str(item[0])):
         parent, source, stem = (str(part) for part in key)
         yield _matched((parent, source, stem), group, facts, models, column)
@@ -80,7 +89,7 @@ def by_stem(
 def _matched(
     stem: tuple[str, str, str],
     group: pl.DataFrame,
-    facts: dict[tuple[str, str], tuple[str | None, str | None]],
+    facts: Facts,
     models: Sequence[str],
     column: str,
 ) -> Matched:
@@ -96,16 +105,13 @@ def _matched(
         for track, scores in sorted(found.items())
         if len(scores) == len(own) and all(np.isfinite(list(scores.values())))
     }
-    # a track of an unknown artist is a cluster of its own
-    artists = tuple(
-        facts.get(track, (None, None))[0] or f"{track[0]}/{track[1]}" for track in whole
-    )
+    known = [facts.get(track, ("/".join(track), None)) for track in whole]
     return Matched(
         stem,
         own,
         tuple(whole),
-        artists,
-        tuple(facts.get(track, (None, None))[1] for track in whole),
+        tuple(artist for artist, _ in known),
+        tuple(genre for _, genre in known),
         np.array([[scores[model] for scores in whole.values()] for model in own]).reshape(
             len(own), len(whole)
         ),
@@ -116,7 +122,7 @@ def _matched(
 
 def _extremes(
     group: pl.DataFrame,
-    facts: dict[tuple[str, str], tuple[str | None, str | None]],
+    facts: Facts,
     models: Sequence[str],
     column: str,
 ) -> tuple[Extreme, ...]:
@@ -130,6 +136,6 @@ def _extremes(
     extremes = []
     for model in (model for model in models if model in found):
         tracks = list(group.filter(pl.col("model") == model).select(_TRACK).iter_rows())
-        artists = {facts.get(track, (None, None))[0] or track for track in tracks}
+        artists = {facts[track][0] if track in facts else "/".join(track) for track in tracks}
         extremes.append(Extreme(model, found[model], len(tracks), len(artists)))
     return tuple(extremes)

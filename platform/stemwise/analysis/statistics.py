@@ -21,6 +21,7 @@ def statistics(
     models: Sequence[str],
     trained_on: Mapping[str, Sequence[str]],
     seed: int = 0,
+    duplicates: pl.DataFrame | None = None,
 ) -> dict[str, Rows]:
     """Return the rows of leaderboard, comparisons, genre_scores, genre_effects and anomalies.
 
@@ -30,13 +31,14 @@ def statistics(
         models: who is compared, in the order that breaks ties.
         trained_on: datasets that each model was trained on.
         seed: of bootstraps and permutations.
+        duplicates: rows of `duplicates`: tracks that count as one artist's.
     """
     found: dict[str, Rows] = {
         name: [] for name in ("leaderboard", "comparisons", "genre_scores", "genre_effects")
     }
     cost = seconds_per_minute(scores)
     flagged = {m: is_trained_here(trained_on.get(m, ()), tracks) for m in models}
-    for matched in by_stem(scores, tracks, models):
+    for matched in by_stem(scores, tracks, models, duplicates=duplicates):
         if not matched.tracks and not matched.extremes:
             continue
         pairs = comparisons(matched, seed)

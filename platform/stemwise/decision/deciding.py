@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from stemwise.analysis.cross_fit import each
+from stemwise.analysis.dependence import cluster_labels
 from stemwise.analysis.regret import Ledger, ledger
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
@@ -78,7 +80,8 @@ class Decision:
 class Fitting:
     """What is fitted, and by which score: the same for all stems.
 
-    `blends` are the weights of those parents of level 2 that recipes estimated, by their names.
+    `blends` are the weights of those parents of level 2 that recipes estimated, by their names;
+    `duplicates` the rows of that table: tracks that count as one artist's.
     """
 
     candidates: Sequence[str]
@@ -87,6 +90,7 @@ class Fitting:
     settings: DecisionSettings
     cost: Mapping[str, float | None]
     blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    duplicates: pl.DataFrame | None = None
 
     def score(self, forms: StemForms, weights: Float) -> Float:
         """Return scores in dB, `(..., tracks)`."""
@@ -106,10 +110,10 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
     decision = Decision()
     fits: dict[Stem, _Fit] = {}
-    artists = {(r["dataset"], r["track_id"]): r["artist"] for r in content["tracks"]}
+    clusters = _clusters(content["tracks"], fitting.duplicates)
     below = {key_of(row): row["parent_model"] for row in content["scores"] if row["parent_model"]}
     for stem, forms, blocks, dropped in _stems(content, fitting):
-        labels = [artists.get(track) or "/".join(track) for track in forms.tracks]
+        labels = [clusters[track] for track in forms.tracks]
         parents = frozenset(below[k] for t in forms.tracks if (k := (*t, *stem)) in below)
         fits[stem] = _fit(stem, forms, blocks, labels, parents, fitting)
         lost = {"dropped": dropped}
@@ -120,6 +124,14 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
         return decision
     _add_recipes(decision, fits, content, fitting, run)
     return decision
+
+
+def _clusters(tracks: Rows, duplicates: pl.DataFrame | None) -> dict[tuple[str, str], str]:
+    """Return the cluster label of each track."""
+    names = ("dataset", "track_id", "artist")
+    columns = {name: [row[name] for row in tracks] for name in names}
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+    return {row[:2]: row[2] for row in cluster_labels(frame, duplicates).iter_rows()}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import RECIPES
 from stemwise.models.entries import Entry, relative
+from stemwise.report.dependence import dependence_notes
 from stemwise.selection.oracle import key_of
 from stemwise.storage import tables
 from stemwise.storage.disk import write_whole
@@ -36,20 +37,24 @@ def write_decision(run: FinishedRun) -> list[str]:
     results.write(output / "tables", run.content | {"scores": tables.to_table("scores", scores)})
     found = statistics(
         frame,
-        pl.DataFrame(pl.from_arrow(run.content["tracks"])),
+        run.tracks,
         [*run.candidates, *sorted(measured)],
         run.trained_on(),
         run.decision.seed,
+        run.duplicates,
     )
     found |= {"regret": decision.regret, "front": decision.front}
     for name, group in found.items():
         tables.write(output / "tables", name, [tables.to_table(name, group)])
+    twice = run.duplicates.to_arrow().cast(tables.ANALYSIS["duplicates"])
+    tables.write(output / "tables", "duplicates", [twice])
     for recipe in decision.recipes.values():
         write_recipe(output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
     file = f"{HELD_OUT}.yaml"
     shown = run.folder.shown(output / RECIPES / file)
     silent = [tables.NOT_KEPT] if tables.none_kept(rows["estimates"]) else []
-    return [*decision.notes, *unclaimed(decision, file, shown), *silent]
+    dependent = dependence_notes(run.tracks, run.duplicates)
+    return [*dependent, *decision.notes, *unclaimed(decision, file, shown), *silent]
 
 
 def able(run: FinishedRun) -> list[str]:
@@ -61,7 +66,13 @@ def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
     """Return what `decide` fits of a run."""
     cost = seconds_per_minute(pl.DataFrame(pl.from_arrow(run.content["scores"])))
     return Fitting(
-        models, run.metric.pair, run.selection.rule, run.decision, cost, run.resolved.blends
+        models,
+        run.metric.pair,
+        run.selection.rule,
+        run.decision,
+        cost,
+        run.resolved.blends,
+        run.duplicates,
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 
+from stemwise.analysis.dependence import duplicates_of
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.decision import DecisionSettings, results
@@ -45,6 +48,16 @@ class FinishedRun:
     def output(self) -> Path:
         """Where its files are on this machine."""
         return self.folder.local
+
+    @cached_property
+    def tracks(self) -> pl.DataFrame:
+        """The rows of `tracks`."""
+        return pl.DataFrame(pl.from_arrow(self.content["tracks"]))
+
+    @cached_property
+    def duplicates(self) -> pl.DataFrame:
+        """Pairs of tracks that are one recording."""
+        return duplicates_of(self.tracks)
 
     def trained_on(self) -> dict[str, tuple[str, ...]]:
         """Return what each model was trained on; a recipe, on what any of its models was."""

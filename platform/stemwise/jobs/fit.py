@@ -18,6 +18,7 @@ from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import CONFIG, RECIPES, TABLES, mirrored, output_folder
 from stemwise.jobs.settings import FitSettings
 from stemwise.report.decision import front, ledger
+from stemwise.report.dependence import dependence_notes
 from stemwise.report.terminal import show_note, show_table
 from stemwise.storage import tables
 
@@ -33,7 +34,7 @@ def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -
     fitting = fitting_of(run, _models(settings.models, run))
     rows = {name: table.to_pylist() for name, table in run.content.items()}
     decision = decide(rows, fitting, run.output.name)
-    for note in decision.notes:
+    for note in (*dependence_notes(run.tracks, run.duplicates), *decision.notes):
         show_note(console, note)
     if not decision.recipes:
         return 1

@@ -24,6 +24,7 @@ from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import local_output
 from stemwise.report.abridged import abridged
 from stemwise.report.decision import leaders
+from stemwise.report.dependence import unknown_artists
 from stemwise.report.imported import (
     imported_failures,
     imported_problems,
@@ -61,6 +62,7 @@ def import_scores(settings: ImportSettings, console: Console) -> int:
         notes = [
             *(found.notes if found else ()),
             *told,
+            *filter(None, [unknown_artists(_frame("tracks", tracks))]),
             *_write(settings, output, imported, tracks, scores),
         ]
         _report(output, console, [*notes, _NO_LEDGER])
@@ -165,8 +167,7 @@ def _write(
     """Write all tables and `config.json`; return sentences on what could not be compared."""
     models = sorted({str(row["model"]) for row in scores})
     candidates = [m for m in models if m not in (MIXTURE, *settings.reference_lines)]
-    frame = pl.DataFrame(pl.from_arrow(tables.to_table("scores", scores)))
-    songs = pl.DataFrame(pl.from_arrow(tables.to_table("tracks", tracks)))
+    frame, songs = _frame("scores", scores), _frame("tracks", tracks)
     ranked, notes = comparable(frame, settings.min_tracks, candidates)
     pair = (settings.score, settings.score)
     selections, oracle = select(ranked.to_dicts(), {}, candidates, pair, SelectionSettings())
@@ -176,6 +177,10 @@ def _write(
         tables.write(output / "tables", name, [tables.to_table(name, group)])
     folder.write_config(output, imported)
     return [*notes, *limits(ranked, songs, candidates)]
+
+
+def _frame(name: str, content: Sequence[rows.Row]) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(tables.to_table(name, content)))
 
 
 def _report(output: Path, console: Console, notes: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from stemwise.core.errors import OutputError
 from stemwise.core.places import Place
 from stemwise.core.types import Track
 from stemwise.report import explorer, palette
+from stemwise.report.dependence import by_whom, how_often
 from stemwise.report.drawing import Sheet
 from stemwise.report.latex import write_latex
 from stemwise.report.markup import Html, el, join
@@ -115,10 +116,11 @@ def _facts(run: RunTables) -> Html:
     tracks = run["tracks"]
     minutes = (tracks["duration_s"].sum() or 0) / 60
     datasets = ", ".join(tracks["dataset"].unique().sort().to_list()) or "no dataset"
-    artists = counted(tracks["artist"].n_unique(), "artist")
     # published scores do not say how long the songs are
     long = f" ({minutes:.0f} min)" if minutes else ""
-    counts = f"{counted(len(tracks), 'track')}{long} by {artists}"
+    counts = f"{counted(len(tracks), 'track')}{long}{by_whom(tracks)}"
     models, stems = counted(len(run.separators), "model"), counted(len(run.stems), "stem")
     facts = [datasets, counts, models, stems]
+    if twice := how_often(run["duplicates"]):
+        facts.append(twice)
     return join([el("span", fact) for fact in facts])

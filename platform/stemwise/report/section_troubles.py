@@ -7,6 +7,7 @@ import polars as pl
 from stemwise.analysis.aggregate import problem_counts
 from stemwise.report import ledgers
 from stemwise.report import paper_numbers as paper
+from stemwise.report.dependence import duplicates_table
 from stemwise.report.imported import imported_failures, imported_problems
 from stemwise.report.level2 import by_bleed
 from stemwise.report.markup import Html, db, el, join, of_text, table
@@ -20,9 +21,11 @@ _LONGEST = 200  # rows on the page; the CSV files hold all
 def troubles(run: RunTables) -> Html:
     """Return the section."""
     odd, failed, bleed = ledgers.anomalies(run), failures(run["scores"]), by_bleed(run["scores"])
+    twice = duplicates_table(run["tracks"], run["duplicates"])
     told = [
         _part("Suspicious estimates", odd, "None is late, inverted or at another level.", 5),
         _part("Failures", failed, "Nothing failed.", 4),
+        _part("Recordings that appear twice", twice, "Every recording is there once.", 4),
         _part("The dataset's files", problems(run["tracks"]), "Nothing is odd in them.", 2),
         _without_scores(run),
         _part("Bleed", bleed, "No stem has both tracks with bleed and tracks without.", 3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stemwise.report import ledgers
+from stemwise.report.dependence import duplicates_table
 from stemwise.report.imported import (
     imported_failures,
     imported_problems,
@@ -33,12 +34,13 @@ def _text_of_a_run(run: RunTables) -> list[TextTable]:
         table_one(scores, run.models),
         winners(selections, scores),
         winners_per_track(selections, scores),
-        *(sub_stems(scores, parent, run.models) for parent in TITLES),
+        *(sub_stems(scores, parent, run.models, run["tracks"]) for parent in TITLES),
         by_bleed(scores),
         *ledgers.all_ledgers(run),
         recipes_table(run.output),
         distribution(run),
         *paper_tables(run),
+        duplicates_table(run["tracks"], run["duplicates"]),
     ]
 
 
