@@ -255,7 +255,7 @@ def test_songs_that_are_there_twice_make_no_interval_narrower():
 
     Up to the weight that the number of tracks has in degrees of freedom.
     """
-    values = np.random.default_rng(0).normal(0, 2, (9, 2)) + [1.5, 0]
+    values = np.random.default_rng(0).normal((1.5, 0), 2, (9, 2))
     names = [f"t{number}" for number in range(9)]
     artists = {name: f"artist {number // 2}" for number, name in enumerate(names)}
     again = {f"{name}-again": f"another {number}" for number, name in enumerate(names)}

@@ -53,7 +53,9 @@ def test_nothing_is_said_where_nothing_is_wrong():
 
 def test_unknown_artists_are_said_to_be_unknown():
     (note,) = dependence_notes(tracks("A", None, None), twice())
-    assert note.startswith("The artists of 2 tracks are unknown: each such track counts as an artist")
+    assert note.startswith(
+        "The artists of 2 tracks are unknown: each such track counts as an artist"
+    )
     (note,) = dependence_notes(tracks("A", None), twice())
     assert note.startswith("The artist of 1 track is unknown: each")
     (note,) = dependence_notes(tracks(None), twice())
