@@ -55,7 +55,9 @@ class Section:
 def sections_of(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
     """Return the sections in their order; figures are written on the way."""
     kind = _of_imports if run.imported else _of_a_run
-    oddities = ("scores", "tracks") if run.imported else ("anomalies", "scores", "tracks", "duplicates")
+    oddities = (
+        ("scores", "tracks") if run.imported else ("anomalies", "scores", "tracks", "duplicates")
+    )
     title = "Failures and oddities" if run.imported else "Bleed, oddities, failures"
     trouble = imported_troubles(run) if run.imported else troubles(run)
     return [
