@@ -29,7 +29,7 @@ def random_forms(tracks: int) -> StemForms:
     cross = np.ones((tracks, MODELS))
     ones = np.ones((tracks, MODELS, MODELS))
     models = tuple(f"model {i}" for i in range(MODELS))
-    return StemForms("vocals", models, names, np.ones(tracks), cross, gram, ones, ones)
+    return StemForms("vocals", models, names, np.ones(tracks), cross, gram, ones, ones, ones)
 
 
 def audio_seconds() -> float:

@@ -25,6 +25,7 @@ def forms_of(references, estimates, models=None, tracks=None):
         np.einsum("tin,tjn->tij", estimates, estimates),
         projection,
         projection,
+        projection,
     )
 
 

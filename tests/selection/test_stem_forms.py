@@ -7,7 +7,7 @@ import pytest
 
 from stemwise.core.errors import ConfigError
 from stemwise.measurement.blend import BlendStatistics
-from stemwise.selection.stem_forms import stack
+from stemwise.selection.stem_forms import LINEAR_SCORES, stack
 
 from .planted import noisy_models
 
@@ -20,6 +20,7 @@ def statistics(seed, models=("mixture", "a", "b"), energy=None):
     size = len(models)
     x, y, p = (random.normal(size=(n, 40)) for n in (1, size, size))
     x, y = x[0], y + x
+    inside = y @ np.linalg.qr(np.stack([x, *random.normal(size=(5, 40))], axis=1))[0]
     return BlendStatistics(
         models,
         float(x @ x) if energy is None else energy,
@@ -27,6 +28,7 @@ def statistics(seed, models=("mixture", "a", "b"), energy=None):
         y @ y.T,
         p @ p.T / 50,
         (y @ p.T + p @ y.T) / 100,
+        inside @ inside.T,
     )
 
 
@@ -37,9 +39,9 @@ def test_every_track_and_blend_scores_as_it_does_alone():
     forms = stack("vocals", ("b", "a"), TRACKS)
     assert forms.tracks == (("d", "a"), ("d", "b"), ("d", "c"))
     weights = np.random.default_rng(9).normal(size=(4, 5, 2))
-    for name in ("snr", "si_sdr", "bss_sdr"):
+    for name in LINEAR_SCORES:
         found = getattr(forms, name)(weights)
-        assert found.shape == (4, 5, 3)
+        assert found.shape == (4, 5, 3) and np.isfinite(found).all()
         for number, key in enumerate(forms.tracks):
             alone = getattr(TRACKS[key].only(("b", "a")), name)(weights)
             np.testing.assert_allclose(found[..., number], alone, rtol=1e-9)

@@ -14,13 +14,14 @@ COLUMNS = {
     "estimates": "dataset track_id model parent parent_source stem uri key gain:f wall_s:f "
     "realtime_factor:f device attempt:i status error parent_model batch_size:i",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "
-    "signals:l gram:fl bss_projection:fl bss_remainder:fl",
-    "forms": "dataset track_id parent parent_source stem models:l energy:f cross:fl gram:fl "
-    "projection:fl overlap:fl",
+    "signals:l gram:fl bss_projection:fl bss_remainder:fl "
+    "si_interference:fl si_artifacts:fl",
+    "forms": "dataset track_id parent parent_source stem models:l references:l energy:f "
+    "cross:fl gram:fl projection:fl overlap:fl span:fl",
     "scores": "dataset track_id genre model parent parent_source stem voice has_bleed:b snr:f "
-    "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f paper_snr:f "
-    "paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f realtime_factor:f "
-    "device status error parent_model bleedless:f fullness:f l1_freq:f log_wmse:f",
+    "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f si_sir:f si_sar:f "
+    "paper_snr:f paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f "
+    "realtime_factor:f device status error parent_model bleedless:f fullness:f l1_freq:f log_wmse:f",
     "selections": "dataset track_id parent parent_source stem model score:f runner_up margin:f "
     "margin_low:f margin_high:f win_probability:f rule",
 }
@@ -44,7 +45,8 @@ def test_a_tables_columns_are_a_promise(name):
 def test_there_are_no_other_tables():
     assert set(tables.SCHEMAS) == set(COLUMNS)
     plain, museval = ("snr", "si_sdr", "bss_sdr"), ("sdr", "isr", "sir", "sar")
-    assert (*plain, *(f"museval_{name}" for name in museval)) == tables.METRICS
+    further = (*(f"museval_{name}" for name in museval), "si_sir", "si_sar")
+    assert (*plain, *further) == tables.METRICS
 
 
 def score(model="m", track="t", **values):

@@ -31,21 +31,26 @@ class KeptStems:
     _known: dict[str, tuple[int, Hashable]] = field(default_factory=dict)
 
     def get(self, name: str, mark: Hashable) -> Audio | None:
-        """Return the signal `(2, samples)` called `name`, if it was kept under an equal mark."""
+        """Return the signal `(2, samples)` called `name`, if it was kept under an equal mark.
+
+        It is mapped from its file, so that it takes memory only where it is changed.
+        """
         samples, under = self._known.get(name, (0, None))
         if name not in self._known or under != mark:
             return None
         with suppress(OSError):
-            signal = np.fromfile(self._path(name), np.float32)
-            if signal.size == CHANNELS * samples:
-                return signal.reshape(CHANNELS, samples)
+            path, shape = self._path(name), (CHANNELS, samples)
+            if samples and path.stat().st_size == 4 * CHANNELS * samples:
+                return np.asarray(np.memmap(path, np.float32, mode="c", shape=shape))
         return None
 
     def put(self, name: str, signal: Audio, mark: Hashable) -> None:
         """Keep a signal."""
         self._known.pop(name, None)
         with suppress(OSError):
-            np.ascontiguousarray(signal, dtype=np.float32).tofile(self._path(name))
+            path = self._path(name)
+            path.unlink(missing_ok=True)  # whoever has the old one mapped keeps it
+            np.ascontiguousarray(signal, dtype=np.float32).tofile(path)
             self._known[name] = (signal.shape[1], mark)
 
     def save(self, state: Any) -> None:

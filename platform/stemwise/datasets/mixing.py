@@ -71,9 +71,12 @@ class Mixer:
             if found is not None:
                 return found
         total = self._decoded(takes, leave_out)
-        if self.kept is not None and total is not None:
-            self.kept.put(reference.stem, total, self._mark(reference, takes))
-        return total
+        if self.kept is None or total is None:
+            return total
+        mark = self._mark(reference, takes)
+        self.kept.put(reference.stem, total, mark)
+        mapped = self.kept.get(reference.stem, mark)
+        return total if mapped is None else mapped
 
     def _mark(self, reference: Reference, takes: Iterable[_Take]) -> Hashable:
         """Return all that decoding this stem once more would depend on."""

@@ -19,6 +19,7 @@ from stemwise.evaluation.known import Known
 from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
+from stemwise.evaluation.surroundings import Surroundings
 from stemwise.evaluation.zoo import LoadedModel, describe
 from stemwise.measurement.bsseval_scores import Engine
 from stemwise.measurement.engines import load_engine
@@ -42,6 +43,7 @@ class Level:
         decoded: its audio.
         parent: what is taken apart.
         metric: what to measure.
+        surroundings: the references beside each stem.
         known: what the process with the models tells of this track.
     """
 
@@ -49,6 +51,7 @@ class Level:
     decoded: TrackAudio
     parent: Parent
     metric: MetricSettings
+    surroundings: Surroundings
     known: Known = field(default_factory=Known)
     estimates: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
@@ -117,6 +120,7 @@ class Level:
             floors: stems on which the parent is scored even where no model makes them.
         """
         wanted = self._wanted(outputs, floors)
+        self.surroundings.learn(wanted, self.parent)
         for stem, matches in wanted.items():
             self._measure_stem(stem, matches, outputs, heard)
         if self.metric.museval:
@@ -203,7 +207,9 @@ class Level:
                 signals[name] = outputs[name].read_sum(match)
             except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
                 self._fail_stem(origins[name], stem, match, describe(error))
-        measured = measure_stem(reference, signals, self.metric.block_s, self.metric.max_lag_s)
+        beside = self.surroundings.beside(stem, self.parent)
+        own = self.metric
+        measured = measure_stem(reference, signals, own.block_s, own.max_lag_s, beside)
         self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
         self.forms.append(rows.form_row(self.track, self.parent, stem, measured))
         for name, estimate in signals.items():

@@ -136,6 +136,8 @@ def measurement_rows(
             "gram": measured.gram[block].tolist(),
             "bss_projection": measured.projection[block].tolist(),
             "bss_remainder": measured.remainder[block].tolist(),
+            "si_interference": measured.interference[block].tolist(),
+            "si_artifacts": measured.artifacts[block].tolist(),
         }
         for block in range(len(measured.starts))
     ]
@@ -146,11 +148,13 @@ def form_row(track: Track, parent: Parent, stem: str, measured: StemMeasurement)
     forms = measured.forms()
     return _head(track, parent, stem) | {
         "models": list(forms.models),
+        "references": [stem, *measured.references[1:]],
         "energy": forms.energy,
         "cross": forms.cross.tolist(),
         "gram": pack(forms.gram).tolist(),
         "projection": pack(forms.projection).tolist(),
         "overlap": pack(forms.overlap).tolist(),
+        "span": pack(forms.span).tolist(),
     }
 
 
@@ -208,6 +212,8 @@ def score_row(
         return row | {"status": "silent_estimate"}
     return row | {
         "si_sdr": defined(measured.si_sdr(signal)),
+        "si_sir": defined(measured.si_sir(signal)),
+        "si_sar": defined(measured.si_sar(signal)),
         "bss_sdr": defined(measured.bss_sdr(signal)),
         "gain_db": defined(measured.gain_db(signal)),
         "lag_samples": measured.lag_samples(signal),

@@ -35,6 +35,7 @@ from stemwise.evaluation.level import Level
 from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings, Notify
+from stemwise.evaluation.surroundings import Surroundings
 from stemwise.evaluation.zoo import LoadedModel, Zoo, describe
 from stemwise.measurement.fingerprint import fingerprint
 from stemwise.separation.recipe import Recipe
@@ -117,6 +118,7 @@ class _Evaluation:
         self.zoo = evaluator.zoo.told(self.known)
         self.folder = self.known.folder or (evaluator.store.song_folder() if folder else None)
         self.decoded = TrackAudio(track, KeptStems(self.folder) if self.folder else None)
+        self.surroundings = Surroundings(self.decoded, evaluator.metric.block_s)
         self.result = TrackResult()
         self._heard = False
 
@@ -161,7 +163,8 @@ class _Evaluation:
                         row.update(uri=None, status="failed", error=describe(error))
 
     def _level(self, parent: Parent) -> Level:
-        return Level(self.track, self.decoded, parent, self.evaluator.metric, self.known)
+        metric = self.evaluator.metric
+        return Level(self.track, self.decoded, parent, metric, self.surroundings, self.known)
 
     def _add(self, level: Level) -> None:
         """Take over what a level has gathered."""

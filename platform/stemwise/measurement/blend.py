@@ -6,7 +6,9 @@ For a blend ŷ = Σ wᵢx̂ᵢ every whole-track score is a ratio of quadratic f
 * the distortion filter of BSS Eval is linear in the estimate, h = Σ wᵢhᵢ, so the energies of its
   projection and remainder are wᵀPw and wᵀ(G − 2D + P)w, with Pᵢⱼ = Σ_c hᵢᵀRhⱼ and Dᵢⱼ = Σ_c dᵢᵀhⱼ. R
   is the Toeplitz matrix of the reference’s autocorrelation, dᵢ its correlation with estimate i
-  over 512 lags.
+  over 512 lags;
+* the projection P on the span of the song's references is linear too, so with Sᵢⱼ = ⟨Px̂ᵢ, Px̂ⱼ⟩ and
+  a = wᵀc/‖x‖² interference is wᵀSw − a²‖x‖² and artefacts are wᵀ(G − S)w (SI-SIR, SI-SAR).
 
 The table `forms` holds all of them, one row per stem of a track.
 """
@@ -21,7 +23,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import matmul_toeplitz
 
-from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
+from stemwise.measurement.energy_ratios import (
+    artifact_energies,
+    decibels,
+    interference_energies,
+    si_sdr_energies,
+    snr_energies,
+)
 from stemwise.measurement.gram import unpack
 
 Float = npt.NDArray[np.float64]
@@ -38,6 +46,7 @@ class BlendStatistics:
         gram: ⟨x̂ᵢ, x̂ⱼ⟩, `(models, models)`.
         projection: inner products of the estimates' projections, `(models, models)`.
         overlap: symmetric part of ⟨x̂ᵢ, projection of x̂ⱼ⟩, `(models, models)`.
+        span: inner products of the projections on all references, `(models, models)`.
     """
 
     models: tuple[str, ...]
@@ -46,6 +55,7 @@ class BlendStatistics:
     gram: Float
     projection: Float
     overlap: Float
+    span: Float
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> BlendStatistics:
@@ -54,7 +64,7 @@ class BlendStatistics:
             tuple(row["models"]),
             float(row["energy"]),
             np.array(row["cross"], dtype=np.float64),
-            *(unpack(row[name]) for name in ("gram", "projection", "overlap")),
+            *(unpack(row[name]) for name in ("gram", "projection", "overlap", "span")),
         )
 
     def only(self, models: Sequence[str]) -> BlendStatistics:
@@ -68,6 +78,7 @@ class BlendStatistics:
             self.gram[square],
             self.projection[square],
             self.overlap[square],
+            self.span[square],
         )
 
     def snr(self, weights: npt.ArrayLike) -> Float:
@@ -82,6 +93,23 @@ class BlendStatistics:
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = product / self.energy
         return decibels(*si_sdr_energies(self.energy, product, _form(w, self.gram), gain))
+
+    def si_sir(self, weights: npt.ArrayLike) -> Float:
+        """Return the SI-SIR in dB of the blends with `weights` `(..., models)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        product, inside = w @ self.cross, _form(w, self.span)
+        return decibels(*interference_energies(self.energy, product, inside, self._size(w)))
+
+    def si_sar(self, weights: npt.ArrayLike) -> Float:
+        """Return the SI-SAR in dB of the blends with `weights` `(..., models)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        outside = _form(w, self.gram - self.span)
+        return decibels(*artifact_energies(self.energy, w @ self.cross, outside, self._size(w)))
+
+    def _size(self, weights: Float) -> Float:
+        """Return Σ abs(wᵢ)·‖x̂ᵢ‖: what a blend is made of."""
+        size: Float = np.abs(weights) @ np.sqrt(np.diagonal(self.gram))
+        return size
 
     def bss_sdr(self, weights: npt.ArrayLike) -> Float:
         """Return the 512-tap BSS Eval SDR in dB of the blends with `weights` `(..., models)`."""

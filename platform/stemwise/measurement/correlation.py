@@ -15,6 +15,7 @@ import torch
 
 from stemwise.core.types import Audio
 from stemwise.measurement.gram import add, gram
+from stemwise.measurement.references import across
 
 Float = npt.NDArray[np.float64]
 # Transforms of this length cost the least per sample on the CPU, and less in calls of this many rows,
@@ -29,10 +30,13 @@ class BlockCorrelator:
         signals: reference, then estimates, `(channels, samples)` each, of equal shape.
         block: samples of the longest block.
         taps: number of lags.
+        beside: further signals, of which only the inner products with `signals` are wanted.
     """
 
-    def __init__(self, signals: Sequence[Audio], block: int, taps: int) -> None:
-        self._signals, self._taps = signals, taps
+    def __init__(
+        self, signals: Sequence[Audio], block: int, taps: int, beside: Sequence[Audio] = ()
+    ) -> None:
+        self._signals, self._taps, self._beside = signals, taps, beside
         parts = -(-block // max(_SIZE - taps + 1, taps))
         self.part = -(-block // parts)
         self.size = 1 << (self.part + taps - 2).bit_length()
@@ -41,26 +45,39 @@ class BlockCorrelator:
         together = min(parts, -(-_ROWS // (rows * channels)))
         self._parts = np.zeros((together, rows, channels, self.size))
         self._tensor = torch.from_numpy(self._parts)
+        self._others = np.zeros((len(beside), channels, self.part))
 
-    def __call__(self, start: int, stop: int) -> tuple[Float, Float]:
+    def __call__(self, start: int, stop: int) -> tuple[Float, Float, Float]:
         """Return what is known about the samples `start` … `stop` − 1.
 
         Returns:
-            The packed Gram matrix `(k·(k + 1)/2,)` of the k signals (see `gram.py`), and the lags
-            `(k, channels, taps)`, of which the first are the reference's own.
+            The packed Gram matrix `(k·(k + 1)/2,)` of the k signals (see `gram.py`); the lags
+            `(k, channels, taps)`, of which the first are the reference's own; and the products of the
+            signals with those beside, `(k, beside)`.
         """
         bins = (len(self._signals), self._parts.shape[2], self.size // 2 + 1)
-        products, total = [], torch.zeros(bins, dtype=torch.complex128)
+        products, outside = [], np.zeros((len(self._signals), len(self._beside)))
+        total = torch.zeros(bins, dtype=torch.complex128)
         places = range(start, stop, self.part)
         for place in range(0, len(places), len(self._parts)):
             group = places[place : place + len(self._parts)]
             for rows, first in zip(self._parts, group, strict=False):
                 self._fill(rows, first, min(first + self.part, stop))
                 products.append(gram(rows[:-1]))
+                outside += self._across(rows[:-1], first, min(first + self.part, stop))
             for spectra in torch.fft.rfft(self._tensor[: len(group)]):
                 total.addcmul_(spectra[:-1], spectra[-1].conj().resolve_conj())
         lags: Float = torch.fft.irfft(total, self.size)[..., : self._taps].numpy().copy()
-        return add(products), lags
+        return add(products), lags, outside
+
+    def _across(self, rows: Float, start: int, stop: int) -> Float:
+        """Return the products of a part's signals with those beside."""
+        if not self._beside:
+            return np.zeros((len(rows), 0))
+        others = self._others[..., : stop - start]
+        for row, signal in zip(others, self._beside, strict=True):
+            row[:] = signal[:, start:stop]
+        return across(rows[..., : stop - start], others)
 
     def _fill(self, rows: Float, start: int, stop: int) -> None:
         """Lay out a part: zeros after it, and what precedes it in the reference at the very end."""

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
+# Of two energies that cancel, float64 leaves this part (−140 dB) over: less is 0.
+ROUNDING = 1e-14
 
 
 def decibels(target: npt.ArrayLike, residual: npt.ArrayLike) -> Float:
@@ -37,6 +39,39 @@ def si_sdr_energies(
     target = a**2 * np.asarray(rr)
     residual = np.asarray(yy) - 2 * a * np.asarray(ry) + target
     return target, np.maximum(residual, 0.0)
+
+
+def interference_energies(
+    rr: npt.ArrayLike, ry: npt.ArrayLike, pp: npt.ArrayLike, size: npt.ArrayLike
+) -> tuple[Float, Float]:
+    """Return (‖a·x‖², ‖e_interf‖²) of SI-SIR (see `interference`).
+
+    Args:
+        rr, ry: ⟨x,x⟩ and ⟨x,x̂⟩.
+        pp: energy of the estimate's projection on the span of all references.
+        size: sum of the levels of what the estimate is made of, whose rounding counts as 0.
+    """
+    target = _scaled_target(rr, ry)
+    return target, _rounded(np.asarray(pp) - target, size)
+
+
+def artifact_energies(
+    rr: npt.ArrayLike, ry: npt.ArrayLike, outside: npt.ArrayLike, size: npt.ArrayLike
+) -> tuple[Float, Float]:
+    """Return (‖a·x‖², ‖e_artif‖²) of SI-SAR, of `outside`, the energy that is not in that projection."""
+    return _scaled_target(rr, ry), _rounded(outside, size)
+
+
+def _scaled_target(rr: npt.ArrayLike, ry: npt.ArrayLike) -> Float:
+    """Return ‖a·x‖², which is NaN for a silent reference."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.square(ry) / np.asarray(rr), dtype=np.float64)
+
+
+def _rounded(energy: npt.ArrayLike, size: npt.ArrayLike) -> Float:
+    """Return `energy`, or 0 where it is what rounding leaves of `size`²."""
+    value = np.asarray(energy, dtype=np.float64)
+    return np.where(value <= ROUNDING * np.square(size), 0.0, value)
 
 
 def snr(rr: npt.ArrayLike, ry: npt.ArrayLike, yy: npt.ArrayLike) -> Float:

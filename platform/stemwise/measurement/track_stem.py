@@ -15,8 +15,10 @@ from stemwise.measurement.bss_filter import TAPS, distortion_filters
 from stemwise.measurement.correlation import BlockCorrelator
 from stemwise.measurement.energy_ratios import decibels, si_sdr, snr
 from stemwise.measurement.gram import unpack
+from stemwise.measurement.interference import Products, parts_of_error
 from stemwise.measurement.lag_search import search
 from stemwise.measurement.projection import ByFiltering, Edges, by_correlation
+from stemwise.measurement.references import Beside, spans_of
 
 Float = npt.NDArray[np.float64]
 Spans = list[tuple[int, int]]
@@ -30,7 +32,10 @@ class StemMeasurement:
 
     `signals` are `reference`, `mixture`, then the models; the rows of `gram` are blocks (see
     `gram.py`). `projection` and `remainder` `(blocks, signals − 1)` are the energies of bss_sdr's two
-    parts per block for every signal but the reference. `lag` and `gain` belong to the same signals.
+    parts per block for every signal but the reference, `interference` and `artifacts` those of the
+    scale-free error. `lag` and `gain` belong to the same signals. `references` names those that span the
+    space of SI-SIR, the stem's own as `reference`, and `span` `(signals − 1, signals − 1)` are the
+    products of the projections on it.
     `auto` `(channels, 512)` is the reference's autocorrelation, `cross` `(signals − 1, channels, 512)`
     the correlation of every other signal with the reference delayed by 0 … 511 samples, `filters` of the
     same shape are the filters of bss_sdr.
@@ -42,6 +47,10 @@ class StemMeasurement:
     gram: Float
     projection: Float
     remainder: Float
+    interference: Float
+    artifacts: Float
+    references: tuple[str, ...]
+    span: Float
     lag: npt.NDArray[np.int64]
     gain: Float
     auto: Float
@@ -73,6 +82,14 @@ class StemMeasurement:
         index = self.signals.index(signal) - 1
         return float(decibels(self.projection[:, index].sum(), self.remainder[:, index].sum()))
 
+    def si_sir(self, signal: str) -> float:
+        """Return the whole-track SI-SIR of `signal` in dB; +inf where no other reference is in it."""
+        return self._scale_free(signal, self.interference)
+
+    def si_sar(self, signal: str) -> float:
+        """Return the whole-track SI-SAR of `signal` in dB; +inf for a sum of references."""
+        return self._scale_free(signal, self.artifacts)
+
     def is_silent(self, signal: str) -> bool:
         """Tell whether `signal` is digital silence."""
         return bool(self._products(signal)[2] == 0)
@@ -91,8 +108,19 @@ class StemMeasurement:
         total = self.total()
         forms = projections(self.auto, self.cross, self.filters)
         return BlendStatistics(
-            self.signals[1:], float(total[0, 0]), total[0, 1:], total[1:, 1:], *forms
+            self.signals[1:],
+            float(total[0, 0]),
+            total[0, 1:],
+            total[1:, 1:],
+            *forms,
+            span=self.span,
         )
+
+    def _scale_free(self, signal: str, energies: Float) -> float:
+        """Return the ratio of the scaled reference's energy to one part of the error's, in dB."""
+        energy, product, _ = self._products(signal)
+        target = product**2 / energy if energy > 0 else math.nan
+        return float(decibels(target, energies[:, self.signals.index(signal) - 1].sum()))
 
     def _products(self, signal: str) -> tuple[float, float, float]:
         index, total = self.signals.index(signal), self.total()
@@ -104,6 +132,7 @@ def measure_stem(
     estimates: Mapping[str, Audio],
     block_s: float = 1.0,
     max_lag_s: float = 0.1,
+    beside: Beside | None = None,
 ) -> StemMeasurement:
     """Measure every estimate of a stem against its reference.
 
@@ -112,27 +141,34 @@ def measure_stem(
         estimates: name → `(channels, samples)`, of the reference's length; `mixture` first.
         block_s: length of a block in seconds; the last one may be shorter.
         max_lag_s: largest delay that is searched for, both ways.
+        beside: the other references of the song, in blocks of the same length.
     """
     block = max(1, round(block_s * SAMPLE_RATE))
     max_lag = max(TAPS - 1, round(max_lag_s * SAMPLE_RATE))
     channels, samples = reference.shape
     signals = list(estimates.values())
-    starts = range(0, max(1, samples), block)
-    spans = [(start, min(start + block, samples)) for start in starts]
-    grams, correlations, total = _correlate([reference, *signals], spans, block)
+    spans = spans_of(samples, block_s)
+    if beside is None or not beside.names:
+        beside = Beside((), (), np.zeros((len(spans), 0, 0)))
+    grams, correlations, total, across = _correlate([reference, *signals], spans, block, beside)
     auto, cross = total[0], total[1:]
     filters = distortion_filters(auto, cross)
     energies = _energies(reference, signals, spans, filters, (grams, correlations))
+    parts = parts_of_error(_products(unpack(grams), across, beside.grams))
     norm = np.sqrt(np.diagonal(unpack(grams.sum(axis=0))))
     lag, value = search(reference, signals, cross.sum(axis=1), norm[0] * norm[1:], max_lag)
     energy = float(auto[:, 0].sum())
     return StemMeasurement(
         signals=("reference", *estimates),
-        starts=np.array(starts) / SAMPLE_RATE,
+        starts=np.array([start for start, _ in spans]) / SAMPLE_RATE,
         lengths=np.array([stop - start for start, stop in spans]) / SAMPLE_RATE,
         gram=grams,
         projection=energies[0],
         remainder=energies[1],
+        interference=parts.interference,
+        artifacts=parts.artifacts,
+        references=("reference", *_with_sound(beside)),
+        span=parts.span,
         lag=lag,
         gain=value / energy if energy > 0 else np.zeros(len(value)),
         auto=auto,
@@ -143,21 +179,45 @@ def measure_stem(
     )
 
 
-def _correlate(signals: list[Audio], spans: Spans, block: int) -> tuple[Float, Float | None, Float]:
-    """Return Gram matrices and correlations of each block, and the correlations of the track.
+def _products(grams: Float, across: Float, others: Float) -> Products:
+    """Join what is known of the stem's reference and estimates with the references beside it.
 
-    Those of each block, `(blocks, signals, channels, TAPS)`, are kept where blocks are long.
+    Args:
+        grams: of reference and estimates, `(blocks, signals, signals)`.
+        across: of them with the references beside, `(blocks, signals, beside)`.
+        others: of the references beside, `(blocks, beside, beside)`.
     """
-    correlator = BlockCorrelator(signals, block, TAPS)
-    grams, kept = [], []
+    own = np.concatenate([grams[:, :1, :1], across[:, :1]], axis=2)
+    rest = np.concatenate([across[:, :1].swapaxes(1, 2), others], axis=2)
+    outside = np.concatenate([grams[:, 1:, :1], across[:, 1:]], axis=2)
+    return Products(np.concatenate([own, rest], axis=1), outside, grams[:, 1:, 1:])
+
+
+def _with_sound(beside: Beside) -> list[str]:
+    """Return the names of the references beside that are not silent throughout."""
+    energy = np.diagonal(beside.grams, axis1=1, axis2=2).sum(axis=0)
+    return [name for name, value in zip(beside.names, energy, strict=True) if value > 0]
+
+
+def _correlate(
+    signals: list[Audio], spans: Spans, block: int, beside: Beside
+) -> tuple[Float, Float | None, Float, Float]:
+    """Return Gram matrices and correlations of each block, the correlations of the track, and the
+    products of each block with the references beside.
+
+    The correlations of each block, `(blocks, signals, channels, TAPS)`, are kept where blocks are long.
+    """
+    correlator = BlockCorrelator(signals, block, TAPS, beside.signals)
+    grams, kept, outside = [], [], []
     total = np.zeros((len(signals), signals[0].shape[0], TAPS))
     for start, stop in spans:
-        products, lags = correlator(start, stop)
+        products, lags, across = correlator(start, stop)
         grams.append(products)
+        outside.append(across)
         total += lags
         if block >= _SHORT:
             kept.append(lags)
-    return np.array(grams), np.array(kept) if kept else None, total
+    return np.array(grams), np.array(kept) if kept else None, total, np.array(outside)
 
 
 def _energies(

@@ -42,9 +42,23 @@ def _bss_sdr(blocks: Blocks, models: Sequence[str]) -> Energies:
     return Energies(projection, remainder)
 
 
+def _parts_of_error(column: str) -> Callable[[Blocks, Sequence[str]], Energies]:
+    """Return the energies of a score whose residual is a part of the scale-free error."""
+
+    def energies(blocks: Blocks, models: Sequence[str]) -> Energies:
+        index = [list(blocks[0]["signals"]).index(model) - 1 for model in models]
+        rr, ry, _ = _products(blocks, models)
+        gain = ry.sum(axis=1, keepdims=True) / rr.sum(axis=1, keepdims=True)
+        return Energies(gain**2 * rr, np.array([row[column] for row in blocks])[:, index].T)
+
+    return energies
+
+
 # By column of `scores`; museval's medians over frames are no ratios of sums and are absent.
 BLOCK_ENERGIES: dict[str, Callable[[Blocks, Sequence[str]], Energies]] = {
     "snr": _snr,
     "si_sdr": _si_sdr,
     "bss_sdr": _bss_sdr,
+    "si_sir": _parts_of_error("si_interference"),
+    "si_sar": _parts_of_error("si_artifacts"),
 }

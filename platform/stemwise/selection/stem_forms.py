@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from stemwise.core.errors import ConfigError
 from stemwise.measurement.blend import BlendStatistics
-from stemwise.measurement.energy_ratios import decibels, si_sdr_energies, snr_energies
+from stemwise.measurement.energy_ratios import (
+    artifact_energies,
+    decibels,
+    interference_energies,
+    si_sdr_energies,
+    snr_energies,
+)
 from stemwise.selection.oracle import key_of
 from stemwise.selection.rules import get_rule
 
@@ -34,7 +40,7 @@ class StemForms:
         tracks: (dataset, track id) of each row.
         energy: ‖x‖², `(tracks,)`.
         cross: `(tracks, models)`.
-        gram, projection, overlap: `(tracks, models, models)`.
+        gram, projection, overlap, span: `(tracks, models, models)`.
     """
 
     stem: str
@@ -45,6 +51,7 @@ class StemForms:
     gram: Float
     projection: Float
     overlap: Float
+    span: Float
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -52,7 +59,7 @@ class StemForms:
     def at(self, index: npt.ArrayLike) -> StemForms:
         """Return the tracks at these positions (or where a mask is true)."""
         where = np.arange(len(self))[np.asarray(index)]
-        arrays = ("energy", "cross", "gram", "projection", "overlap")
+        arrays = ("energy", "cross", "gram", "projection", "overlap", "span")
         return replace(
             self,
             tracks=tuple(self.tracks[i] for i in where),
@@ -62,7 +69,7 @@ class StemForms:
     def only(self, models: Sequence[str]) -> StemForms:
         """Return the forms of some models, in the order given."""
         index = [self.models.index(model) for model in models]
-        squares = ("gram", "projection", "overlap")
+        squares = ("gram", "projection", "overlap", "span")
         return replace(
             self,
             models=tuple(models),
@@ -81,6 +88,24 @@ class StemForms:
         product = w @ self.cross.T
         gain = product / self.energy
         return decibels(*si_sdr_energies(self.energy, product, _form(w, self.gram), gain))
+
+    def si_sir(self, weights: npt.ArrayLike) -> Float:
+        """Return the SI-SIR in dB, `(..., tracks)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        product, inside = w @ self.cross.T, _form(w, self.span)
+        return decibels(*interference_energies(self.energy, product, inside, self._size(w)))
+
+    def si_sar(self, weights: npt.ArrayLike) -> Float:
+        """Return the SI-SAR in dB, `(..., tracks)`."""
+        w = np.asarray(weights, dtype=np.float64)
+        outside = _form(w, self.gram - self.span)
+        return decibels(*artifact_energies(self.energy, w @ self.cross.T, outside, self._size(w)))
+
+    def _size(self, weights: Float) -> Float:
+        """Return Σ abs(wᵢ)·‖x̂ᵢ‖, `(..., tracks)`: what blends are made of."""
+        levels = np.sqrt(np.diagonal(self.gram, axis1=1, axis2=2))
+        size: Float = np.abs(weights) @ levels.T
+        return size
 
     def bss_sdr(self, weights: npt.ArrayLike) -> Float:
         """Return the 512-tap BSS Eval SDR in dB, `(..., tracks)`."""
@@ -105,7 +130,7 @@ class StemForms:
         return get_rule(rule)(first, second)
 
 
-LINEAR_SCORES = ("snr", "si_sdr", "bss_sdr")
+LINEAR_SCORES = ("snr", "si_sdr", "bss_sdr", "si_sir", "si_sar")
 
 
 def _form(weights: Float, matrices: Float) -> Float:
@@ -140,6 +165,7 @@ def stack(
         np.array([f.gram for f in fit.values()]).reshape(-1, size, size),
         np.array([f.projection for f in fit.values()]).reshape(-1, size, size),
         np.array([f.overlap for f in fit.values()]).reshape(-1, size, size),
+        np.array([f.span for f in fit.values()]).reshape(-1, size, size),
     )
 
 

@@ -35,6 +35,8 @@ METRICS = (
     "museval_isr",
     "museval_sir",
     "museval_sar",
+    "si_sir",
+    "si_sar",
 )
 # Computed only where metric.extra names them.
 EXTRA_METRICS = ("bleedless", "fullness", "l1_freq", "log_wmse")
@@ -93,6 +95,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             # energies of bss_sdr's projection and remainder, for every signal but the reference
             ("bss_projection", pa.list_(_FLOAT)),
             ("bss_remainder", pa.list_(_FLOAT)),
+            # energies of SI-SIR's and SI-SAR's parts of the error, for the same signals
+            ("si_interference", pa.list_(_FLOAT)),
+            ("si_artifacts", pa.list_(_FLOAT)),
         ]
     ),
     # quadratic forms of the whole track, from which every blend's scores follow; matrices over `models`
@@ -103,11 +108,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             *_PARENT,
             ("stem", _STRING),
             ("models", pa.list_(_STRING)),
+            # those that span the space of `span`, the stem's own first
+            ("references", pa.list_(_STRING)),
             ("energy", _FLOAT),
             ("cross", pa.list_(_FLOAT)),
             ("gram", pa.list_(_FLOAT)),
             ("projection", pa.list_(_FLOAT)),
             ("overlap", pa.list_(_FLOAT)),
+            ("span", pa.list_(_FLOAT)),
         ]
     ),
     "scores": pa.schema(
