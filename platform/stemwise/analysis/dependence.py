@@ -6,11 +6,11 @@ Two tracks are one recording where their fingerprints (`measurement/fingerprint.
   neighbourhood (13 frequencies, 140 Hz), is at least 0.7;
 * *colour*: the levels of 16 bands of 16 frequencies differ by at most 2 dB (RMS, after the gain).
 
-Correlations of different recordings scatter around 0.05 by 0.08, whatever they are: 0.7 is eight of
+Correlations of different recordings scatter around 0.02 by 0.08, whatever they are: 0.7 is eight of
 these away, and of the 5·10⁷ pairs of 10,000 songs none is to be expected beyond 0.5. Beats of equal
 tempo and length that differ in their sound only reach 0.95, and are told apart by their colour (3 dB and
-more). Copies reach 0.96 through MP3 of 128 kbit/s, 0.8 through 64 kbit/s, and 0.8 where 15 % of
-the song are cut off (docs/report.md has the measurements).
+more). Copies reach 0.96 through MP3 of 128 kbit/s, 0.8 through 64 kbit/s, and 0.8 where a seventh of
+the song is cut off (docs/decisions.md has the measurements).
 """
 
 from __future__ import annotations

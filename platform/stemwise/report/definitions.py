@@ -20,6 +20,8 @@ DEFINITIONS = (
      "are not independent; t has the degrees of freedom that the artists' numbers of songs leave (G − 1 "
      "of G artists with equally many). None with one artist.",
      "leaderboard, comparisons, regret, genre_scores · docs/report.md"),
+    ("artists", "those that the dataset names; a track of an unknown artist counts as its own. Artists "
+     "that share a recording (duplicates) count as one.", "tracks, duplicates · docs/decisions.md"),
     ("tie group", "a leader and the models that cannot be told apart from it (adjusted p ≥ 0.05); "
      "group A has the best mean.", "leaderboard, comparisons · docs/report.md"),
     ("p and 95 % of pairs", "a pair's difference, with a test and an interval that hold for all pairs "

@@ -91,7 +91,7 @@ def duplicates_table(tracks: pl.DataFrame, duplicates: pl.DataFrame) -> TextTabl
         for row in duplicates.iter_rows(named=True)
     )
     note = (
-        "Pairs of tracks that are one recording, by the spectra of their mixtures (docs/report.md). "
+        "Pairs of tracks that are one recording, by the spectra of their mixtures (docs/decisions.md). "
         "Their artists count as one in every interval, test and fold."
     )
     return TextTable("duplicates", "Recordings that appear twice", _COLUMNS, rows, note)
