@@ -8,7 +8,7 @@ import polars as pl
 
 from stemwise.importing.coverage import comparable, limits
 from stemwise.importing.published import COLUMNS, Frames, Published, TrackScores
-from stemwise.importing.rows import merge, score_rows, track_rows
+from stemwise.importing.rows import merge, score_frame, track_rows
 from stemwise.storage import tables
 
 SECOND = Frames(1.0, 1.0)
@@ -22,9 +22,14 @@ def published(*tracks: TrackScores) -> Published:
     return Published(tracks, [], SECOND)
 
 
-def rows(*tracks: TrackScores) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def made(*tracks: TrackScores) -> tuple[list[dict[str, Any]], pl.DataFrame]:
     found = published(*tracks)
-    return track_rows(found, "songs"), score_rows(found, "songs")
+    return track_rows(found, "songs"), score_frame(found, "songs")
+
+
+def rows(*tracks: TrackScores) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    songs, scores = made(*tracks)
+    return songs, scores.to_dicts()
 
 
 def test_a_song_has_the_id_and_artist_that_our_reader_gives_it():
@@ -54,18 +59,18 @@ def test_a_broken_track_fails_for_the_stems_that_its_model_makes():
 
 
 def test_merging_replaces_the_same_model_on_the_same_track_only():
-    old = rows(
+    old = made(
         TrackScores("a", "A - B", "f", "test", vocals(1.0)),
         TrackScores("a", "C - D", "f", "test", error="f is cut."),
         TrackScores("b", "C - D", "f", "test", vocals(2.0)),
     )
-    oracle = {"dataset": "songs", "track_id": "a-b", "model": "oracle", "stem": "vocals"}
-    new = rows(
+    oracle = old[1].head(1).with_columns(model=pl.lit("oracle"))
+    new = made(
         TrackScores("a", "C - D", "f", "test", vocals(3.0)),
         TrackScores("a", "E - F", "f", "train", vocals(4.0)),
     )
-    songs, scores = merge(old[0], [*old[1], oracle], *new)
-    found = {(row["model"], row["track_id"]): row.get("museval_sdr") for row in scores}
+    songs, scores = merge(old[0], pl.concat([old[1], oracle]), *new)
+    found = {row[:2]: row[2] for row in scores.select("model", "track_id", "museval_sdr").rows()}
     assert found == {("a", "a-b"): 1, ("a", "c-d"): 3, ("b", "c-d"): 2, ("a", "e-f"): 4}
     assert {song["track_id"]: song["problems"] for song in songs}["c-d"] == []
     assert {song["track_id"]: song["split"] for song in songs}["e-f"] == "train"
@@ -73,7 +78,7 @@ def test_merging_replaces_the_same_model_on_the_same_track_only():
 
 def frames_of(values: dict[str, list[float | None]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return `scores` and `tracks` of models with one score per track, None where there is none."""
-    songs, scores = rows(
+    songs, scores = made(
         *(
             TrackScores(model, f"Artist {number} - Song", "f", "test", vocals(value))
             for model, own in values.items()
@@ -81,9 +86,8 @@ def frames_of(values: dict[str, list[float | None]]) -> tuple[pl.DataFrame, pl.D
             if value is not None
         )
     )
-    scores = [row | {"score": row["museval_sdr"]} for row in scores]
     return (
-        pl.DataFrame(pl.from_arrow(tables.to_table("scores", scores))),
+        scores.with_columns(score=pl.col("museval_sdr")),
         pl.DataFrame(pl.from_arrow(tables.to_table("tracks", songs))),
     )
 
@@ -115,3 +119,20 @@ def test_what_cannot_be_compared_is_said():
     assert "no track has a finite score of all 2" in limits(scores, songs, ["a", "b"])[0]
     scores = scores.with_columns(pl.lit(None, pl.Float64).alias("score"))
     assert "nothing to rank" in limits(scores, songs, ["a", "b"])[0]
+
+
+def test_what_is_not_told_is_null_and_the_cost_is_of_the_device_that_measured_it():
+    track = TrackScores("a", "A - B", "f", "test", vocals(1.0), {"Odd": "f: unknown."})
+    timed = TrackScores("b", "A - B", "g", "test", vocals(2.0), seconds_per_minute=30.0)
+    scores = score_frame(Published([track, timed], [], SECOND, "m3"), "songs").sort("model", "stem")
+    assert scores.columns == tables.schema_of("scores").names
+    assert scores["stem"].to_list() == ["odd", "vocals", "vocals"]
+    assert scores["status"].to_list() == ["failed", "ok", "ok"]
+    assert scores["realtime_factor"].to_list() == [None, None, 2.0]
+    assert scores["device"].to_list() == [None, None, "m3"]
+    assert scores["snr"].null_count() == 3
+
+
+def test_nothing_imported_is_an_empty_table():
+    songs, scores = merge([], None, [], None)
+    assert songs == [] and scores.columns == tables.schema_of("scores").names and scores.is_empty()

@@ -5,9 +5,10 @@ A folder of imported scores has one floor, and its `config.json` says what it wa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+
+import polars as pl
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE
@@ -59,6 +60,8 @@ def with_floor(found: Published, own: str | None) -> Published:
     )
 
 
-def rows_with_floor(rows: Sequence[Mapping[str, Any]], own: str | None) -> list[dict[str, Any]]:
-    """Return rows of `scores` that were imported before, the system `own` as the mixture."""
-    return [dict(row) | ({"model": MIXTURE} if row["model"] == own else {}) for row in rows]
+def scores_with_floor(scores: pl.DataFrame, own: str | None) -> pl.DataFrame:
+    """Return `scores` that were imported before, the system `own` as the mixture."""
+    if own is None:
+        return scores
+    return scores.with_columns(pl.col("model").replace({own: MIXTURE}))

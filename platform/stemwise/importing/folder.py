@@ -14,7 +14,6 @@ from typing import Any
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.places import Place, read_bytes
 from stemwise.importing.published import COLUMNS, Frames, Source
-from stemwise.storage import tables
 from stemwise.storage.disk import write_whole
 
 KEY = "imported"
@@ -132,11 +131,6 @@ def write_config(folder: Path, imported: Imported) -> None:
         write_whole(path, json.dumps(imported.as_config(), indent=2))
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
-
-
-def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Return the rows of a table (OutputError where there is none)."""
-    return tables.read(folder / "tables", name).to_dicts()
 
 
 def refuse_imported(folder: Place) -> None:

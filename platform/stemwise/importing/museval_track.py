@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from stemwise.core.errors import DatasetError
 from stemwise.datasets.base import read_json
@@ -106,8 +105,7 @@ def median(values: Sequence[float]) -> float | None:
     defined = [value for value in values if not math.isnan(value)]
     if not defined:
         return None
-    with np.errstate(invalid="ignore"):
-        middle = float(np.median(defined))
+    middle = float(statistics.median(defined))
     return None if math.isnan(middle) else middle
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from stemwise.core import stems
 from stemwise.core.errors import DatasetError
@@ -46,6 +47,10 @@ class Frames:
         return f"frames of {self.window_s:g} s{every}"
 
 
+# every model names the same songs
+_id_of = lru_cache(maxsize=100_000)(slug)
+
+
 @dataclass(frozen=True)
 class TrackScores:
     """What one model scores on one track.
@@ -75,7 +80,7 @@ class TrackScores:
     @property
     def track_id(self) -> str:
         """The id that stemwise's own readers give to the song."""
-        return slug(self.title)
+        return _id_of(self.title)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,28 @@
-"""From published scores to rows of `tracks` and `scores`, and adding them to what is there."""
+"""From published scores to the tables `tracks` and `scores`, and adding them to what is there.
+
+Songs are few, so they are rows; scores may be a million, so they are columns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+import polars as pl
 
 from stemwise.core import stems
 from stemwise.datasets.base import slug, text_or_none
 from stemwise.datasets.musdb18hq import artist_and_title
 from stemwise.importing.published import COLUMNS, Published, TrackScores
 from stemwise.selection.oracle import ORACLE
+from stemwise.storage import tables
 
 Row = dict[str, Any]
+_SONG = ("dataset", "track_id")
+# columns that differ between the rows of an import
+_WRITTEN = dict.fromkeys(
+    ("track_id", "model", "stem", "status", "error"), pl.String
+) | dict.fromkeys(("realtime_factor", *COLUMNS.values()), pl.Float64)
 _UNDEFINED = "Every frame is undefined in the source: a reference or an estimate is silent."
 
 
@@ -34,70 +45,101 @@ def track_rows(found: Published, dataset: str) -> list[Row]:
     return list(rows.values())
 
 
-def score_rows(found: Published, dataset: str) -> list[Row]:
+def score_frame(found: Published, dataset: str) -> pl.DataFrame:
     """Return the rows of `scores`; a track that cannot be read fails for every stem of its model."""
     made: dict[str, set[str]] = {}
     for track in found.tracks:
         made.setdefault(track.model, set()).update(track.stems)
     every = set().union(*made.values())
-    rows: list[Row] = []
+    columns: dict[str, list[Any]] = {name: [] for name in _WRITTEN}
     for track in found.tracks:
-        head = _head(track, dataset, found.device)
-        if track.error:
-            failed = stems.in_order(made[track.model] or every)
-            rows += [head | _failure(stem, track.error) for stem in failed]
-            continue
+        _scores_of(track, made[track.model] or every, columns)
+    frame = pl.DataFrame(columns, schema=_WRITTEN).with_columns(
+        pl.lit(dataset).alias("dataset"),
+        pl.lit(stems.MIXTURE).alias("parent"),
+        pl.lit(stems.MIXTURE).alias("parent_source"),
+        pl.when(pl.col("realtime_factor").is_not_null())
+        .then(pl.lit(found.device, pl.String))
+        .alias("device"),
+    )
+    return pl.concat([_no_scores(), frame], how="diagonal")
+
+
+def _scores_of(track: TrackScores, made: Collection[str], columns: dict[str, list[Any]]) -> None:
+    """Append the rows of a track to columns.
+
+    Args:
+        track: what a model scores on it.
+        made: the stems that the model makes.
+        columns: name → values.
+    """
+    before = len(columns["stem"])
+    if track.error:
+        _failed([(stem, track.error) for stem in stems.in_order(made)], columns)
+    else:
         for stem in stems.in_order(track.stems):
-            scores = {column: track.stems[stem].get(column) for column in COLUMNS.values()}
-            error = _UNDEFINED if all(value is None for value in scores.values()) else None
-            rows.append(head | scores | {"stem": stem, "status": "ok", "error": error})
-        rows += [head | _failure(slug(name), why) for name, why in track.rejected.items()]
-    return rows
+            values = [track.stems[stem].get(column) for column in COLUMNS.values()]
+            error = _UNDEFINED if all(value is None for value in values) else None
+            _append(columns, stem, "ok", error, values)
+        _failed([(slug(name), why) for name, why in track.rejected.items()], columns)
+    rows, cost = len(columns["stem"]) - before, track.seconds_per_minute
+    columns["track_id"] += [track.track_id] * rows
+    columns["model"] += [track.model] * rows
+    columns["realtime_factor"] += [60 / cost if cost else None] * rows
 
 
-def _head(track: TrackScores, dataset: str, device: str | None) -> Row:
-    cost = track.seconds_per_minute
-    return {
-        "dataset": dataset,
-        "track_id": track.track_id,
-        "model": track.model,
-        "parent": stems.MIXTURE,
-        "parent_source": stems.MIXTURE,
-        "realtime_factor": 60 / cost if cost else None,
-        "device": device if cost else None,
-    }
+def _failed(errors: Iterable[tuple[str, str]], columns: dict[str, list[Any]]) -> None:
+    for stem, error in errors:
+        _append(columns, stem, "failed", error, [None] * len(COLUMNS))
 
 
-def _failure(stem: str, error: str) -> Row:
-    return {"stem": stem, "status": "failed", "error": error}
+def _append(
+    columns: dict[str, list[Any]],
+    stem: str,
+    status: str,
+    error: str | None,
+    values: Sequence[float | None],
+) -> None:
+    columns["stem"].append(stem)
+    columns["status"].append(status)
+    columns["error"].append(error)
+    for column, value in zip(COLUMNS.values(), values, strict=True):
+        columns[column].append(value)
+
+
+def _no_scores() -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(tables.schema_of("scores").empty_table()))
 
 
 def merge(
     tracks: Iterable[Mapping[str, Any]],
-    scores: Iterable[Mapping[str, Any]],
+    scores: pl.DataFrame | None,
     new_tracks: Iterable[Row],
-    new_scores: Sequence[Row],
-) -> tuple[list[Row], list[Row]]:
-    """Return rows of both tables with the new ones added; the same model on the same track is replaced.
+    new_scores: pl.DataFrame | None,
+) -> tuple[list[Row], pl.DataFrame]:
+    """Return both tables with the new rows added; the same model on the same track is replaced.
 
     Rows of `oracle` are left out, since the choice is made anew.
     """
-    replaced = {_who(row) for row in new_scores}
-    kept = [dict(row) for row in scores if _who(row) not in replaced and row["model"] != ORACLE]  # type: list[Row]
+    held, new = (_no_scores() if frame is None else frame for frame in (scores, new_scores))
+    replaced = new.select(*_SONG, "model").unique()
+    kept = held.filter(pl.col("model") != ORACLE).join(replaced, on=[*_SONG, "model"], how="anti")
     songs = {_song(row): dict(row) for row in tracks}
-    for song, model in {(_song(row), str(row["model"])) for row in new_scores}:
-        if song in songs:  # what was wrong with the file that is replaced
-            songs[song]["problems"] = [
-                text for text in songs[song]["problems"] or () if not text.startswith(f"{model}: ")
-            ]
+    again: dict[tuple[str, str], set[str]] = {}
+    for dataset, track, model in replaced.iter_rows():
+        again.setdefault((dataset, track), set()).add(model)
+    for song, models in again.items():
+        if songs.get(song, {}).get("problems"):  # what was wrong with the file that is replaced
+            songs[song]["problems"] = _without(songs[song]["problems"], models)
     for row in new_tracks:
         earlier = songs.get(_song(row))
         songs[_song(row)] = _united(earlier, row) if earlier else row
-    return list(songs.values()), [*kept, *new_scores]
+    return list(songs.values()), pl.concat([kept, new.select(kept.columns)])
 
 
-def _who(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return (*_song(row), str(row["model"]))
+def _without(problems: Sequence[str], models: Collection[str]) -> list[str]:
+    old = tuple(f"{model}: " for model in models)
+    return [text for text in problems if not text.startswith(old)]
 
 
 def _song(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -81,7 +81,7 @@ def report(
     ]
     shown = [table for table in tables_of_text if table.rows]
     for table in shown:
-        show_table(console, table)
+        show_table(console, table, whole=table.name == "leaderboard")
     for note in notes:
         show_note(console, note)
     failed, odd = failures(scores), problems(tracks)

@@ -14,7 +14,7 @@ from stemwise.core.errors import PARTLY_FAILED, ConfigError
 from stemwise.core.stems import MIXTURE
 from stemwise.importing import folder, models_scores, museval_json, rows
 from stemwise.importing.coverage import comparable, limits
-from stemwise.importing.floor import floor_of, rows_with_floor, with_floor
+from stemwise.importing.floor import floor_of, scores_with_floor, with_floor
 from stemwise.importing.folder import Imported
 from stemwise.importing.genres import join_facts
 from stemwise.importing.published import Frames, Published
@@ -66,7 +66,7 @@ def import_scores(settings: ImportSettings, console: Console) -> int:
             *_write(settings, output, imported, tracks, scores),
         ]
         _report(output, console, [*notes, _NO_LEDGER])
-    failed = any(row["status"] == "failed" for row in scores)
+    failed = bool((scores["status"] == "failed").any())
     return PARTLY_FAILED if failed or (found is not None and found.incomplete) else 0
 
 
@@ -89,22 +89,20 @@ def _published(settings: ImportSettings, path: Path) -> Published:
 
 def _merged(
     settings: ImportSettings, output: Path, held: Imported | None, found: Published | None
-) -> tuple[Imported, list[rows.Row], list[rows.Row]]:
-    """Return what the folder will hold: its description, and the rows of tracks and scores."""
-    tracks = folder.read_rows(output, "tracks") if held else []
-    scores = folder.read_rows(output, "scores") if held else []
+) -> tuple[Imported, list[rows.Row], pl.DataFrame]:
+    """Return what the folder will hold: its description, the rows of tracks, and the scores."""
+    tracks = tables.read(output / "tables", "tracks").to_dicts() if held else []
+    scores = tables.read(output / "tables", "scores") if held else None
     floor = held.floor if held else None
-    if held and floor is None:  # perhaps it was imported as a competitor
-        floor = floor_of({str(row["model"]) for row in scores}, settings.floor, None)
-        scores = rows_with_floor(scores, floor)
+    if scores is not None and floor is None:  # perhaps it was imported as a competitor
+        floor = floor_of(scores["model"].unique().to_list(), settings.floor, None)
+        scores = scores_with_floor(scores, floor)
     if found:
         own = floor_of(found.models, settings.floor, floor)
         found, floor = with_floor(found, own), own or floor
     new_tracks = rows.track_rows(found, settings.dataset_name) if found else []
-    new_scores = rows.score_rows(found, settings.dataset_name) if found else []
+    new_scores = rows.score_frame(found, settings.dataset_name) if found else None
     tracks, scores = rows.merge(tracks, scores, new_tracks, new_scores)
-    pair = (settings.score, settings.score)
-    scores = add_scores(scores, pair, SelectionSettings().rule)
     imported = held or Imported(found.frames if found else Frames(1.0))
     if found is None:
         return replace(imported, score=settings.score, floor=floor), tracks, scores
@@ -132,15 +130,16 @@ def _refuse_idle(settings: ImportSettings) -> None:
 
 
 def _with_facts(
-    settings: ImportSettings, tracks: list[rows.Row], scores: list[rows.Row]
-) -> tuple[list[rows.Row], list[rows.Row], list[str]]:
-    """Return the rows of both tables with the genres of `genres=`, and what to say about genres."""
+    settings: ImportSettings, tracks: list[rows.Row], scores: pl.DataFrame
+) -> tuple[list[rows.Row], pl.DataFrame, list[str]]:
+    """Return both tables with the genres of `genres=`, and what to say about genres."""
     notes: list[str] = []
     if settings.genres is not None:
         tracks, notes = join_facts(tracks, Path(settings.genres).expanduser())
-    genres = {(row["dataset"], row["track_id"]): row.get("genre") for row in tracks}
-    scores = [row | {"genre": genres.get((row["dataset"], row["track_id"]))} for row in scores]
-    if not any(genres.values()):
+    genres = _frame("tracks", tracks).select("dataset", "track_id", "genre")
+    order = scores.columns
+    scores = scores.drop("genre").join(genres, on=["dataset", "track_id"], how="left").select(order)
+    if not any(genres["genre"]):
         notes.append(
             "Per genre: the genres of these songs are unknown (genres=FILE takes them from a table "
             "with the columns track and genre)."
@@ -162,16 +161,17 @@ def _write(
     output: Path,
     imported: Imported,
     tracks: Sequence[rows.Row],
-    scores: Sequence[rows.Row],
+    scores: pl.DataFrame,
 ) -> list[str]:
     """Write all tables and `config.json`; return sentences on what could not be compared."""
-    models = sorted({str(row["model"]) for row in scores})
+    models = sorted(scores["model"].unique())
     candidates = [m for m in models if m not in (MIXTURE, *settings.reference_lines)]
-    frame, songs = _frame("scores", scores), _frame("tracks", tracks)
-    ranked, notes = comparable(frame, settings.min_tracks, candidates)
     pair = (settings.score, settings.score)
+    rated = add_scores(scores.to_dicts(), pair, SelectionSettings().rule)
+    frame, songs = _frame("scores", rated), _frame("tracks", tracks)
+    ranked, notes = comparable(frame, settings.min_tracks, candidates)
     selections, oracle = select(ranked.to_dicts(), {}, candidates, pair, SelectionSettings())
-    content = {"tracks": tracks, "scores": [*scores, *oracle], "selections": selections}
+    content = {"tracks": tracks, "scores": [*rated, *oracle], "selections": selections}
     content |= statistics(ranked, songs, candidates, imported.trained_on, settings.seed)
     for name, group in content.items():
         tables.write(output / "tables", name, [tables.to_table(name, group)])
@@ -188,10 +188,10 @@ def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
     run = read_run(output, (), imported=True)
     scores, pairs = run["scores"], comparisons(run)
     won, made = imported_winners(run["selections"], scores), published(scores)
-    shown = [leaders(run["leaderboard"]), pairs, abridged(won), made]
-    for table in shown:
-        if table.rows and len(table.rows) <= _MOST_ROWS:
-            show_table(console, table)
+    leading = leaders(run["leaderboard"])
+    for table in (leading, pairs, abridged(won), made):
+        if table.rows and (table is leading or len(table.rows) <= _MOST_ROWS):
+            show_table(console, table, whole=table is leading)
         elif table.rows:
             line = f"{table.title} ({len(table.rows)} rows): {output / 'report' / table.name}.csv"
             console.print(f"{line}\n", soft_wrap=True, highlight=False, markup=False)

@@ -101,10 +101,14 @@ def _details(state: RunState) -> list[Text]:
     return lines
 
 
-def show_table(console: Console, table: TextTable) -> None:
-    """Print a table, in several parts below each other where it is wider than the terminal."""
+def show_table(console: Console, table: TextTable, whole: bool = False) -> None:
+    """Print a table, in several parts below each other where it is wider than the terminal.
+
+    Of a long one the first rows are printed, unless it is wanted `whole`.
+    """
     columns, rows = _merge_groups(table)
-    shown = [tuple(_shorten(cell) for cell in row) for row in rows[:_LONGEST]]
+    most = len(rows) if whole else _LONGEST
+    shown = [tuple(_shorten(cell) for cell in row) for row in rows[:most]]
     widths = [
         max(len(part) for part in (*heading.split("\n"), *(row[index] for row in shown)))
         for index, heading in enumerate(columns)
