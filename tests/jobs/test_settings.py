@@ -19,8 +19,7 @@ from stemwise.core.config import conf_dir
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.jobs import saved_run, train_demo_zoo
 from stemwise.jobs.import_settings import ImportSettings
-from stemwise.jobs.launch import plain
-from stemwise.jobs.overrides import complaint
+from stemwise.jobs.overrides import complaint, plain
 from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.settings import EvaluateSettings, FitSettings, ReportSettings
 from stemwise.jobs.train_demo_zoo import TrainSettings
@@ -58,7 +57,7 @@ def said(name: str, *overrides: str) -> str:
     """Return the sentence with which overrides are refused: by what they name, or by their types."""
     needed = ["training=demo_karaoke"] if name == "train_demo_zoo" else []
     given = [*needed, "output=x", *overrides]
-    found = complaint(name, given)
+    found = complaint(name, KINDS[name], given)
     if found is None:
         with pytest.raises(ConfigError) as caught:
             read(KINDS[name], composed(name, *given))
@@ -181,6 +180,8 @@ METRIC = "metric.blok_s is unknown: did you mean block_s? metric has protocol, "
             ["-m", "decision=mean,simplx"],
             "decision=simplx is unknown: did you mean sim",
         ),
+        ("evaluate", ["-m", "metric.block_s=1,true"], "metric.block_s=true is not usable"),
+        ("evaluate", ["metric.block_s=${gone}"], "metric.block_s is not usable: Interpolation key"),
         ("import_scores", ["score=sdr"], "score=sdr is not imported: did you mean museval_sdr?"),
         (
             "train_demo_zoo",

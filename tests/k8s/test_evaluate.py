@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stemwise.jobs import configuration
-from stemwise.jobs.launch import plain
+from stemwise.jobs.overrides import plain
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import read
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from stemwise.core.config import conf_dir
-from stemwise.core.errors import ConfigError, StemwiseError
+from stemwise.core.errors import StemwiseError
 from stemwise.core.places import place, scratch_folder
-from stemwise.jobs.overrides import command, complaint
+from stemwise.jobs.overrides import command, complaint, plain
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import read
 from stemwise.report.console import make_console
@@ -46,7 +46,7 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
         codes.append(_run(name, kind, job, config))
 
     if not set(given) & {"-h", "--help", "--hydra-help", "-i", "--info"}:
-        problem = complaint(name, given)
+        problem = complaint(name, kind, given)
         if problem is not None:
             Console(stderr=True).print(
                 f"Error: {problem}", highlight=False, markup=False, soft_wrap=True
@@ -72,20 +72,6 @@ def _run(name: str, kind: type[T], job: Job[T], config: DictConfig) -> int:
     except KeyboardInterrupt:
         errors.print("Interrupted. The same command goes on where it stopped.", style="yellow")
         return INTERRUPTED
-
-
-def plain(config: DictConfig) -> Any:
-    """Return the resolved configuration as plain values.
-
-    Raises:
-        ConfigError: a mandatory value (`???`) is missing.
-    """
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise ConfigError(
-            f"{missing[0]} is not set: give it on the command line, for example {missing[0]}=VALUE."
-        )
-    return OmegaConf.to_container(config, resolve=True)
 
 
 def _separate_sweep(settings: T) -> T:

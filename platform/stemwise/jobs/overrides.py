@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
-from stemwise.jobs.typed import unknown_key
+from stemwise.jobs.typed import read, unknown_key
 
 _TAKES_VALUE = {"--cfg", "-c", "--package", "-p", "--config-name", "-cn", "--config-dir", "-cd"}
 _SWEEP = {"-m", "--multirun"}
@@ -25,11 +28,32 @@ def command(name: str) -> str:
     return f"stemwise {name.replace('_', '-')}"
 
 
-def complaint(name: str, given: Sequence[str]) -> str | None:
+def plain(config: DictConfig) -> Any:
+    """Return the resolved configuration as plain values.
+
+    Raises:
+        ConfigError: a mandatory value (`???`) is missing, or one refers to what is not there.
+    """
+    try:
+        missing = sorted(OmegaConf.missing_keys(config))
+        content = None if missing else OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key} is not usable: {_first_line(error)}.") from error
+    if missing:
+        raise ConfigError(
+            f"{missing[0]} is not set: give it on the command line, for example {missing[0]}=VALUE."
+        )
+    return content
+
+
+def complaint(name: str, kind: type[Any], given: Sequence[str]) -> str | None:
     """Return one sentence on the first override that cannot be meant, or None.
+
+    Of a sweep, the settings of all jobs are read, so that none has run when one cannot.
 
     Args:
         name: of a configuration in conf/.
+        kind: the dataclass of its settings.
         given: a command line: overrides, and options of Hydra.
     """
     overrides = [
@@ -37,14 +61,19 @@ def complaint(name: str, given: Sequence[str]) -> str | None:
         for before, item in zip(["", *given], given, strict=False)
         if not item.startswith("-") and before not in _TAKES_VALUE
     ]
+    sweep = bool(_SWEEP & set(given))
     try:
-        for job in _jobs(overrides) if _SWEEP & set(given) else [overrides]:
+        for job in _jobs(overrides) if sweep else [overrides]:
             try:
-                _compose(name, job)
+                config = _compose(name, job)
             except OverrideParseException:
                 raise
             except (HydraException, OmegaConfBaseException, ValueError) as error:
                 return _unknown_choice(name, job) or _sentence(name, job, error)
+            if sweep:
+                read(kind, plain(config), what=command(name))
+    except ConfigError as error:
+        return str(error)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         return _sentence(name, overrides, error)
     return None
@@ -59,7 +88,13 @@ def _jobs(overrides: Sequence[str]) -> Iterable[list[str]]:
 
 def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return hydra.compose(name, list(overrides))
+        config = hydra.compose(name, list(overrides), return_hydra_config=True)
+    # the number of a job, to which its output may refer, is known to Hydra's own sweep only
+    config.hydra.job.num, config.hydra.job.id = 0, "0"
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 def _sentence(name: str, overrides: Sequence[str], error: Exception) -> str:
@@ -69,8 +104,7 @@ def _sentence(name: str, overrides: Sequence[str], error: Exception) -> str:
             f"{error.override} is not usable: write key=value, and lists and mappings in quotes, as in "
             "'models=[a,b]'."
         )
-    # what follows are search paths, links and advice that Hydra gives to programmers
-    text = str(error).strip().splitlines()[0].split(" To append to")[0]
+    text = _first_line(error)
     if merged := re.fullmatch(r"Error merging override (([^=]+)=.*)", text):
         return f"{merged[1]} is not usable: {merged[2]} takes another kind of value."
     if unset := re.search(r"You must specify '(\w+)'", text):
@@ -121,3 +155,8 @@ def _unknown_key(name: str, overrides: Sequence[str], key: str) -> str | None:
 def _keys(group: DictConfig) -> list[str]:
     """Return what a user may set; the class of a dataset follows from the choice of it."""
     return [key for key in map(str, group) if not key.startswith("_")]
+
+
+def _first_line(error: Exception) -> str:
+    # what follows are search paths, links and advice that Hydra gives to programmers
+    return str(error).strip().splitlines()[0].split(" To append to")[0]
