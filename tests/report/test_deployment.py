@@ -73,7 +73,10 @@ def test_an_established_blend_whose_shrunken_gain_is_nothing_is_no_contradiction
     ("row", "says"),
     [
         ({"tenth_s": None}, None),
-        ({"best_score": 7.03, "best_models": ["a"]}, "(other weights) scores +0.03 dB: less than"),
+        (
+            {"best_score": 7.03, "best_models": ["a"]},
+            "(other weights) has only 0.03 dB more, for +3.0 s",
+        ),
         ({"best_score": 7.5, "best_models": ["b", "c"]}, "(add b and c, drop a; up to +0.50 dB)"),
         ({"best_score": 7.1, "best_models": ["a", "b"]}, "(add b)"),
         ({"best_score": None}, None),

@@ -48,10 +48,7 @@ def more_sentence(row: Row) -> str | None:
         return None
     gap, change = best - own, _change(row["models"] or [], row["best_models"] or [])
     if gap < _TENTH:
-        return (
-            f"The best set found ({change}) scores {db(gap, sign=True)} dB: less than 0.1 dB more, "
-            f"for {_costs(row)}."
-        )
+        return f"The best set found ({change}) has only {db(gap)} dB more, for {_costs(row)}."
     limit = f"; up to {db(gap, sign=True)} dB" if db(gap, 1) != db(_TENTH, 1) else ""
     return (
         f"+0.1 dB more would cost {db(row['tenth_s'], 1)} s per minute of audio ({change}{limit})."

@@ -7,6 +7,7 @@ and bars that stand beside the models that tie. So names never meet, whether the
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST = 40  # models of a figure
-_WIDEST_DB = 15.0
+_LEAST_DB, _HALVES = 3.0, 2.5  # the axis: at least so wide, or so many times the better half
 _INK, _MUTED, _GRID = (NEUTRAL[name][0] for name in ("ink", "muted", "grid"))
 _CROWD = 12  # from here on lines are closer, and the axis stands above them too
-_BARS = 0.26  # of the axes' width: the most that the bars may take
+_BARS = 0.4  # of the data's width: the most that the bars may take
 
 
 def ties_figure(run: RunTables, key: StemKey, sheet: Sheet, palette: Palette) -> Html | None:
@@ -56,32 +57,34 @@ def _told(rows: Sequence[Row], runs: Sequence[Run]) -> str:
 
 def ties(axes: Axes, rows: Sequence[Row], runs: Sequence[Run], palette: Palette) -> None:
     """Draw the mean of each model, best first, and a bar beside each run of models that tie."""
-    low, high = _limits([row["mean_score"] for row in rows])
-    axes.set_xlim(low, high)
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = limits = _limits([row["mean_score"] for row in rows])
     for y, row in enumerate(rows):
-        _dot(axes, y, row, palette)
+        _dot(axes, y, row, limits, palette)
+    axes.set_xlim(low, _bars(axes, runs, limits))
+    axes.set_xticks([x for x in MaxNLocator(5).tick_values(low, high) if low <= x <= high])
+    axes.spines["bottom"].set_bounds(low, high)
     axes.set_yticks(range(len(rows)), [f"{row['rank']}  {short(row['model'])}" for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("mean score, dB")
-    axes.ticklabel_format(axis="x", useOffset=False)
-    axes.locator_params(axis="x", nbins=6)
     axes.tick_params(labeltop=len(rows) > _CROWD)
-    _bars(axes, runs)
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
-    """Return the axis: at least 1 dB wide, and no wider than what keeps the leaders apart."""
+    """Return the axis: at least 1 dB wide, and no wider than what keeps the better half apart."""
     known = [value for value in values if math.isfinite(value)]
     top = max(known, default=1.0)
-    bottom = max(min(known, default=0.0), top - _WIDEST_DB)
+    half = top - statistics.median(known) if known else 0.0
+    bottom = max(min(known, default=0.0), top - max(_LEAST_DB, _HALVES * half))
     missing = max(0.0, 1.0 - (top - bottom)) / 2
     margin = 0.06 * max(top - bottom, 1.0)
     return bottom - missing - margin, top + missing + margin
 
 
-def _dot(axes: Axes, y: int, row: Row, palette: Palette) -> None:
+def _dot(axes: Axes, y: int, row: Row, limits: tuple[float, float], palette: Palette) -> None:
     """Draw a model's mean, with a line that leads to it from its name; an arrow where it is outside."""
-    low, high = axes.get_xlim()
+    low, high = limits
     value, colour = row["mean_score"], palette.colour(row["model"])
     outside = "<" if value < low else ">" if value > high else None
     x = min(max(value, low), high)
@@ -102,18 +105,16 @@ def _dot(axes: Axes, y: int, row: Row, palette: Palette) -> None:
         )
 
 
-def _bars(axes: Axes, runs: Sequence[Run]) -> None:
-    """Draw the bars right of the axes, those that overlap side by side."""
+def _bars(axes: Axes, runs: Sequence[Run], limits: tuple[float, float]) -> float:
+    """Draw the bars right of the data, those that overlap side by side; return where they end."""
+    low, high = limits
     columns = columns_of(runs)
-    step = min(0.035, _BARS / (max(columns, default=0) + 1))
-    for (start, end), column in zip(runs, columns, strict=True):
-        x = 1.04 + step * column
-        axes.plot(
-            [x, x],
-            [start - 0.3, end + 0.3],
-            color=_INK,
-            linewidth=min(3.0, 100 * step),
-            solid_capstyle="butt",
-            transform=axes.get_yaxis_transform(),
-            clip_on=False,
-        )
+    count = max(columns, default=-1) + 1
+    step = min(0.045, _BARS / max(count, 1)) * (high - low)
+    start = high + 0.05 * (high - low)
+    for (first, last), column in zip(runs, columns, strict=True):
+        x = start + step * column
+        width = min(3.0, 90 * step / (high - low))
+        ends = [first - 0.3, last + 0.3]
+        axes.plot([x, x], ends, color=_INK, linewidth=width, solid_capstyle="butt")
+    return start + step * max(count - 1, 0) + 0.02 * (high - low) if count else high

@@ -48,16 +48,18 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
                 ),
             )
         )
-    made = ledgers.regret(run)
+    made, chosen = ledgers.regret(run), ledgers.deployment(run)
     if not made.rows:
-        return Html("")
+        return of_text(chosen, 2) if chosen.rows else Html("")
     words = [
         el("div", el("dt", ledgers.LEVELS[name]), el("dd", text))
         for name, text in LEVEL_WORDS.items()
     ]
     numbers = el("details", el("summary", "The ledger in numbers"), of_text(made, 2, titled=False))
     recipes = recipes_section(run.output)
-    return join([el("dl", words, cls="words"), el("div", drawn, cls="figures"), numbers, recipes])
+    deployed = of_text(chosen, 2) if chosen.rows else None
+    figures_of_it = el("div", drawn, cls="figures")
+    return join([deployed, el("dl", words, cls="words"), figures_of_it, numbers, recipes])
 
 
 def fronts(run: RunTables, sheet: Sheet, palette: Palette) -> Html:

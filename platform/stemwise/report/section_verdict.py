@@ -6,7 +6,7 @@ from stemwise.report.markup import Child, Html, coded, db, el, join
 from stemwise.report.model_mark import dot
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables, label
-from stemwise.report.verdict import Verdict, made_by, verdict
+from stemwise.report.verdict import UNUSABLE, Verdict, made_by, verdict
 
 _NOTHING_DEPLOYED = (
     "Published scores deploy nothing: what a blend would gain, the regret ledger, quality against cost, "
@@ -31,7 +31,8 @@ def verdicts(run: RunTables, palette: Palette) -> Html:
 
 
 def _card(found: Verdict, palette: Palette) -> Html:
-    sentence = found.sentence.removeprefix(f"{label(found.key)}: ")
+    # the headline says already that nothing is usable
+    sentence = found.sentence.removeprefix(f"{label(found.key)}: ").removeprefix(f"{UNUSABLE}; ")
     edge = f"--edge:{palette.variable(found.models[0])}" if found.models else None
     return el(
         "article",

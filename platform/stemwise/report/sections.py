@@ -76,7 +76,7 @@ def _of_a_run(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
     return [
         Section("verdict", "Verdict", "What to use, and how sure", verdicts(run, colours), decided),
         _board(run, sheet, colours),
-        Section("ledger", "Regret", "Regret ledger", ledger(run, sheet), ("regret",)),
+        Section("ledger", "Regret", "Regret ledger", ledger(run, sheet), ("deployment", "regret")),
         Section(
             "paper",
             "Paper",

@@ -23,6 +23,8 @@ from stemwise.report.leading import listed, perfect, suspicion
 from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
 
+UNUSABLE = "nothing usable"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -74,10 +76,10 @@ def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str
     if row["kind"] == NOTHING:
         best = board[0]["model"] if board else None
         who = f"the best, {best} ({db(board[0]['mean_score'], 1)} dB)," if best else "the best"
-        said = f"{label(key)}: nothing usable; {who} does not beat {beaten_by(row)}."
+        said = f"{label(key)}: {UNUSABLE}; {who} does not beat {beaten_by(row)}."
         return Verdict(key, NOTHING, sentence=said, cautions=(odd,) if odd else ())
     said = f"{label(key)}: deploy {set_of(row)} ({held_out(row)})"
-    ties = _ties(models[0], board, pairs) if len(models) == 1 and len(board) > 1 else ""
+    ties = _of_the_chosen(models[0], board, pairs) if len(models) == 1 and len(board) > 1 else ""
     return Verdict(
         key,
         row["kind"],
@@ -147,21 +149,35 @@ def _nothing(run: RunTables, key: StemKey) -> str:
     return "no track on which every model has a finite score, so nothing can be compared."
 
 
+def _of_the_chosen(model: str, board: list[Row], pairs: list[Row]) -> str:
+    """Say who cannot be told apart from the deployed model, and whether it costs least of them."""
+    tied = _tied_with(model, board, pairs)
+    costs = [row["seconds_per_minute"] for row in board if row["model"] in (model, *tied)]
+    own = next((row["seconds_per_minute"] for row in board if row["model"] == model), None)
+    least = tied and None not in costs and own == min(costs) and costs.count(own) == 1
+    return _ties(model, board, pairs) + (", and it costs least" if least else "")
+
+
 def _ties(model: str, board: list[Row], pairs: list[Row]) -> str:
     """Say who cannot be told apart from a model."""
-    between = {
-        row["model_b"] if row["model_a"] == model else row["model_a"]: row
-        for row in pairs
-        if model in (row["model_a"], row["model_b"])
-    }
-    others = [row["model"] for row in board if row["model"] != model]
-    tied = [name for name in others if name in between and not between[name]["told_apart"]]
+    tied = _tied_with(model, board, pairs)
     if not tied:
         return "; it can be told apart from all others"
-    told = [_needed(name, between[name]) for name in tied[:3]]
+    told = [_needed(name, pair) for name, pair in list(tied.items())[:3]]
     if len(tied) > 3:
         told.append(f"{len(tied) - 3} more")
     return f"; {listed(told, 4)} cannot be told apart from it"
+
+
+def _tied_with(model: str, board: list[Row], pairs: list[Row]) -> dict[str, Row]:
+    """Return the models that cannot be told apart from one, best first, with the pair's row."""
+    between = {
+        row["model_b"] if row["model_a"] == model else row["model_a"]: row
+        for row in pairs
+        if model in (row["model_a"], row["model_b"]) and not row["told_apart"]
+    }
+    others = [row["model"] for row in board if row["model"] != model]
+    return {name: between[name] for name in others if name in between}
 
 
 def _needed(model: str, pair: Row) -> str:
