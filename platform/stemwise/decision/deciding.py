@@ -14,7 +14,7 @@ from stemwise.analysis.cross_fit import each
 from stemwise.analysis.dependence import cluster_labels
 from stemwise.analysis.regret import Ledger, ledger
 from stemwise.core import stems
-from stemwise.core.errors import ConfigError
+from stemwise.core.checks import in_range
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone
 from stemwise.measurement.matching import match_stems
@@ -49,10 +49,9 @@ class DecisionSettings:
 
     def __post_init__(self) -> None:
         get_strategy(self.strategy)
-        if self.folds < 2 or self.segment_s <= 0 or self.seed < 0:
-            raise ConfigError(
-                "decision: folds start at 2, segment_s is positive, seed is not negative."
-            )
+        in_range("decision.folds", self.folds, least=2)
+        in_range("decision.segment_s", self.segment_s, above=0)
+        in_range("decision.seed", self.seed, least=0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from stemwise.core.checks import in_range
 from stemwise.core.errors import ConfigError, DeviceError
 
 AUTO: Literal["auto"] = "auto"
@@ -74,19 +75,10 @@ class ClusterSettings:
                 "limit."
             )
         for name in ("actors", "batch_size", "max_attempts"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ConfigError(
-                    f"cluster.{name}={value} must be a whole number from 1 up, or null."
-                )
-        if self.measurers is not None and self.measurers < 0:
-            raise ConfigError(f"cluster.measurers={self.measurers} must be 0 or more, or null.")
-        if self.gpu_memory_gb is not None and self.gpu_memory_gb <= 0:
-            raise ConfigError(
-                f"cluster.gpu_memory_gb={self.gpu_memory_gb} must be positive, or null."
-            )
-        if self.cpus_per_actor <= 0 or self.memory_per_actor_gb <= 0:
-            raise ConfigError("cluster.cpus_per_actor and memory_per_actor_gb must be positive.")
+            in_range(f"cluster.{name}", getattr(self, name), least=1)
+        in_range("cluster.measurers", self.measurers, least=0)
+        for name in ("gpu_memory_gb", "cpus_per_actor", "memory_per_actor_gb"):
+            in_range(f"cluster.{name}", getattr(self, name), above=0)
 
 
 def pool(

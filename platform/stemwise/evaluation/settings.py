@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from stemwise.core.checks import in_range, one_of
 from stemwise.core.errors import ConfigError
 from stemwise.measurement.engines import ENGINES
 from stemwise.storage.tables import EXTRA_METRICS, METRICS
@@ -56,14 +57,11 @@ class MetricSettings:
                 )
             if name.startswith("museval") and not self.museval:
                 raise ConfigError(f"metric: the protocol uses {name}, so set metric.museval=true.")
-        if self.engine not in ENGINES:
-            raise ConfigError(
-                f"metric.engine={self.engine} is unknown: use one of {', '.join(ENGINES)}."
-            )
+        one_of("metric.engine", self.engine, ENGINES)
         for name in self.extra:
             if name not in EXTRA_METRICS:
                 raise ConfigError(
                     f"metric.extra: {name!r} is unknown; use any of {', '.join(EXTRA_METRICS)}."
                 )
-        if self.block_s <= 0 or self.max_lag_s < 0:
-            raise ConfigError("metric: block_s must be positive and max_lag_s not negative.")
+        in_range("metric.block_s", self.block_s, above=0)
+        in_range("metric.max_lag_s", self.max_lag_s, least=0)

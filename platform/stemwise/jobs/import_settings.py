@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from stemwise.core.checks import in_range, one_of
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import check_name
@@ -40,19 +41,18 @@ class ImportSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice("format", self.format, FORMATS, "unknown")
-        _check_choice("score", self.score, tuple(COLUMNS.values()), "not imported")
+        one_of("format", self.format, FORMATS)
+        if self.score not in COLUMNS.values():
+            near, known = did_you_mean(self.score, COLUMNS.values()), ", ".join(COLUMNS.values())
+            raise ConfigError(f"score={self.score} is not imported: {near}use one of {known}.")
         if not self.dataset_name.strip():
             raise ConfigError("dataset_name= is empty: name the songs, for example musdb18hq.")
-        if (self.min_tracks is not None and self.min_tracks < 1) or self.seed < 0:
-            raise ConfigError("min_tracks starts at 1, and seed is not negative.")
+        if self.min_tracks is not None and self.min_tracks < 1:
+            raise ConfigError(
+                f"min_tracks={self.min_tracks} is not usable: min_tracks starts at 1."
+            )
+        in_range("seed", self.seed, least=0)
         if self.models == ():
             raise ConfigError("models=[] is empty: leave it out for all.")
         for name in self.stems.values():
             check_name(name)
-
-
-def _check_choice(key: str, value: str, known: tuple[str, ...], what: str) -> None:
-    if value not in known:
-        near = did_you_mean(value, known)
-        raise ConfigError(f"{key}={value} is {what}: {near}use one of {', '.join(known)}.")

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
 from rich.console import Console
 
+from stemwise.core.checks import in_range
 from stemwise.core.errors import ConfigError
 from stemwise.jobs.fields import Name, Where
 from stemwise.jobs.holding import exclusive
@@ -59,10 +60,10 @@ class TrainSettings:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or self.seed < 0 or (self.threads is not None and self.threads < 1):
-            raise ConfigError("workers and threads start at 1, and seed is not negative.")
-        if self.duration_s <= 0:
-            raise ConfigError(f"duration_s={self.duration_s} is not usable: give seconds above 0.")
+        for name in ("workers", "threads"):
+            in_range(name, getattr(self, name), least=1)
+        in_range("seed", self.seed, least=0)
+        in_range("duration_s", self.duration_s, above=0)
 
 
 _PLAIN = Augmentation(remix=0.0, gain_db=0.0, bleed=0.0)

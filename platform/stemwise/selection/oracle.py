@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stemwise.core.errors import ConfigError
+from stemwise.core.checks import in_range
 from stemwise.selection.block_energies import BLOCK_ENERGIES
 from stemwise.selection.bootstrap import (
     Confidence,
@@ -38,10 +38,9 @@ class SelectionSettings:
 
     def __post_init__(self) -> None:
         get_rule(self.rule)
-        if self.draws < 1 or self.bootstrap_block_s <= 0:
-            raise ConfigError("selection: draws and bootstrap_block_s must be positive.")
-        if self.seed < 0:
-            raise ConfigError("selection: seed must not be negative.")
+        in_range("selection.draws", self.draws, least=1)
+        in_range("selection.bootstrap_block_s", self.bootstrap_block_s, above=0)
+        in_range("selection.seed", self.seed, least=0)
 
 
 def add_scores(rows: Iterable[Row], pair: tuple[str, str], rule_name: str) -> list[Row]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from stemwise.core.errors import ConfigError
+from stemwise.core.checks import one_of
 
 Float = npt.NDArray[np.float64]
 Rule = Callable[[npt.ArrayLike, npt.ArrayLike], Float]
@@ -65,6 +65,5 @@ def get_rule(name: str) -> Rule:
     Raises:
         ConfigError: no such rule.
     """
-    if name not in RULES:
-        raise ConfigError(f"selection.rule={name!r} is unknown: use one of {', '.join(RULES)}.")
+    one_of("selection.rule", name, RULES)
     return RULES[name]

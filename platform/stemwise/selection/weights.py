@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
+from stemwise.core.checks import one_of
 from stemwise.core.errors import ConfigError
 from stemwise.selection.stem_forms import StemForms
 
@@ -106,8 +107,7 @@ STRATEGIES: dict[str, Strategy] = {
 
 def get_strategy(name: str) -> Strategy:
     """Return the strategy called `name` (ConfigError where there is none)."""
-    if name not in STRATEGIES:
-        raise ConfigError(f"strategy={name!r} is unknown: use one of {', '.join(STRATEGIES)}.")
+    one_of("decision.strategy", name, STRATEGIES)
     return STRATEGIES[name]
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from stemwise.core.checks import in_range
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.training.examples import Examples
 from stemwise.training.loss import relative_error_db
@@ -39,11 +40,12 @@ class TrainingSettings:
     save_every: int = 100
 
     def __post_init__(self) -> None:
-        counts = ("steps", "batch_size", "validate_every", "validation_examples", "save_every")
-        if any(getattr(self, name) < 1 for name in counts) or self.warmup < 0:
-            raise ConfigError(f"training: {', '.join(counts)} start at 1, warmup at 0.")
-        if self.learning_rate <= 0 or self.clip <= 0 or not 0 <= self.average < 1:
-            raise ConfigError("training: learning_rate and clip are positive, average below 1.")
+        for name in ("steps", "batch_size", "validate_every", "validation_examples", "save_every"):
+            in_range(f"training.{name}", getattr(self, name), least=1)
+        in_range("training.warmup", self.warmup, least=0)
+        for name in ("learning_rate", "clip"):
+            in_range(f"training.{name}", getattr(self, name), above=0)
+        in_range("training.average", self.average, least=0, below=1)
 
 
 class Trainer:
