@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from stemwise.analysis.measures import blind_stems
+
 _STEM = ("parent", "parent_source", "stem")
 _TRACK = ("dataset", "track_id")
 # No separators but lines to compare them with: the floor, the ceiling, and the choice by truth.
@@ -81,15 +83,20 @@ def _extreme() -> pl.Expr:
 
 
 def with_floor(selections: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """Add `above_floor` to selections: whether the winner beats the unprocessed mixture (or null)."""
+    """Add `above_floor` to selections: whether the winner beats the unprocessed mixture (or null).
+
+    It does so by the score, and by the SNR where that does not notice leaks (`measures.blind_stems`).
+    """
     keys = [*_TRACK, *_STEM]
-    floor = scores.filter(pl.col("model") == "mixture").select(
-        *keys, pl.col("score").alias("_floor")
+    blind = pl.col("stem").is_in(blind_stems(scores))
+    judged = scores.select(
+        *keys, "model", pl.when(blind).then("snr").otherwise("score").alias("_by")
     )
+    floor = judged.filter(pl.col("model") == "mixture").select(*keys, pl.col("_by").alias("_floor"))
     joined = selections.join(floor, on=keys, how="left", maintain_order="left")
-    return joined.with_columns((pl.col("score") > pl.col("_floor")).alias("above_floor")).drop(
-        "_floor"
-    )
+    joined = joined.join(judged, on=[*keys, "model"], how="left", maintain_order="left")
+    own = pl.when(blind).then("_by").otherwise("score")
+    return joined.with_columns((own > pl.col("_floor")).alias("above_floor")).drop("_floor", "_by")
 
 
 def win_counts(selections: pl.DataFrame) -> pl.DataFrame:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Literal
 
 from stemwise.core.checks import in_range, one_of
 from stemwise.core.errors import ConfigError
+from stemwise.core.nearest import did_you_mean
+from stemwise.core.stems import ORDER, parts_of
 from stemwise.measurement.engines import ENGINES
 from stemwise.storage.tables import EXTRA_METRICS, METRICS
 
@@ -17,21 +20,23 @@ Stage = Literal["all", "separate", "measure"]
 Notify = Callable[[str, str, float, float], None]
 
 # names of score columns, which are applied to what was measured
-_AFTERWARDS = {"protocol", "paper_snr", "paper_sdr"}
+_AFTERWARDS = {"protocol", "paper_snr", "paper_sdr", "by_stem"}
 
 
 @dataclass(frozen=True)
 class MetricSettings:
     """What is measured, and which pair of scores the selection uses.
 
-    `paper_snr` and `paper_sdr` name columns of the table `scores`. Times are in seconds; a reference
-    whose RMS level is below `silence_dbfs` is silent. `engine` computes the scores that `museval` asks
-    for (see `stemwise.measurement.engines`). `extra` names further columns of `scores`.
+    `paper_snr` and `paper_sdr` name columns of the table `scores`, `by_stem` others for single stems.
+    Times are in seconds; a reference whose RMS level is below `silence_dbfs` is silent. `engine`
+    computes the scores that `museval` asks for (see `stemwise.measurement.engines`). `extra` names
+    further columns of `scores`.
     """
 
     protocol: str = "paper"
     paper_snr: str = "snr"
     paper_sdr: str = "bss_sdr"
+    by_stem: dict[str, tuple[str, str]] = field(default_factory=dict)
     block_s: float = 1.0
     max_lag_s: float = 0.1
     silence_dbfs: float = -60.0
@@ -46,11 +51,21 @@ class MetricSettings:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """Columns of `scores` that the score is made of."""
+        """Columns of `scores` that the score is made of, where `by_stem` says nothing else."""
         return self.paper_snr, self.paper_sdr
 
+    def pair_of(self, stem: str) -> tuple[str, str]:
+        """Return the columns of `scores` that a stem's score is made of."""
+        return self.by_stem.get(stem, self.pair)
+
     def __post_init__(self) -> None:
-        for name in self.pair:
+        for stem in self.by_stem:
+            if not set(parts_of(stem)) <= set(ORDER):
+                near = did_you_mean(stem, ORDER)
+                raise ConfigError(
+                    f"metric.by_stem.{stem} is no stem: {near}use {', '.join(ORDER)}."
+                )
+        for name in chain(self.pair, *self.by_stem.values()):
             if name not in METRICS:
                 raise ConfigError(
                     f"metric: {name!r} is not a score; use one of {', '.join(METRICS)}."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from stemwise.analysis.measures import pairs_of, shared_titles
 from stemwise.core.places import Place, is_local, place
 from stemwise.report.markup import Child, Html, el, join
 from stemwise.report.palette import Palette
@@ -43,7 +44,8 @@ def measures_of(run: RunTables) -> dict[str, str]:
     """Return title → column of the three measures that are shown."""
     if run.imported:
         return {"SDR": "museval_sdr", "SIR": "museval_sir", "SAR": "museval_sar"}
-    return {"SNR": "paper_snr", "SDR": "paper_sdr", "score": "score"}
+    first, second = shared_titles(pairs_of(run["scores"]).values())
+    return {first: "paper_snr", second: "paper_sdr", "score": "score"}
 
 
 class _Names:

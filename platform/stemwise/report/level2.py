@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stemwise.analysis.hierarchy import bleed_contrast, sub_stem_means
+from stemwise.analysis.measures import in_their_place, pairs_of, shared_titles
 from stemwise.core.stems import MIXTURE, in_order
 from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report.tables import TextTable, left_out, model_order, number, stem_label
@@ -55,7 +56,9 @@ def sub_stems(
                 found = [cells.get((stem, voice, model, source)) for source in _SOURCES]
                 name = "input (floor)" if model == MIXTURE else model
                 rows.append((_label(stem, voice), name, *_numbers(found), tracks_of(found)))
-    columns = [f"{text} {metric}" for text in _SOURCES.values() for metric in ("SNR", "SDR")]
+    own = scores.filter(pl.col("parent") == parent)
+    measures = shared_titles(pairs_of(own).values()) if len(own) else ("SNR", "SDR")
+    columns = [f"{text} {metric}" for text in _SOURCES.values() for metric in measures]
     name, title = TITLES[parent]
     dropped = {_label(key[0], key[1]): row["dropped"] for key, row in cells.items()}
     return TextTable(
@@ -129,4 +132,5 @@ def by_bleed(scores: pl.DataFrame) -> TextTable:
         for row in contrast.iter_rows(named=True)
     }
     note += left_out(dropped)
+    note = f"{note} {in_their_place(pairs_of(scores))}".rstrip()
     return TextTable("bleed", "|SNR − SDR| with and without bleed", columns, tuple(rows), note)

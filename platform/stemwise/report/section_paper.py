@@ -8,6 +8,7 @@ import polars as pl
 
 from stemwise.analysis.aggregate import matched_means, win_counts
 from stemwise.analysis.hierarchy import sub_stem_means
+from stemwise.analysis.measures import in_their_place, pairs_of
 from stemwise.core.stems import MIXTURE, in_order, parts_of
 from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report import figures
@@ -44,6 +45,7 @@ def beside_table_1(run: RunTables) -> TextTable:
         "choice by the truth, the paper's Final Ensemble."
     )
     note += left_out({stem_label(s): n for s, (_, n) in matched_counts(means).items()})
+    note = f"{note} {in_their_place(pairs_of(run['scores']))}".rstrip()
     return TextTable("paper_table1", "Table 1, here and in the paper", columns, tuple(rows), note)
 
 
@@ -145,7 +147,9 @@ def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
         for made in paper_tables(run)
     ]
     grid = el("div", _figure_3(run, sheet, palette), _figure_4(run, sheet, palette), cls="figures")
-    return join([tables, el("h3", "The paper's Figures 3 (SNR and SDR) and 4 for this run"), grid])
+    others = in_their_place(pairs_of(run["scores"]))
+    title = el("h3", "The paper's Figures 3 (SNR and SDR) and 4 for this run")
+    return join([tables, title, el("p", others) if others else None, grid])
 
 
 def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:

@@ -16,6 +16,7 @@ from stemwise.analysis.aggregate import (
     win_counts,
     with_floor,
 )
+from stemwise.analysis.measures import pairs_of, titles
 from stemwise.core.errors import OutputError
 from stemwise.core.stems import LEVEL1, MIXTURE, in_order, parts_of
 from stemwise.core.types import REFERENCE
@@ -74,23 +75,25 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
     cells = {(row["model"], row["stem"]): row for row in means.iter_rows(named=True)}
     counts = matched_counts(means)
     rows = []
+    pairs = pairs_of(scores)
+    names = {stem: titles(pairs[stem]) for stem in stems}
     for model in model_order(models, means["model"].unique().to_list()):
-        found = [cells.get((model, stem)) for stem in stems]
+        found = {stem: cells.get((model, stem)) for stem in stems}
         texts = [
             number(row[metric] if row else None)
-            for row in found
-            for metric in ("paper_snr", "paper_sdr")
+            for stem, row in found.items()
+            for metric, _ in zip(("paper_snr", "paper_sdr"), names[stem], strict=False)
         ]
         rows.append((_label(model), *texts))
     if rows:
-        rows.append(("tracks", *(text for stem in stems for text in (str(counts[stem][0]), ""))))
-    columns = ("model", *(f"{stem_label(s)} {metric}" for s in stems for metric in ("SNR", "SDR")))
+        beside = (text for stem in stems for text in (str(counts[stem][0]), "")[: len(names[stem])])
+        rows.append(("tracks", *beside))
+    columns = ("model", *(f"{stem_label(stem)} {name}" for stem in stems for name in names[stem]))
     note = "Means in dB over the tracks on which every model of the column has a finite score."
     note += left_out({stem_label(s): counts[s][1] for s in stems})
     note += lines_on_fewer(means)
-    return TextTable(
-        "table1", "Mean scores per model and stem", columns, tuple(rows), note, (2,) * len(stems)
-    )
+    groups = tuple(len(names[stem]) for stem in stems)
+    return TextTable("table1", "Mean scores per model and stem", columns, tuple(rows), note, groups)
 
 
 def matched_counts(means: pl.DataFrame) -> dict[str, tuple[int, int]]:

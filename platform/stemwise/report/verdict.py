@@ -9,6 +9,7 @@ import polars as pl
 
 from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
+from stemwise.analysis.measures import blind_stems
 from stemwise.core.stems import MIXTURE
 from stemwise.report.deployment import (
     BLEND,
@@ -189,6 +190,10 @@ def _cautions(
     run: RunTables, key: StemKey, board: list[Row], models: Sequence[str], odd: str | None
 ) -> tuple[str, ...]:
     found = [odd] if odd else []
+    if key[2] in blind_stems(run["scores"]):
+        found.append(
+            "Its score, SI-SAR, does not notice what leaks in: a second opinion, not one to deploy by."
+        )
     used = [row for row in board if row["model"] in models]
     seen = [row["model"] for row in used if row["trained_here"]]
     if seen:
@@ -233,9 +238,9 @@ def _floor(run: RunTables, key: StemKey, best: str) -> float | None:
     own = run["scores"].filter(
         [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)]
     )
-    finite_score = pl.col("score").is_finite()
-    both = own.filter(pl.col("status") == "ok", finite_score).pivot(
-        "model", index=["dataset", "track_id"], values="score"
+    by = "snr" if key[2] in blind_stems(run["scores"]) else "score"
+    both = own.filter(pl.col("status") == "ok", pl.col(by).is_finite()).pivot(
+        "model", index=["dataset", "track_id"], values=by
     )
     if not {MIXTURE, best} <= set(both.columns):
         return None
