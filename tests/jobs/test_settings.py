@@ -76,7 +76,7 @@ def test_every_job_refuses_with_one_sentence(tmp_path, capsys, job, kind):
     lacking = ["dataset=folder", usual] if job in ON_SONGS else []
     given, says = {
         "type": ([*typed, usual, wrong], f"{wrong} is not usable: give a whole number."),
-        "key": ([*typed, usual, "outptu=x"], "outptu is unknown: did you mean output? stemwise "),
+        "key": ([*typed, usual, "outptu=x"], "outptu is unknown: did you mean output? "),
         "missing": (lacking, " is not set: "),
     }[kind]
     assert JOBS[job](given) == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
+from stemwise.core.nearest import did_you_mean
 from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.jobs.settings import Chosen, HierarchyChoice, Model
@@ -58,7 +59,8 @@ def hierarchy(choice: HierarchyChoice, chosen: Chosen, specs: list[ModelSpec]) -
     strange = [stem for stem in given if stem not in stems.CHILDREN]
     if strange:
         raise ConfigError(
-            f"hierarchy.parents.{strange[0]} is no stem with parts: use {', '.join(stems.CHILDREN)}."
+            f"hierarchy.parents.{strange[0]} is no stem with parts: "
+            f"{did_you_mean(strange[0], stems.CHILDREN)}use {', '.join(stems.CHILDREN)}."
         )
     named = {spec.name: spec for spec in specs if spec.parent == stems.MIXTURE}
     usual = {

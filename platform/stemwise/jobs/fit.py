@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 
 from stemwise.core.errors import ConfigError
+from stemwise.core.nearest import did_you_mean
 from stemwise.core.types import HELD_OUT
 from stemwise.decision import Decision, decide
 from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
@@ -73,7 +74,7 @@ def _models(wanted: Sequence[str] | None, run: FinishedRun) -> list[str]:
     if unknown or not wanted:
         raise ConfigError(
             f"models={unknown[0] if unknown else '[]'} is not among this run's models: "
-            f"use {', '.join(known)}."
+            f"{did_you_mean(unknown[0], known) if unknown else ''}use {', '.join(known)}."
         )
     return [model for model in known if model in wanted]
 

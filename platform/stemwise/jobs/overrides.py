@@ -25,7 +25,7 @@ _SWEEP = {"-m", "--multirun"}
 
 def command(name: str) -> str:
     """Return what people call the job of a configuration."""
-    return f"stemwise {name.replace('_', '-')}"
+    return str(load_yaml(conf_dir() / f"{name}.yaml")["hydra"]["help"]["app_name"])
 
 
 def plain(config: DictConfig) -> Any:

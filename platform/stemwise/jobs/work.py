@@ -17,6 +17,7 @@ from stemwise.core.errors import (
     OutputError,
     StemwiseError,
 )
+from stemwise.core.nearest import did_you_mean
 from stemwise.core.places import unwritable
 from stemwise.core.types import Track
 from stemwise.evaluation import pipeline
@@ -143,7 +144,8 @@ def list_tracks(settings: EvaluateSettings) -> list[Track]:
     unknown = [name for name in wanted if name not in ids]
     if unknown:
         raise DatasetError(
-            f"The dataset has no track {unknown[0]!r}: it has {', '.join(ids)[:500]}."
+            f"The dataset has no track {unknown[0]!r}: {did_you_mean(unknown[0], ids)}it has "
+            f"{', '.join(ids)[:500]}."
         )
     return [ids[name] for name in wanted]
 

@@ -84,7 +84,8 @@ def get(name: str) -> ModelSpec:
     """
     path = conf_dir() / "model" / f"{name}.yaml"
     if name not in names():
-        raise ConfigError(f"There is no model {name!r}: the zoo has {', '.join(names())}.")
+        near = did_you_mean(name, names())
+        raise ConfigError(f"There is no model {name!r}: {near}the zoo has {', '.join(names())}.")
     return _spec(load_yaml(path), str(path))
 
 
