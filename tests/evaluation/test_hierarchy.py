@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from stemwise.core.errors import ConfigError
+from stemwise.datasets.moisesdb import MoisesDB
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
@@ -214,6 +217,48 @@ def test_ambiguous_sub_stems_are_said_to_be(song, signal, model, splitter, run):
     rows = below(run(track, loaded))
     assert {row["status"] for row in rows.values()} == {"ambiguous_reference"}
     assert loaded.separator.model.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("strict", {"kick": "ambiguous_reference", "cymbals": "missing_reference"}),
+        ("close_mics", {"kick": 10 * math.log10(1 / 1.25), "cymbals": "missing_reference"}),
+        (
+            "overheads_as_cymbals",
+            {"kick": 10 * math.log10(1 / 1.25), "cymbals": 10 * math.log10(1.25)},
+        ),
+    ],
+)
+def test_what_counts_as_a_part_of_moisesdbs_drums_decides_what_is_scored(
+    tmp_path, signal, splitter, run, rule, expected
+):
+    """Kick k and overheads o = k/2 (the kick as they hear it) + c, of equal levels |k| = |c|.
+
+    The model gives all of the drums 3k/2 + c as the kick: its error is k/2 + c, of which |.|² = 1.25.
+    As cymbals it gives 3k/2 + c too, where overheads are k/2 + c: error k, |o|² = 1.25.
+    """
+    kick, cymbals = signal(10), signal(20)
+    folder = tmp_path / "moisesdb_v0.1" / "song"
+    (folder / "drums").mkdir(parents=True)
+    for name, samples in {"kick_drum": kick, "overheads": kick / 2 + cymbals}.items():
+        soundfile.write(folder / "drums" / f"{name}.wav", samples.T, 44_100, subtype="FLOAT")
+    listed = [
+        {"id": kind, "trackType": kind, "extension": "wav", "has_bleed": False}
+        for kind in ("kick_drum", "overheads")
+    ]
+    stems = [{"id": "d", "stemName": "drums", "tracks": listed}]
+    (folder / "data.json").write_text(json.dumps({"song": "s", "artist": "a", "stems": stems}))
+    (track,) = MoisesDB(root=tmp_path, drum_parts=rule).tracks()
+    result = run(track, splitter(gains={"kick": 1.0, "cymbals": 1.0}))
+    assert result.tables["tracks"][0]["drum_parts"] == rule
+    rows = below(result)
+    for stem, value in expected.items():
+        row = rows["reference", "splitter", stem]
+        if isinstance(value, str):
+            assert (row["status"], row.get("snr")) == (value, None)
+        else:
+            assert row["status"] == "ok" and row["snr"] == pytest.approx(value, abs=1e-3)
 
 
 def test_a_recording_of_drums_alone_is_its_own_true_parent(song, signal, splitter, run):
