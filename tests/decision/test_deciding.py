@@ -12,7 +12,8 @@ import yaml
 from stemwise import audio
 from stemwise.core.errors import ConfigError
 from stemwise.datasets.folder import Folder
-from stemwise.decision import DecisionSettings, Fitting, decide
+from stemwise.decision import DecisionSettings, Fitting
+from stemwise.decision import decide as decide_of
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.zoo import Zoo
@@ -24,6 +25,7 @@ from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.storage.estimates import EstimateStore
 
 from ..conftest import make_song
+from ..tables_of import content, frame
 
 PAIR = ("snr", "bss_sdr")
 MODELS = ("band_split", "hpss", "repet_sim")
@@ -53,13 +55,21 @@ def rows_of(root: Path, place: Path) -> dict[str, list[dict[str, object]]]:
     for track in Folder(root=root).tracks():
         for name, rows in evaluate(track).tables.items():
             found.setdefault(name, []).extend(rows)
-    found["scores"] = add_scores(found["scores"], PAIR, "linear")
-    return found
+    scores = add_scores(frame("scores", found["scores"]), lambda _: PAIR, "linear")
+    return found | {"scores": scores.to_dicts()}
+
+
+def decide(rows, fitting, run):
+    return decide_of(content(rows), fitting, run)
+
+
+def scores_of(decision):
+    return [row for held in decision.scores for row in held.to_dicts()]
 
 
 def fitting(candidates=MODELS, pair=PAIR, **settings):
     cost = {"band_split": 1.0, "hpss": 2.0, "repet_sim": None}
-    return Fitting(candidates, pair, "linear", DecisionSettings(**settings), cost)
+    return Fitting(candidates, lambda _: pair, "linear", DecisionSettings(**settings), cost)
 
 
 def saved(recipe, tmp_path):
@@ -126,7 +136,7 @@ def test_the_ledger_has_every_level_of_every_stem(rows):
 
 def test_the_recipes_own_rows_are_held_out_and_matched(rows):
     decision = decide(rows, fitting(folds=3), "run")
-    drums = [row for row in decision.scores if row["stem"] == "drums"]
+    drums = [row for row in scores_of(decision) if row["stem"] == "drums"]
     assert [row["track_id"] for row in drums] == [f"song-{i}" for i in range(6)]
     assert {row["model"] for row in drums} == {"recipe:deployable"}
     held = decision.recipes["deployable"]["provenance"]["held_out_snr"]["drums"][0]
@@ -185,7 +195,7 @@ def test_sub_stems_below_another_parent_are_neither_claimed_nor_scored(rows):
     facts = found.recipes["deployable"]["provenance"]
     assert found.unclaimed == [] and "lead_vocals" in facts["held_out_snr"]
     assert facts["parent_models"] == {"vocals": best}
-    assert {row["stem"] for row in found.scores} >= {"lead_vocals", "vocals"}
+    assert {row["stem"] for row in scores_of(found)} >= {"lead_vocals", "vocals"}
 
     other = next(model for model in MODELS if model != best)
     found = decide(with_level2(rows, other), two, "run")
@@ -194,8 +204,8 @@ def test_sub_stems_below_another_parent_are_neither_claimed_nor_scored(rows):
     assert recipe["children"]["vocals"]["lead_vocals"] == {"hpss": 1.0}
     assert "lead_vocals" not in recipe["provenance"]["held_out_snr"]
     assert recipe["provenance"]["parent_models"] == {"vocals": other}
-    assert "lead_vocals" not in {row["stem"] for row in found.scores}
-    assert {row["stem"] for row in found.scores} >= {"vocals"}
+    assert "lead_vocals" not in {row["stem"] for row in scores_of(found)}
+    assert {row["stem"] for row in scores_of(found)} >= {"vocals"}
 
 
 def test_finished_files_are_said_to_be_no_candidates(rows):

@@ -1,14 +1,13 @@
 import numpy as np
+import polars as pl
 import pytest
 
 from stemwise.core.errors import OutputError
 from stemwise.decision import results
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.selection.oracle import SelectionSettings
 from stemwise.storage import parts, tables
 
 PAIR = ("snr", "bss_sdr")
-SETTINGS = SelectionSettings(draws=50)
 
 
 def rows_of(track, errors, seed=0):
@@ -57,40 +56,56 @@ def folder(tmp_path):
     return tmp_path
 
 
+def collected(folder, tracks, into=None):
+    return results.collect(folder, tracks, into or folder / "tables")
+
+
+def scored(content, pair=PAIR, rule="linear", candidates=("a", "b")):
+    return results.score_and_rank(content, lambda _: pair, rule, candidates)
+
+
 def test_collecting_joins_the_finished_tracks_that_are_asked_for(folder):
-    found = results.collect(folder, ["u", "t"])
-    assert set(found) == {"tracks", "estimates", "measurements", "forms", "scores"}
-    assert found["tracks"].column("track_id").to_pylist() == ["u", "t"]
-    assert found["scores"].num_rows == 6
-    assert results.collect(folder, ["t"])["scores"].num_rows == 3
-    for name, table in found.items():
+    found = collected(folder, ["u", "t"])
+    assert found.tracks["track_id"].to_list() == ["t", "u"]
+    assert found.scores.height == 6
+    assert collected(folder, ["t"]).scores.height == 3
+    for name in ("tracks", "estimates", "forms", "scores"):
+        table = tables.of_frame(name, getattr(found, name))
         assert table.schema.equals(tables.SCHEMAS[name])
+    whole = tables.read(folder / "tables", "measurements")
+    assert whole.columns == tables.SCHEMAS["measurements"].names
+    assert set(whole["track_id"]) == {"t"}
+
+
+def test_blocks_are_written_in_order_and_read_by_track(folder):
+    found = collected(folder, ["u", "t"]).measurements
+    whole = tables.read(folder / "tables", "measurements")
+    assert tables.sort(tables.of_frame("measurements", whole)).equals(
+        tables.of_frame("measurements", whole)
+    )
+    assert sum(batch.num_rows for batch in found.read()) == len(whole)
 
 
 def test_a_track_that_is_not_finished_is_never_left_out_silently(folder):
     with pytest.raises(OutputError, match=r"absent\.parquet"):
-        results.collect(folder, ["t", "absent"])
+        collected(folder, ["t", "absent"])
+    assert not any((folder / "tables" / "measurements").iterdir())  # and no rubbish
 
 
 def test_collecting_nothing_gives_empty_tables(tmp_path):
-    found = results.collect(tmp_path, [])
-    assert {name: table.num_rows for name, table in found.items()} == dict.fromkeys(found, 0)
-    content = results.score_and_select(found, PAIR, SETTINGS, ["a"])
-    results.write(tmp_path / "tables", content)
-    for name in tables.SCHEMAS:
-        assert tables.read(tmp_path / "tables", name).is_empty()
+    content = scored(collected(tmp_path, []))
+    assert content.scores.is_empty() and content.ranked.is_empty()
+    assert list(content.measurements.read()) == []
+    assert tables.read(tmp_path / "tables", "measurements").is_empty()
 
 
-def test_scores_winners_and_the_oracle(folder):
-    content = results.score_and_select(
-        results.collect(folder, ["t", "u"]), PAIR, SETTINGS, ["a", "b"]
-    )
-    results.write(folder / "tables", content)
-    chosen = tables.read(folder / "tables", "selections")
-    assert chosen["track_id"].to_list() == ["t", "u"]
-    assert chosen["model"].to_list() == ["b", "a"]
-    assert chosen["win_probability"].to_list() == [1.0, 1.0]
-    scores = tables.read(folder / "tables", "scores")
+def test_scores_and_the_oracle(folder):
+    content = scored(collected(folder, ["t", "u"]))
+    assert content.ranked.select("track_id", "models").rows() == [
+        ("t", ["b", "a"]),
+        ("u", ["a", "b"]),
+    ]
+    scores = content.scores
     assert len(scores) == 8  # mixture, a, b, oracle on two tracks
     assert scores["score"].null_count() == 0
     by_model = {
@@ -101,34 +116,25 @@ def test_scores_winners_and_the_oracle(folder):
 
 
 def test_scoring_again_changes_nothing(folder):
-    collected = results.collect(folder, ["t", "u"])
-    once = results.score_and_select(collected, PAIR, SETTINGS, ["a", "b"])
-    twice = results.score_and_select(once, PAIR, SETTINGS, ["a", "b"])
-    for name, table in once.items():
-        assert tables.sort(twice[name]).equals(tables.sort(table))
+    once = scored(collected(folder, ["t", "u"]))
+    twice = scored(once)
+    assert twice.scores.equals(once.scores) and twice.ranked.equals(once.ranked)
 
 
 def test_another_protocol_on_the_same_run(folder):
-    first = results.score_and_select(
-        results.collect(folder, ["t", "u"]), PAIR, SETTINGS, ["a", "b"]
-    )
-    plain = results.score_and_select(
-        first, ("snr", "si_sdr"), SelectionSettings("paper_guarded", draws=5), ["b"]
-    )
-    rows = plain["scores"].to_pylist()
-    assert all(row["paper_sdr"] == row["si_sdr"] for row in rows)
-    assert [row["model"] for row in rows].count("oracle") == 2
-    chosen = plain["selections"].to_pylist()
-    assert {(row["model"], row["rule"]) for row in chosen} == {("b", "paper_guarded")}
+    first = scored(collected(folder, ["t", "u"]))
+    plain = scored(first, ("snr", "si_sdr"), "paper_guarded", ["b"])
+    assert plain.scores["paper_sdr"].equals(plain.scores["si_sdr"], check_names=False)
+    assert plain.scores["model"].to_list().count("oracle") == 2
+    assert plain.ranked["models"].to_list() == [["b"], ["b"]]
 
 
 def test_the_order_of_tracks_does_not_matter(folder):
     for name, order in (("one", ["t", "u"]), ("two", ["u", "t"])):
-        content = results.score_and_select(
-            results.collect(folder, order), PAIR, SETTINGS, ["a", "b"]
-        )
-        results.write(folder / name, content)
-    for name in tables.SCHEMAS:
+        content = scored(collected(folder, order, folder / name))
+        frames = {table: getattr(content, table) for table in results.SMALL}
+        results.write(folder / name, frames)
+    for name in (*results.SMALL, results.BLOCKS):
         one, two = (folder / run / name / f"{name}.parquet" for run in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
 
@@ -136,4 +142,6 @@ def test_the_order_of_tracks_does_not_matter(folder):
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "tables").write_text("a file")
     with pytest.raises(OutputError, match="cannot be written"):
-        results.write(tmp_path / "tables", {"scores": tables.to_table("scores", [])})
+        results.write(tmp_path / "tables", {"scores": pl.DataFrame()})
+    with pytest.raises(OutputError, match="cannot be written"):
+        collected(tmp_path, [])

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from stemwise.cli import main
 from stemwise.evaluation import pipeline
-from stemwise.selection import stem_forms
+from stemwise.selection import form_table
 from stemwise.storage import tables
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
@@ -363,17 +363,13 @@ def test_a_recipe_is_evaluated_as_just_another_model(songs: Songs, tmp_path: Pat
     assert evaluate(root, output, "models=[band_split]", f"recipes=[{recipe}]") == 0
     table = scores(output)
     assert {"recipe:mine", "hpss", "band_split"} <= set(table["model"])
-    keys = {
-        ("folder", row["track_id"], "mixture", "mixture", "drums")
-        for row in table.iter_rows(named=True)
-    }
-    rows = tables.read(output / "tables", "forms").to_dicts()
-    found = stem_forms.collect(rows, keys)["mixture", "mixture", "drums"]
+    forms = tables.read(output / "tables", "forms").filter(pl.col("stem") == "drums")
+    found = form_table.stack("drums", ("band_split", "hpss"), forms)
     drums = table.filter(pl.col("stem") == "drums", pl.col("model") == "recipe:mine")
     for row in drums.iter_rows(named=True):
-        forms = found["folder", row["track_id"]].only(("band_split", "hpss"))
-        assert row["bss_sdr"] == pytest.approx(float(forms.bss_sdr((0.7, 0.4))), abs=1e-5)
-        assert row["snr"] == pytest.approx(float(forms.snr((0.7, 0.4))), abs=1e-5)
+        place = found.tracks.index(("folder", row["track_id"]))
+        assert row["bss_sdr"] == pytest.approx(found.bss_sdr((0.7, 0.4))[place], abs=1e-5)
+        assert row["snr"] == pytest.approx(found.snr((0.7, 0.4))[place], abs=1e-5)
     leaders = tables.read(output / "tables", "leaderboard")
     assert "recipe:mine" in set(leaders["model"])
     assert main(["report", f"output={output}"]) == 0

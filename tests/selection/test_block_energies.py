@@ -4,7 +4,9 @@ import pytest
 from stemwise.measurement.energy_ratios import decibels
 from stemwise.measurement.references import ReferenceProducts
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.selection.block_energies import BLOCK_ENERGIES
+from stemwise.selection.block_energies import BLOCK_ENERGIES, energies
+
+from ..tables_of import blocks_of
 
 MODELS = ("a", "b", "c")
 
@@ -23,8 +25,15 @@ def measured():
 
 @pytest.fixture(scope="module")
 def blocks(measured):
-    return [
+    rows = [
         {
+            "dataset": "d",
+            "track_id": "t",
+            "parent": "mixture",
+            "parent_source": "mixture",
+            "stem": "vocals",
+            "block": index,
+            "length_s": 0.1,
             "signals": list(measured.signals),
             "gram": measured.gram[index].tolist(),
             "bss_projection": measured.projection[index].tolist(),
@@ -34,14 +43,16 @@ def blocks(measured):
         }
         for index in range(len(measured.gram))
     ]
+    (found,) = blocks_of(rows)
+    return found
 
 
 @pytest.mark.parametrize("name", BLOCK_ENERGIES)
 @pytest.mark.parametrize("models", [("a", "b", "c"), ("c", "mixture", "a"), ("b",)])
 def test_energies_of_all_blocks_give_the_score_of_the_track(measured, blocks, name, models):
-    found = BLOCK_ENERGIES[name](blocks, models)
-    assert found.target.shape == found.residual.shape == (len(models), len(blocks))
-    total = decibels(found.target.sum(axis=1), found.residual.sum(axis=1))
+    found = energies(name, blocks).of([blocks.signals.index(model) - 1 for model in models])
+    assert found.target.shape == found.residual.shape == (blocks.counts[0], len(models))
+    total = decibels(found.target.sum(axis=0), found.residual.sum(axis=0))
     expected = [getattr(measured, name)(model) for model in models]
     np.testing.assert_allclose(total, expected, atol=1e-9)
     assert len(set(expected)) == len(models)

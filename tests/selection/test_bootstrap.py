@@ -3,20 +3,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemwise.selection.bootstrap import Energies, regroup, stable_seed, win_confidence
+from stemwise.selection.bootstrap import draw_blocks, stable_seed, win_confidence
+from stemwise.selection.regrouping import edges
 from stemwise.selection.rules import linear, paper_naive
 
 
 def energies(decibel):
     """Return energies `(models, blocks)` with the given ratio in each block and unit targets."""
     decibel = np.atleast_2d(np.asarray(decibel, dtype=float))
-    return Energies(np.ones_like(decibel), 10 ** (-decibel / 10))
+    return np.ones_like(decibel), 10 ** (-decibel / 10)
 
 
 def confidence(decibel, *, second=None, winner=0, runner_up=1, draws=500, seed=0):
     first = energies(decibel)
     other = first if second is None else energies(second)
-    return win_confidence(first, other, linear, winner, runner_up, draws, seed)
+    return bootstrap(first, other, winner, runner_up, draws, seed)
+
+
+def bootstrap(first, second, winner, runner_up, draws, seed, rule=linear):
+    """Return the confidence of one stem, from energies `(models, blocks)` in any order of models."""
+    order = [winner, runner_up, *({*range(len(first[0]))} - {winner, runner_up})]
+    ranked = [tuple(part[order].T[None] for part in score) for score in (first, second)]
+    drawn = draw_blocks(len(first[0][0]), draws, seed)
+    (found,) = win_confidence(*ranked, rule, drawn)
+    return found
 
 
 def test_a_large_margin_wins_every_draw(seed=0):
@@ -67,8 +77,8 @@ def test_energies_are_summed_not_decibels():
     target[:, 0] = 1000.0
     residual[0, 0], residual[1, 0] = 900.0, 10.0
     residual[1, 1:] = 0.05  # better on average in dB: model 0
-    both = Energies(target, residual)
-    found = win_confidence(both, both, linear, 1, 0, 2000, 0)
+    both = target, residual
+    found = bootstrap(both, both, 1, 0, 2000, 0)
     # model 1 wins wherever the loud block is drawn: 1 − (19/20)²⁰ = 0.64
     assert found.win_probability == pytest.approx(1 - 0.95**20, abs=0.05)
 
@@ -77,8 +87,8 @@ def test_a_block_that_is_drawn_twice_counts_twice():
     """Model 0 is worse by 4.5 in one block of ten and better by 1 in the others."""
     residual = np.ones((2, 10))
     residual[0, 0], residual[1, 1:] = 5.5, 2.0
-    both = Energies(np.ones((2, 10)), residual)
-    found = win_confidence(both, both, linear, 0, 1, 4000, 0)
+    both = np.ones((2, 10)), residual
+    found = bootstrap(both, both, 0, 1, 4000, 0)
     # it wins where the bad block is drawn at most once of ten times
     assert found.win_probability == pytest.approx(0.9**10 + 10 * 0.1 * 0.9**9, abs=0.03)
 
@@ -105,20 +115,10 @@ def test_same_seed_same_numbers():
     assert confidence(blocks, seed=7) != confidence(blocks, seed=8)
 
 
-def test_a_single_candidate_is_certain_and_has_no_margin():
-    found = confidence([[3.0, 4.0]], runner_up=None)
-    assert (found.win_probability, found.margin_low, found.margin_high) == (1.0, None, None)
-
-
-def test_a_single_block_says_nothing_about_others():
-    found = confidence([[3.0], [2.0]])
-    assert (found.win_probability, found.margin_low, found.margin_high) == (None, None, None)
-
-
 def test_a_perfect_winner_wins_and_has_no_finite_margin():
     target = np.ones((2, 10))
-    both = Energies(target, np.stack([np.zeros(10), np.ones(10)]))
-    found = win_confidence(both, both, linear, 0, 1, 50, 0)
+    both = target, np.stack([np.zeros(10), np.ones(10)])
+    found = bootstrap(both, both, 0, 1, 50, 0)
     assert (found.win_probability, found.margin_low, found.margin_high) == (1.0, None, None)
 
 
@@ -126,16 +126,22 @@ def test_draws_without_any_energy_are_no_win_of_a_worse_model():
     """Silent blocks are undefined in all models: they decide nothing and warn of nothing."""
     target, residual = np.zeros((2, 8)), np.zeros((2, 8))
     target[:, 0], residual[0, 0], residual[1, 0] = 1.0, 0.1, 0.2
-    both = Energies(target, residual)
-    found = win_confidence(both, both, linear, 0, 1, 200, 0)
+    both = target, residual
+    found = bootstrap(both, both, 0, 1, 200, 0)
     assert found.win_probability == 1.0
     assert found.margin_low == pytest.approx(10 * np.log10(2))
 
 
 def test_an_undefined_score_wins_no_draw():
     both = energies([[0.0] * 9, [1.0] * 9])  # the naive rule is 0/0 for the first model
-    found = win_confidence(both, both, paper_naive, 1, 0, 50, 0)
+    found = bootstrap(both, both, 1, 0, 50, 0, paper_naive)
     assert (found.win_probability, found.margin_low) == (1.0, None)
+
+
+def regroup(values, seconds, block_s):
+    """Sum the measured blocks `(..., blocks)` of one stem."""
+    starts, _ = edges(np.array([values.shape[-1]]), np.array([seconds]), block_s)
+    return np.add.reduceat(values, starts, axis=-1)
 
 
 @given(st.integers(1, 700), st.floats(0.05, 12), st.floats(0.05, 60))
@@ -162,6 +168,19 @@ def test_regrouping_keeps_every_sum(count, seconds, block_s):
 )
 def test_bootstrap_blocks_of_about_ten_seconds(count, seconds, sizes):
     assert regroup(np.ones((1, count)), seconds, 10.0)[0].tolist() == sizes
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.floats(0.1, 9)), min_size=1, max_size=6))
+def test_stems_that_lie_one_after_another_are_regrouped_as_each_is_alone(stems):
+    counts, seconds = (np.array(own) for own in zip(*stems, strict=True))
+    starts, made = edges(counts, seconds, 10.0)
+    values = np.random.default_rng(0).random(counts.sum())
+    alone = [
+        regroup(own, length, 10.0)
+        for own, length in zip(np.split(values, np.cumsum(counts)[:-1]), seconds, strict=True)
+    ]
+    assert [len(own) for own in alone] == made.tolist()
+    np.testing.assert_allclose(np.add.reduceat(values, starts), np.concatenate(alone))
 
 
 def test_regrouping_keeps_the_order_of_time():

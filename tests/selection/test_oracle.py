@@ -5,8 +5,20 @@ import pytest
 
 from stemwise.core.errors import ConfigError
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.selection.oracle import ORACLE, SelectionSettings, add_scores, select
+from stemwise.selection.confidence import WinConfidence
+from stemwise.selection.oracle import (
+    ORACLE,
+    SelectionSettings,
+    add_scores,
+    models_by_key,
+    oracle_rows,
+    rank,
+    selections,
+)
 from stemwise.selection.rules import linear
+from stemwise.selection.stem_blocks import over_blocks
+
+from ..tables_of import batches, frame
 
 PAIR = ("snr", "bss_sdr")
 SETTINGS = SelectionSettings(draws=100)
@@ -34,43 +46,52 @@ def row(model, snr, sdr, *, track="t", stem="vocals", **more):
     } | more
 
 
-def choose(rows, candidates, *, measurements=None, pair=PAIR, settings=SETTINGS):
-    scored = add_scores(rows, pair, settings.rule)
-    return select(scored, measurements or {}, candidates, pair, settings)
+def scored(rows, pair=PAIR, rule="linear"):
+    return add_scores(frame("scores", rows), lambda _: pair, rule)
+
+
+def choose(rows, candidates, *, measurements=(), pair=PAIR, settings=SETTINGS):
+    """Return the rows of selections, and those of the oracle."""
+    scores = scored(rows, pair, settings.rule)
+    ranked = rank(scores, candidates)
+    confidence = WinConfidence(models_by_key(ranked), lambda _: pair, settings)
+    over_blocks(batches(measurements), [confidence])
+    chosen = selections(ranked, confidence.frame(), settings.rule)
+    return chosen.to_dicts(), oracle_rows(scores, ranked).to_dicts()
 
 
 def test_scores_are_added_by_the_rule():
-    (found,) = add_scores([row("a", 5.0, 7.0)], PAIR, "linear")
+    (found,) = scored([row("a", 5.0, 7.0)]).to_dicts()
     assert (found["paper_snr"], found["paper_sdr"]) == (5.0, 7.0)
     assert found["score"] == pytest.approx(float(linear(5, 7)))
     assert isinstance(found["score"], float)
-    (other,) = add_scores([row("a", 5.0, 7.0)], ("bss_sdr", "snr"), "paper_guarded")
+    (other,) = scored([row("a", 5.0, 7.0)], ("bss_sdr", "snr"), "paper_guarded").to_dicts()
     assert (other["paper_snr"], other["paper_sdr"]) == (7.0, 5.0)
     assert other["score"] == pytest.approx(70 / 12)
 
 
 @pytest.mark.parametrize("pair", [(None, 5.0), (5.0, None), (None, None)])
 def test_null_in_means_null_out(pair):
-    (found,) = add_scores([row("a", *pair)], PAIR, "linear")
+    (found,) = scored([row("a", *pair)]).to_dicts()
     assert found["score"] is None
     assert (found["paper_snr"], found["paper_sdr"]) == pair
 
 
-def test_a_row_without_the_columns_has_no_score():
-    bare = {"model": "a", "status": "failed"}
-    (found,) = add_scores([bare], PAIR, "linear")
-    assert found == bare | {"paper_snr": None, "paper_sdr": None, "score": None}
-    assert "score" not in bare  # the caller's row is left alone
+def test_the_pair_may_depend_on_the_stem():
+    rows = [row("a", 5.0, 7.0, stem=stem) for stem in ("vocals", "drums")]
+    pairs = {"vocals": ("snr", "snr"), "drums": ("bss_sdr", "snr")}
+    found = add_scores(frame("scores", rows), pairs.get, "linear").sort("stem")
+    assert found.select("paper_snr", "paper_sdr").rows() == [(7.0, 5.0), (5.0, 5.0)]
 
 
 def test_what_the_rule_leaves_undefined_is_null():
-    (found,) = add_scores([row("a", 0.0, 0.0)], PAIR, "paper_naive")
+    (found,) = scored([row("a", 0.0, 0.0)], rule="paper_naive").to_dicts()
     assert found["score"] is None
 
 
 def test_infinite_scores_are_kept():
-    found = add_scores([row("a", math.inf, math.inf), row("b", -math.inf, 3.0)], PAIR, "linear")
-    assert [item["score"] for item in found] == [math.inf, -math.inf]
+    found = scored([row("a", math.inf, math.inf), row("b", -math.inf, 3.0)])
+    assert found["score"].to_list() == [math.inf, -math.inf]
 
 
 def test_the_best_score_wins_and_the_second_is_the_runner_up():
@@ -152,11 +173,11 @@ def test_reference_lines_are_never_chosen():
 
 
 def test_the_oracles_row_has_the_winners_numbers_but_no_cost_of_its_own():
-    rows = add_scores([row("a", 5.0, 6.0), row("b", 7.0, 8.0)], PAIR, "linear")
-    _, (oracle,) = select(rows, {}, ["a", "b"], PAIR, SETTINGS)
+    rows = [row("a", 5.0, 6.0), row("b", 7.0, 8.0)]
+    _, (oracle,) = choose(rows, ["a", "b"])
+    rows = scored(rows).to_dicts()
     no_cost = {"wall_s": None, "realtime_factor": None, "device": None}
     assert oracle == rows[1] | {"model": ORACLE} | no_cost
-    assert rows[1]["model"] == "b"  # the winner's row stays
 
 
 def measured_track(errors, *, block_s=0.05, seconds=1.0, seed=0):
@@ -169,8 +190,11 @@ def measured_track(errors, *, block_s=0.05, seconds=1.0, seed=0):
         signals[name] = x + np.float32(level) * rng.standard_normal(size).astype(np.float32) / 10
     found = measure_stem(x, signals, block_s=block_s)
     rows = [row(name, found.snr(name), found.bss_sdr(name)) for name in signals]
+    key = {"dataset": "d", "track_id": "t", "stem": "vocals"}
+    key |= {"parent": "mixture", "parent_source": "mixture"}
     blocks = [
-        {
+        key
+        | {
             "block": index,
             "length_s": float(found.lengths[index]),
             "signals": list(found.signals),
@@ -180,7 +204,7 @@ def measured_track(errors, *, block_s=0.05, seconds=1.0, seed=0):
         }
         for index in range(len(found.gram))
     ]
-    return rows, {("d", "t", "mixture", "mixture", "vocals"): blocks}
+    return rows, blocks
 
 
 def test_confidence_comes_from_the_blocks_of_the_same_stem():
@@ -190,7 +214,7 @@ def test_confidence_comes_from_the_blocks_of_the_same_stem():
     assert chosen["win_probability"] == 1.0
     assert chosen["margin_low"] < chosen["margin"] < chosen["margin_high"]
     assert chosen["margin"] == pytest.approx(8, abs=1)
-    other = {("d", "t", "mixture", "mixture", "drums"): blocks.popitem()[1]}
+    other = [block | {"stem": "drums"} for block in blocks]
     (chosen,), _ = choose(rows, ["a", "b", "c"], measurements=other)
     assert chosen["win_probability"] is chosen["margin_low"] is chosen["margin_high"] is None
 
@@ -200,8 +224,7 @@ def test_confidence_does_not_depend_on_the_order_of_blocks_or_rows():
     settings = SelectionSettings(draws=200, bootstrap_block_s=0.1)
     rows, blocks = measured_track({"a": 0.5, "b": 0.5})
     expected = choose(rows, ["a", "b"], measurements=blocks, settings=settings)[0]
-    (key, found) = blocks.popitem()
-    shuffled = {key: [found[i] for i in np.random.default_rng(1).permutation(len(found))]}
+    shuffled = [blocks[i] for i in np.random.default_rng(1).permutation(len(blocks))]
     again = choose(rows[::-1], ["a", "b"], measurements=shuffled, settings=settings)[0]
     assert again == expected
     assert 0 < expected[0]["win_probability"] < 1
@@ -223,6 +246,14 @@ def test_a_single_candidate_is_certain():
     rows, blocks = measured_track({"a": 0.5})
     (chosen,), _ = choose(rows, ["a"], measurements=blocks)
     assert (chosen["win_probability"], chosen["margin"]) == (1.0, None)
+
+
+def test_a_single_block_says_nothing_about_others():
+    rows, blocks = measured_track({"a": 0.5, "b": 0.2}, block_s=1.0)
+    assert len(blocks) == 1
+    (chosen,), _ = choose(rows, ["a", "b"], measurements=blocks)
+    assert chosen["margin"] > 0
+    assert chosen["win_probability"] is chosen["margin_low"] is chosen["margin_high"] is None
 
 
 def test_museval_has_no_energies_so_no_probability():

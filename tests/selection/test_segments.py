@@ -10,7 +10,10 @@ import pytest
 from stemwise.core.types import WHOLE, Track
 from stemwise.evaluation.rows import measurement_rows
 from stemwise.measurement.track_stem import measure_stem
-from stemwise.selection.segments import segment_oracle
+from stemwise.selection.segments import SegmentOracle
+from stemwise.selection.stem_blocks import over_blocks
+
+from ..tables_of import batches
 
 PAIR = ("snr", "si_sdr")
 TRACK = Track("d", "t", "T", ("vocals",), {})
@@ -20,6 +23,13 @@ RATE = 44_100
 def blocks(x, estimates):
     measured = measure_stem(x, {"mixture": x, **estimates}, block_s=1.0)
     return measurement_rows(TRACK, WHOLE, "vocals", measured)
+
+
+def segment_oracle(rows, models, pair, rule, segment_s):
+    stem = ("mixture", "mixture", "vocals")
+    found = SegmentOracle({stem: models}, lambda _: pair, rule, segment_s)
+    over_blocks(batches(rows), [found])
+    return found.scores["d", "t", *stem]
 
 
 def test_two_models_that_are_good_in_turn_make_one_that_always_is():

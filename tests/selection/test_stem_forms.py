@@ -7,8 +7,11 @@ import pytest
 
 from stemwise.core.errors import ConfigError
 from stemwise.measurement.blend import BlendStatistics
-from stemwise.selection.stem_forms import LINEAR_SCORES, stack
+from stemwise.measurement.gram import pack
+from stemwise.selection import form_table
+from stemwise.selection.stem_forms import LINEAR_SCORES
 
+from ..tables_of import frame
 from .planted import noisy_models
 
 PAIR = ("snr", "bss_sdr")
@@ -32,6 +35,24 @@ def statistics(seed, models=("mixture", "a", "b"), energy=None):
     )
 
 
+def stack(stem, models, tracks):
+    """Stack single statistics by way of the table `forms`."""
+    rows = [
+        {
+            "dataset": key[0],
+            "track_id": key[1],
+            "models": list(own.models),
+            "energy": own.energy,
+            "cross": own.cross.tolist(),
+            **{
+                n: pack(getattr(own, n)).tolist() for n in ("gram", "projection", "overlap", "span")
+            },
+        }
+        for key, own in tracks.items()
+    ]
+    return form_table.stack(stem, models, frame("forms", rows))
+
+
 TRACKS = {("d", name): statistics(seed) for seed, name in enumerate("cab")}
 
 
@@ -45,6 +66,14 @@ def test_every_track_and_blend_scores_as_it_does_alone():
         for number, key in enumerate(forms.tracks):
             alone = getattr(TRACKS[key].only(("b", "a")), name)(weights)
             np.testing.assert_allclose(found[..., number], alone, rtol=1e-9)
+
+
+def test_tracks_may_have_their_models_in_any_order():
+    turned = {("d", "z"): statistics(5, ("b", "mixture", "a")), **TRACKS}
+    forms = stack("vocals", ("a", "b"), turned)
+    for number, key in enumerate(forms.tracks):
+        alone = turned[key].only(("a", "b")).bss_sdr((0.3, 0.7))
+        np.testing.assert_allclose(forms.bss_sdr((0.3, 0.7))[number], alone, rtol=1e-9)
 
 
 def test_tracks_without_one_of_the_models_or_silent_are_left_out():

@@ -16,6 +16,8 @@ from stemwise.storage import parts
 from stemwise.storage.estimates import EstimateStore, entry_key
 from stemwise.storage.tables import none_kept
 
+from ..tables_of import frame
+
 KEY = entry_key("audio", "identity", 1)
 STEMS = ("vocals", "drums")
 SIGNAL = np.random.default_rng(0).uniform(-0.9, 0.9, (2, 2, 3000)).astype(np.float32)
@@ -184,6 +186,6 @@ def test_attempts_are_remembered(root):
 
 def test_whether_a_run_kept_nothing():
     made = {"key": "k", "status": "ok", "uri": None}
-    assert none_kept([made, {"key": None, "status": "ok", "uri": "/file.wav"}])
-    assert not none_kept([made, made | {"uri": "s3://b/x.flac"}])
-    assert not none_kept([made | {"status": "failed"}])
+    assert none_kept(frame("estimates", [made, {"key": None, "status": "ok", "uri": "/file.wav"}]))
+    assert not none_kept(frame("estimates", [made, made | {"uri": "s3://b/x.flac"}]))
+    assert not none_kept(frame("estimates", [made | {"status": "failed"}]))

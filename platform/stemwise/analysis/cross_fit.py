@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ def folds_of(artists: Sequence[str], folds: int = 5, seed: int = 0) -> list[Inde
     if count < 2:
         return None
     random = np.random.default_rng(seed)
-    sizes = {name: list(artists).count(name) for name in names}
+    sizes = Counter(artists)
     shuffled = [names[i] for i in random.permutation(len(names))]
     parts: list[list[str]] = [[] for _ in range(count)]
     for name in sorted(shuffled, key=lambda n: -sizes[n]):  # the largest first: even parts
@@ -76,4 +77,9 @@ def cross_fit(
 
 def each(forms: StemForms, weights: Float, score: Score) -> Float:
     """Return the score of each track under weights of its own, `(tracks, models)` → `(tracks,)`."""
-    return np.array([float(score(forms.at([t]), own)[0]) for t, own in enumerate(weights)])
+    different, group = np.unique(weights, axis=0, return_inverse=True)
+    scores = np.zeros(len(forms))
+    for number, own in enumerate(different):
+        tracks = group.reshape(-1) == number
+        scores[tracks] = score(forms.at(tracks), own)
+    return scores

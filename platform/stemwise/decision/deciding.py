@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,22 +11,22 @@ import numpy.typing as npt
 import polars as pl
 
 from stemwise.analysis.cross_fit import each
-from stemwise.analysis.dependence import cluster_labels
 from stemwise.analysis.regret import Ledger, ledger
 from stemwise.core import stems
 from stemwise.core.checks import in_range
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
+from stemwise.decision.gathering import Gathered, gather, held_out
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone
-from stemwise.measurement.matching import match_stems
+from stemwise.decision.results import Content
 from stemwise.selection.combinations import greedy
-from stemwise.selection.oracle import KEY, key_of
-from stemwise.selection.segments import segment_oracle
-from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms, collect, stack
+from stemwise.selection.keys import PairOf
+from stemwise.selection.segments import SegmentOracle
+from stemwise.selection.stem_blocks import Visitor, over_blocks
+from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms
 from stemwise.selection.weights import get_strategy, most_selected
 from stemwise.storage import tables
 
 Row = dict[str, Any]
-Rows = Sequence[Mapping[str, Any]]
 Float = npt.NDArray[np.float64]
 Stem = tuple[str, str, str]
 
@@ -61,13 +61,13 @@ class Decision:
     Attributes:
         regret: rows of the table.
         front: rows of the table.
-        scores: rows of `scores` of the model `recipe:deployable`, each track held out.
+        scores: rows of `scores` of the model `recipe:deployable`, each track held out; by stem.
         recipes: content of the recipe YAMLs by name.
         unclaimed: sub-stems of `deployable` that were not measured as it makes them.
         notes: what could not be fitted, and why.
     """
 
-    scores: list[Row] = field(default_factory=list)
+    scores: list[pl.DataFrame] = field(default_factory=list)
     regret: list[Row] = field(default_factory=list)
     front: list[Row] = field(default_factory=list)
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -79,12 +79,13 @@ class Decision:
 class Fitting:
     """What is fitted, and by which score: the same for all stems.
 
-    `blends` are the weights of those parents of level 2 that recipes estimated, by their names;
-    `duplicates` the rows of that table: tracks that count as one artist's.
+    `pair_of` names the two scores of a stem. `blends` are the weights of those parents of level 2 that
+    recipes estimated, by their names; `duplicates` the rows of that table: tracks that count as one
+    artist's.
     """
 
     candidates: Sequence[str]
-    pair: tuple[str, str]
+    pair_of: PairOf
     rule: str
     settings: DecisionSettings
     cost: Mapping[str, float | None]
@@ -93,31 +94,42 @@ class Fitting:
 
     def score(self, forms: StemForms, weights: Float) -> Float:
         """Return scores in dB, `(..., tracks)`."""
-        return forms.score(weights, self.pair, self.rule)
+        return forms.score(weights, self.pair_of(forms.stem), self.rule)
 
 
-def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
+def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor] = ()) -> Decision:
     """Fit every stem of a run.
 
     Args:
-        content: rows of tracks, estimates, measurements, forms and scores.
+        content: the run's tables.
         fitting: candidates, score and settings.
         run: the run's name, for the provenance.
+        also: what else is to see the blocks of the run, which are read once.
+
+    Raises:
+        OutputError: the table `measurements` is damaged.
     """
-    if not set(fitting.pair) <= set(LINEAR_SCORES):
-        needs = ", ".join(fitting.pair)
+    needs = _needs_audio(content, fitting)
+    stems_found = (
+        [] if needs else gather(content, fitting.candidates, fitting.score, fitting.duplicates)
+    )
+    own = fitting.settings
+    segments = SegmentOracle(
+        {found.stem: found.forms.models for found in stems_found},
+        fitting.pair_of,
+        fitting.rule,
+        own.segment_s,
+    )
+    over_blocks(content.measurements, [*also, segments])
+    if needs:
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
     decision = Decision()
     fits: dict[Stem, _Fit] = {}
-    clusters = _clusters(content["tracks"], fitting.duplicates)
-    below = {key_of(row): row["parent_model"] for row in content["scores"] if row["parent_model"]}
-    for stem, forms, blocks, dropped in _stems(content, fitting):
-        labels = [clusters[track] for track in forms.tracks]
-        parents = frozenset(below[k] for t in forms.tracks if (k := (*t, *stem)) in below)
-        fits[stem] = _fit(stem, forms, blocks, labels, parents, fitting)
-        lost = {"dropped": dropped}
-        decision.regret.extend(row | lost for row in fits[stem].regret)
-        decision.front.extend(row | lost for row in _front(stem, forms, fitting))
+    for found in stems_found:
+        made = fits[found.stem] = _fit(found, segments, content, fitting)
+        lost = {"dropped": found.dropped}
+        decision.regret.extend(row | lost for row in made.regret)
+        decision.front.extend(row | lost for row in _front(found.stem, found.forms, fitting))
     if not fits:
         decision.notes.append(_why_nothing(content, fitting))
         return decision
@@ -125,12 +137,10 @@ def decide(content: Mapping[str, Rows], fitting: Fitting, run: str) -> Decision:
     return decision
 
 
-def _clusters(tracks: Rows, duplicates: pl.DataFrame | None) -> dict[tuple[str, str], str]:
-    """Return the cluster label of each track."""
-    names = ("dataset", "track_id", "artist")
-    columns = {name: [row[name] for row in tracks] for name in names}
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
-    return {row[:2]: row[2] for row in cluster_labels(frame, duplicates).iter_rows()}
+def _needs_audio(content: Content, fitting: Fitting) -> str:
+    """Name the scores that do not follow from `forms`."""
+    pairs = {fitting.pair_of(stem): None for stem in content.scores["stem"].unique().sort()}
+    return next((", ".join(pair) for pair in pairs if not set(pair) <= set(LINEAR_SCORES)), "")
 
 
 @dataclass(frozen=True)
@@ -140,53 +150,44 @@ class _Fit:
     regret: list[Row]
     chosen: Choice
     paper: Choice
-    held_out: list[Row]
+    held_out: pl.DataFrame
 
 
-def _fit(
-    stem: Stem,
-    forms: StemForms,
-    blocks: Mapping[tuple[str, str], list[Mapping[str, Any]]],
-    artists: list[str],
-    parents: frozenset[str],
-    fitting: Fitting,
-) -> _Fit:
-    own = fitting.settings
-    segments = [
-        segment_oracle(blocks[t], forms.models, fitting.pair, fitting.rule, own.segment_s)
-        for t in forms.tracks
-    ]
-    found = ledger(
-        stem,
+def _fit(found: Gathered, segments: SegmentOracle, content: Content, fitting: Fitting) -> _Fit:
+    own, forms = fitting.settings, found.forms
+    made = ledger(
+        found.stem,
         forms,
-        artists,
-        np.array(segments),
+        found.artists,
+        np.array([segments.scores[*track, *found.stem] for track in forms.tracks]),
         own.strategy,
         fitting.score,
         own.folds,
         own.seed,
     )
     chosen = Choice(
-        found.weights,
-        parents,
-        found.oracle_gap,
-        found.held_out_snr,
-        found.established,
-        found.gain,
+        made.weights,
+        found.parents,
+        made.oracle_gap,
+        made.held_out_snr,
+        made.established,
+        made.gain,
     )
-    rows = _held_out_rows(stem, forms, found, fitting)
-    return _Fit(found.rows, chosen, _papers(forms, fitting, parents), rows)
+    rows = _held_out_rows(found, made, content, fitting)
+    return _Fit(made.rows, chosen, _papers(forms, fitting, found.parents), rows)
 
 
 def _add_recipes(
     decision: Decision,
     fits: Mapping[Stem, _Fit],
-    content: Mapping[str, Rows],
+    content: Content,
     fitting: Fitting,
     run: str,
 ) -> None:
     """Add the recipes, the held-out rows that they may claim, and what is to be said of them."""
-    whole = alone([stems.partition_of(row["stems"] or ()) for row in content["tracks"]])
+    whole = alone(
+        [stems.partition_of(own or ()) for own in content.tracks["stems"].unique().to_list()]
+    )
     chosen = {stem: fit.chosen for stem, fit in fits.items()}
     recipe = Recipe.of(HELD_OUT, chosen, fitting.blends, whole)
     if not recipe.top:
@@ -199,7 +200,7 @@ def _add_recipes(
     silent = {(u.parent, ESTIMATE, stem) for u in decision.unclaimed for stem in u.stems}
     for stem, fit in fits.items():
         if stem not in silent:
-            decision.scores.extend(fit.held_out)
+            decision.scores.append(fit.held_out)
     if files := _files(content):
         decision.notes.append(
             f"Recipes and the regret ledger leave {files} out: a recipe runs its models on new songs, "
@@ -221,14 +222,14 @@ def _papers(forms: StemForms, fitting: Fitting, parents: frozenset[str]) -> Choi
     return Choice({forms.models[int(np.argmax(winner))]: 1.0}, parents, gap)
 
 
-def _files(content: Mapping[str, Rows]) -> str:
+def _files(content: Content) -> str:
     """Name the finished estimates of other tools that have scores."""
-    present = {str(row["model"]) for row in content["scores"] if row["status"] == "ok"}
+    present = content.scores.filter(pl.col("status") == "ok")["model"].unique()
     files = sorted(name for name in present if name.startswith(FILE_PREFIX))
     return ", ".join(files[:4]) + (" and others" if len(files) > 4 else "")
 
 
-def _why_nothing(content: Mapping[str, Rows], fitting: Fitting) -> str:
+def _why_nothing(content: Content, fitting: Fitting) -> str:
     """Say why no stem could be fitted."""
     if not fitting.candidates and (files := _files(content)):
         return (
@@ -238,54 +239,6 @@ def _why_nothing(content: Mapping[str, Rows], fitting: Fitting) -> str:
     if not fitting.candidates:
         return "No recipe is fitted: the run has no model that could be chosen."
     return "No recipe is fitted: no stem has a track that all candidates share."
-
-
-def _stems(
-    content: Mapping[str, Rows], fitting: Fitting
-) -> Iterator[tuple[Stem, StemForms, dict[tuple[str, str], list[Mapping[str, Any]]], int]]:
-    """Yield each stem with the forms of its candidates, its measured blocks by track, and how many
-    tracks with a score of some candidate lack a finite one of another.
-    """
-    good = [
-        row
-        for row in content["scores"]
-        if row["status"] == "ok" and row["model"] in fitting.candidates
-    ]
-    keys = {key_of(row) for row in good}
-    found = collect(content["forms"], keys)
-    blocks: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    for row in content["measurements"]:
-        blocks.setdefault(key_of(row), []).append(row)
-    for stem, tracks in sorted(found.items(), key=lambda item: _order(item[0])):
-        named = {row["model"] for row in good if (row["parent"], row["stem"]) == stem[::2]}
-        models = [m for m in fitting.candidates if m in named and _makes(m, stem, content)]
-        forms = stack(stem[2], models, tracks) if models else None
-        if forms is None or not len(forms):
-            continue
-        finite = np.isfinite(fitting.score(forms, np.eye(len(models)))).all(axis=0)
-        if finite.any():
-            kept = forms.at(finite)
-            own = {t: blocks[(*t, *stem)] for t in kept.tracks}
-            yield stem, kept, own, len(tracks) - len(kept)
-
-
-def _order(stem: Stem) -> tuple[Any, ...]:
-    return stems.sort_key(stem[0]), stem[1], stems.sort_key(stem[2])
-
-
-def _makes(model: str, stem: Stem, content: Mapping[str, Rows]) -> bool:
-    """Tell whether a model's own output of this name is what was scored, not a sum of outputs."""
-    own = {
-        row["stem"]
-        for row in content["estimates"]
-        if row["model"] == model and row["parent"] == stem[0]
-    }
-    listed = {name for row in content["tracks"] for name in row["stems"] or ()}
-    for match in match_stems(stems.in_order(own), stems.partition_of(listed), listed):
-        if match.stem == stem[2]:
-            # where nobody makes the hi-hat, cymbals hold it
-            return match.parts in ((stem[2],), ("cymbals",))
-    return False
 
 
 def _front(stem: Stem, forms: StemForms, fitting: Fitting) -> list[Row]:
@@ -305,34 +258,39 @@ def _front(stem: Stem, forms: StemForms, fitting: Fitting) -> list[Row]:
     ]
 
 
-def _held_out_rows(stem: Stem, forms: StemForms, found: Ledger, fitting: Fitting) -> list[Row]:
+def _held_out_rows(
+    found: Gathered, made: Ledger, content: Content, fitting: Fitting
+) -> pl.DataFrame:
     """Return rows of `scores`: every track under weights that were fitted without its artist."""
-    columns = {
-        name: each(forms, found.of_track, getattr(StemForms, name)) for name in LINEAR_SCORES
+    values = {
+        name: each(found.forms, made.of_track, getattr(StemForms, name)) for name in LINEAR_SCORES
     }
-    score = each(forms, found.of_track, fitting.score)
-    return [
-        dict(zip(KEY, (*track, *stem), strict=True))
-        | {
-            "model": RECIPE_PREFIX + HELD_OUT,
-            "status": "ok",
-            **{name: float(values[t]) for name, values in columns.items()},
-            "paper_snr": float(columns[fitting.pair[0]][t]),
-            "paper_sdr": float(columns[fitting.pair[1]][t]),
-            "score": float(score[t]),
-        }
-        for t, track in enumerate(forms.tracks)
-    ]
+    first, second = fitting.pair_of(found.forms.stem)
+    values |= {"paper_snr": values[first], "paper_sdr": values[second]}
+    values["score"] = each(found.forms, made.of_track, fitting.score)
+    return held_out(found, values, content.scores).with_columns(
+        pl.lit(RECIPE_PREFIX + HELD_OUT).alias("model"), pl.lit("ok").alias("status")
+    )
 
 
-def _facts(content: Mapping[str, Rows], fitting: Fitting, run: str) -> dict[str, Any]:
+def _pairs(content: Content, fitting: Fitting) -> str:
+    """Name the scores that recipes are fitted by; by stem, where it depends on that."""
+    stems_of: dict[str, list[str]] = {}
+    for stem in stems.in_order(content.scores["stem"].unique()):
+        stems_of.setdefault(" and ".join(fitting.pair_of(stem)), []).append(stem)
+    if len(stems_of) < 2:
+        return "".join(stems_of)
+    return ", ".join(f"{pair} ({', '.join(own)})" for pair, own in stems_of.items())
+
+
+def _facts(content: Content, fitting: Fitting, run: str) -> dict[str, Any]:
     """Return the provenance that all recipes of a run share."""
     own = fitting.settings
-    silent = {"estimates": tables.NOT_KEPT} if tables.none_kept(content["estimates"]) else {}
+    silent = {"estimates": tables.NOT_KEPT} if tables.none_kept(content.estimates) else {}
     return {
-        "dataset": ", ".join(sorted({str(row["dataset"]) for row in content["tracks"]})),
-        "tracks": len(content["tracks"]),
+        "dataset": ", ".join(content.tracks["dataset"].unique().sort()),
+        "tracks": len(content.tracks),
         "fitted_by": f"{own.strategy}, {own.folds} folds by artist, {fitting.rule} of "
-        f"{' and '.join(fitting.pair)}",
+        f"{_pairs(content, fitting)}",
         "run": run,
     } | silent

@@ -1,72 +1,109 @@
-"""From finished tracks to the tables of a run: collect, score, select, write."""
+"""From finished tracks to the tables of a run: collect, score, rank, write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
 from stemwise.core.errors import OutputError
 from stemwise.core.places import Place
 from stemwise.core.types import HELD_OUT, RECIPE_PREFIX
-from stemwise.selection.oracle import ORACLE, Key, SelectionSettings, add_scores, key_of, select
+from stemwise.selection.keys import PairOf
+from stemwise.selection.oracle import ORACLE, add_scores, oracle_rows, rank
 from stemwise.storage import parts, tables
+from stemwise.storage.batches import TRACKS_AT_ONCE, Batches, BatchWriter
+from stemwise.storage.parts import Part
 
-TRACK_TABLES = ("tracks", "estimates", "measurements", "forms")
+SMALL = ("tracks", "estimates", "forms", "scores")
+BLOCKS = "measurements"
+_DERIVED = (ORACLE, RECIPE_PREFIX + HELD_OUT)
 
 
-def collect(folder: Place, tracks: Iterable[str]) -> dict[str, pa.Table]:
-    """Return the concatenated tables of the finished tracks named `tracks`.
+@dataclass(frozen=True)
+class Content:
+    """The tables of a run.
+
+    Attributes:
+        tracks, estimates, forms, scores: as frames.
+        measurements: stay on disk and are read some tracks at a time.
+        ranked: the models of every stem of every track, from best to worst (`selection.oracle.rank`).
+    """
+
+    tracks: pl.DataFrame
+    estimates: pl.DataFrame
+    forms: pl.DataFrame
+    scores: pl.DataFrame
+    measurements: Batches
+    ranked: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+
+def collect(folder: Place, tracks: Iterable[str], into: Path) -> Content:
+    """Return the tables of the finished tracks named `tracks`, in the order of their names.
+
+    Their blocks are written to the table `measurements` below the folder `into`.
+
+    Raises:
+        OutputError: a track is not finished, or the table cannot be written.
+    """
+    found: dict[str, list[pa.Table]] = {name: [] for name in SMALL}
+    with BatchWriter(into, BLOCKS) as writer:
+        for group in _batches(folder, tracks):
+            for name, kept in found.items():
+                kept.append(_joined(name, group))
+            writer.write(_joined(BLOCKS, group))
+    frames = {name: tables.frame(tables.concat(name, kept)) for name, kept in found.items()}
+    return Content(**frames, measurements=Batches(BLOCKS, writer.path))
+
+
+def collect_some(folder: Place, tracks: Iterable[str], names: Sequence[str]) -> dict[str, pa.Table]:
+    """Return some small tables of the finished tracks named `tracks`.
 
     Raises:
         OutputError: a track is not finished.
     """
-    found = []
-    names = list(tracks)
-    for name, part in zip(names, parts.read_all(folder, names), strict=True):
-        if part is None:
-            raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
-        found.append(part)
-    return {
-        name: tables.concat(name, (part.tables[name] for part in found))
-        for name in (*TRACK_TABLES, "scores")
-    }
+    groups = list(_batches(folder, tracks))
+    return {name: tables.concat(name, (_joined(name, group) for group in groups)) for name in names}
 
 
-def score_and_select(
-    collected: dict[str, pa.Table],
-    pair: tuple[str, str],
-    settings: SelectionSettings,
-    candidates: Sequence[str],
-) -> dict[str, pa.Table]:
-    """Return all tables of the run: scores with the rule applied and `oracle` rows, and selections.
+def _batches(folder: Place, tracks: Iterable[str]) -> Iterator[list[Part]]:
+    ordered = sorted(tracks)
+    for start in range(0, len(ordered), TRACKS_AT_ONCE):
+        names, group = ordered[start : start + TRACKS_AT_ONCE], []
+        for name, part in zip(names, parts.read_all(folder, names), strict=True):
+            if part is None:
+                raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
+            group.append(part)
+        yield group
+
+
+def _joined(name: str, group: Sequence[Part]) -> pa.Table:
+    """Return a table of several tracks that shares no memory with what was read of them."""
+    return tables.concat(name, (part.tables[name] for part in group)).combine_chunks()
+
+
+def score_and_rank(
+    content: Content, pair_of: PairOf, rule: str, candidates: Sequence[str]
+) -> Content:
+    """Return the content with the rule applied, models ranked, and `oracle` rows made anew.
 
     Args:
-        collected: tables as measured; derived rows in it are left out, `oracle` is made anew.
-        pair: columns of `scores` that make up the score.
-        settings: rule and bootstrap.
+        content: tables as measured; derived rows in `scores` are left out.
+        pair_of: columns of `scores` that make up the score, by stem.
+        rule: makes one number of both.
         candidates: models that may be chosen, in the order that breaks ties.
     """
-    measured = [row for row in collected["scores"].to_pylist() if not _is_derived(row["model"])]
-    scores = add_scores(measured, pair, settings.rule)
-    blocks: dict[Key, list[dict[str, Any]]] = {}
-    for row in collected["measurements"].to_pylist():
-        blocks.setdefault(key_of(row), []).append(row)
-    selections, oracle = select(scores, blocks, candidates, pair, settings)
-    return {
-        **{name: collected[name] for name in TRACK_TABLES},
-        "scores": tables.to_table("scores", [*scores, *oracle]),
-        "selections": tables.to_table("selections", selections),
-    }
+    measured = content.scores.filter(~pl.col("model").is_in(_DERIVED))
+    scores = add_scores(measured, pair_of, rule)
+    ranked = rank(scores, candidates)
+    oracle = oracle_rows(scores, ranked)
+    return replace(content, scores=pl.concat([scores, oracle]), ranked=ranked)
 
 
-def _is_derived(model: str) -> bool:
-    return model in (ORACLE, RECIPE_PREFIX + HELD_OUT)
-
-
-def write(folder: Path, content: dict[str, pa.Table]) -> None:
-    """Write every table of a run (OutputError where that is impossible)."""
-    for name, table in content.items():
-        tables.write(folder, name, [table])
+def write(folder: Path, frames: dict[str, pl.DataFrame]) -> None:
+    """Write tables of a run (OutputError where that is impossible)."""
+    for name, frame in frames.items():
+        tables.write(folder, name, [tables.of_frame(name, frame)])

@@ -14,10 +14,11 @@ from stemwise.core.errors import OutputError
 from stemwise.core.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
-from stemwise.jobs.run_places import RECIPES
+from stemwise.jobs.run_places import RECIPES, TABLES
 from stemwise.models.entries import Entry, relative
 from stemwise.report.dependence import dependence_notes
-from stemwise.selection.oracle import key_of
+from stemwise.selection.confidence import WinConfidence
+from stemwise.selection.oracle import models_by_key, selections
 from stemwise.storage import tables
 from stemwise.storage.disk import write_whole
 
@@ -28,33 +29,40 @@ def write_decision(run: FinishedRun) -> list[str]:
     Raises:
         OutputError: the run's folder cannot be written.
     """
-    output = run.output
-    frame = pl.DataFrame(pl.from_arrow(run.content["scores"]))
-    rows = {name: table.to_pylist() for name, table in run.content.items()}
-    decision = decide(rows, fitting_of(run, able(run)), output.name)
-    measured = {row["model"] for row in rows["scores"] if row["model"].startswith(RECIPE_PREFIX)}
-    scores = [*rows["scores"], *_described(decision.scores, rows["scores"])]
-    results.write(output / "tables", run.content | {"scores": tables.to_table("scores", scores)})
+    output, content = run.output, run.content
+    ranked = models_by_key(content.ranked)
+    confidence = WinConfidence(ranked, run.metric.pair_of, run.selection)
+    decision = decide(content, fitting_of(run, able(run)), output.name, [confidence])
+    chosen = selections(content.ranked, confidence.frame(), run.selection.rule)
+    made = [tables.frame(tables.of_frame("scores", held)) for held in decision.scores]
+    frames = {"tracks": content.tracks, "estimates": content.estimates, "forms": content.forms}
+    frames |= {"scores": pl.concat([content.scores, *made]), "selections": chosen}
+    results.write(output / TABLES, frames)
     found = statistics(
-        frame,
-        run.tracks,
-        [*run.candidates, *sorted(measured)],
+        content.scores,
+        content.tracks,
+        [*run.candidates, *_measured_recipes(content.scores)],
         run.trained_on(),
         run.decision.seed,
         run.duplicates,
     )
     found |= {"regret": decision.regret, "front": decision.front}
     for name, group in found.items():
-        tables.write(output / "tables", name, [tables.to_table(name, group)])
-    twice = run.duplicates.to_arrow().cast(tables.ANALYSIS["duplicates"])
-    tables.write(output / "tables", "duplicates", [twice])
+        tables.write(output / TABLES, name, [tables.to_table(name, group)])
+    tables.write(output / TABLES, "duplicates", [tables.of_frame("duplicates", run.duplicates)])
     for recipe in decision.recipes.values():
         write_recipe(output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
     file = f"{HELD_OUT}.yaml"
     shown = run.folder.shown(output / RECIPES / file)
-    silent = [tables.NOT_KEPT] if tables.none_kept(rows["estimates"]) else []
-    dependent = dependence_notes(run.tracks, run.duplicates)
+    silent = [tables.NOT_KEPT] if tables.none_kept(content.estimates) else []
+    dependent = dependence_notes(content.tracks, run.duplicates)
     return [*dependent, *decision.notes, *unclaimed(decision, file, shown), *silent]
+
+
+def _measured_recipes(scores: pl.DataFrame) -> list[str]:
+    """Name the recipes that were measured as models are."""
+    present = scores["model"].unique().sort()
+    return present.filter(present.str.starts_with(RECIPE_PREFIX)).to_list()
 
 
 def able(run: FinishedRun) -> list[str]:
@@ -64,10 +72,10 @@ def able(run: FinishedRun) -> list[str]:
 
 def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
     """Return what `decide` fits of a run."""
-    cost = seconds_per_minute(pl.DataFrame(pl.from_arrow(run.content["scores"])))
+    cost = seconds_per_minute(run.content.scores)
     return Fitting(
         models,
-        run.metric.pair,
+        run.metric.pair_of,
         run.selection.rule,
         run.decision,
         cost,
@@ -85,15 +93,6 @@ def unclaimed(decision: Decision, name: str, shown: str) -> list[str]:
         "them."
         for item in decision.unclaimed
     ]
-
-
-def _described(
-    made: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Add to rows of a recipe what the rows of models say of the same stem of the same track."""
-    known = {key_of(row): row for row in scores}
-    shared = ("genre", "voice", "has_bleed", "reference_dbfs", "parent_model")
-    return [{name: known[key_of(row)][name] for name in shared} | dict(row) for row in made]
 
 
 def write_recipe(

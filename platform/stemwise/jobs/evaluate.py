@@ -37,9 +37,9 @@ def evaluate(settings: EvaluateSettings, console: Console, stage: Stage = "all")
         work, metric = run.work, run.work.metric
         resolved = Resolved.of(work.models, work.hierarchy)
         saved_run.save(run.output, settings, resolved)
-        collected = results.collect(work.parts, names)
-        chosen = candidates(run.specs, collected["scores"].column("model").to_pylist())
-        content = results.score_and_select(collected, metric.pair, selection, chosen)
+        collected = results.collect(work.parts, names, run.output / TABLES)
+        chosen = candidates(run.specs, collected.scores["model"].unique().to_list())
+        content = results.score_and_rank(collected, metric.pair_of, selection.rule, chosen)
         finished = FinishedRun(
             run.folder,
             run.specs,

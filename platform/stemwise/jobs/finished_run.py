@@ -14,10 +14,11 @@ from stemwise.analysis.dependence import duplicates_of
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.decision import DecisionSettings, results
+from stemwise.decision.results import Content
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration, saved_run
-from stemwise.jobs.run_places import RunFolder
+from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.settings import ReportSettings
@@ -25,19 +26,20 @@ from stemwise.models.spec import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.recipe import Recipe
 from stemwise.storage import tables
+from stemwise.storage.batches import Batches
 
 
 @dataclass(frozen=True)
 class FinishedRun:
     """What decisions and reports are made from.
 
-    `content` are the run's tables with the rule applied and winners selected anew.
+    `content` are the run's tables with the rule applied and models ranked anew.
     """
 
     folder: RunFolder
     specs: list[ModelSpec]
     candidates: list[str]
-    content: dict[str, pa.Table]
+    content: Content
     metric: MetricSettings
     selection: SelectionSettings
     decision: DecisionSettings
@@ -50,14 +52,9 @@ class FinishedRun:
         return self.folder.local
 
     @cached_property
-    def tracks(self) -> pl.DataFrame:
-        """The rows of `tracks`."""
-        return pl.DataFrame(pl.from_arrow(self.content["tracks"]))
-
-    @cached_property
     def duplicates(self) -> pl.DataFrame:
         """Pairs of tracks that are one recording."""
-        return duplicates_of(self.tracks)
+        return duplicates_of(self.content.tracks)
 
     def trained_on(self) -> dict[str, tuple[str, ...]]:
         """Return what each model was trained on; a recipe, on what any of its models was."""
@@ -89,11 +86,12 @@ def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
     specs, _ = configuration.models(earlier.models)
     recipes = load_recipes(earlier.recipes)
     specs = with_their_models(specs, recipes)
-    content = {name: _read(output, name) for name in (*results.TRACK_TABLES, "scores")}
-    chosen = candidates(specs, content["scores"].column("model").to_pylist())
-    selected = results.score_and_select(content, metric.pair, selection, chosen)
+    frames = {name: _read(output, name) for name in results.SMALL}
+    content = Content(**frames, measurements=_blocks(output))
+    chosen = candidates(specs, content.scores["model"].unique().to_list())
+    scored = results.score_and_rank(content, metric.pair_of, selection.rule, chosen)
     return FinishedRun(
-        folder, specs, chosen, selected, metric, selection, decision, resolved, recipes
+        folder, specs, chosen, scored, metric, selection, decision, resolved, recipes
     )
 
 
@@ -103,19 +101,27 @@ def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
     return [spec.name for spec in specs if spec.selectable] + finished
 
 
-def _read(output: Path, name: str) -> pa.Table:
-    frame = tables.read(output / "tables", name)
-    schema = tables.SCHEMAS[name]
-    absent = [column for column in schema.names if column not in frame.columns]
-    if absent:
-        raise OutputError(
-            f"{output / 'tables' / name} was written by an older version (it lacks {absent[0]}): "
-            "run `stemwise evaluate` with the same settings again, estimates are kept."
-        )
+def _read(output: Path, name: str) -> pl.DataFrame:
+    frame = tables.read(output / TABLES, name)
+    _refuse_older(output, name, frame.columns)
     try:
-        table: pa.Table = frame.select(schema.names).to_arrow().cast(schema)
+        return tables.frame(tables.of_frame(name, frame))
     except pa.ArrowException as error:
         raise OutputError(
-            f"{output / 'tables' / name} is damaged ({error}): run `stemwise evaluate` again."
+            f"{output / TABLES / name} is damaged ({error}): run `stemwise evaluate` again."
         ) from error
-    return table
+
+
+def _blocks(output: Path) -> Batches:
+    blocks = Batches(results.BLOCKS, output / TABLES / results.BLOCKS / f"{results.BLOCKS}.parquet")
+    _refuse_older(output, results.BLOCKS, blocks.columns())
+    return blocks
+
+
+def _refuse_older(output: Path, name: str, columns: Sequence[str]) -> None:
+    absent = [column for column in tables.SCHEMAS[name].names if column not in columns]
+    if absent:
+        raise OutputError(
+            f"{output / TABLES / name} was written by an older version (it lacks {absent[0]}): "
+            "run `stemwise evaluate` with the same settings again, estimates are kept."
+        )

@@ -33,9 +33,8 @@ def fit(settings: FitSettings, console: Console) -> int:
 
 def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -> int:
     fitting = fitting_of(run, _models(settings.models, run))
-    rows = {name: table.to_pylist() for name, table in run.content.items()}
-    decision = decide(rows, fitting, run.output.name)
-    for note in (*dependence_notes(run.tracks, run.duplicates), *decision.notes):
+    decision = decide(run.content, fitting, run.output.name)
+    for note in (*dependence_notes(run.content.tracks, run.duplicates), *decision.notes):
         show_note(console, note)
     if not decision.recipes:
         return 1

@@ -12,6 +12,7 @@ from rich.console import Console
 from stemwise.analysis.statistics import statistics
 from stemwise.core.errors import PARTLY_FAILED, ConfigError
 from stemwise.core.stems import MIXTURE
+from stemwise.decision import results
 from stemwise.importing import folder, models_scores, museval_json, rows
 from stemwise.importing.coverage import comparable, limits
 from stemwise.importing.floor import floor_of, scores_with_floor, with_floor
@@ -35,7 +36,13 @@ from stemwise.report.ledgers import comparisons
 from stemwise.report.page import write_report
 from stemwise.report.run_tables import read_run
 from stemwise.report.terminal import show_list, show_note, show_table
-from stemwise.selection.oracle import SelectionSettings, add_scores, select
+from stemwise.selection.oracle import (
+    SelectionSettings,
+    add_scores,
+    oracle_rows,
+    rank,
+    selections,
+)
 from stemwise.storage import tables
 
 _MOST_ROWS = 30  # of a table in the terminal; the page and the CSV files have all
@@ -166,17 +173,19 @@ def _write(
     """Write all tables and `config.json`; return sentences on what could not be compared."""
     models = sorted(scores["model"].unique())
     candidates = [m for m in models if m not in (MIXTURE, *settings.reference_lines)]
-    pair = (settings.score, settings.score)
-    rated = add_scores(scores.to_dicts(), pair, SelectionSettings().rule)
-    frame, songs = _frame("scores", rated), _frame("tracks", tracks)
-    ranked, notes = comparable(frame, settings.min_tracks, candidates)
-    selections, oracle = select(ranked.to_dicts(), {}, candidates, pair, SelectionSettings())
-    content = {"tracks": tracks, "scores": [*rated, *oracle], "selections": selections}
-    content |= statistics(ranked, songs, candidates, imported.trained_on, settings.seed)
-    for name, group in content.items():
+    rule = SelectionSettings().rule
+    frame = add_scores(scores, lambda _: (settings.score, settings.score), rule)
+    songs = _frame("tracks", tracks)
+    compared, notes = comparable(frame, settings.min_tracks, candidates)
+    ranked = rank(compared, candidates)
+    frames = {"tracks": songs, "selections": selections(ranked, None, rule)}
+    frames["scores"] = pl.concat([frame, oracle_rows(compared, ranked)])
+    results.write(output / "tables", frames)
+    found = statistics(compared, songs, candidates, imported.trained_on, settings.seed)
+    for name, group in found.items():
         tables.write(output / "tables", name, [tables.to_table(name, group)])
     folder.write_config(output, imported)
-    return [*notes, *limits(ranked, songs, candidates)]
+    return [*notes, *limits(compared, songs, candidates)]
 
 
 def _frame(name: str, content: Sequence[rows.Row]) -> pl.DataFrame:

@@ -19,9 +19,9 @@ def run_separate(settings: EvaluateSettings, console: Console) -> int:
     """Separate a dataset and write the tables `tracks` and `estimates`; return the exit code."""
     with job(settings, console, "separate") as run:
         names = run.finish(console)
-        collected = results.collect(run.work.parts, names)
-        content = {name: collected[name] for name in ("tracks", "estimates")}
-        results.write(run.output / "tables", content)
+        found = results.collect_some(run.work.parts, names, ("tracks", "estimates"))
+        for name, table in found.items():
+            tables.write(run.output / "tables", name, [table])
         estimates = tables.read(run.output / "tables", "estimates")
         failed = estimates.filter(pl.col("status") == "failed")
         done = len(estimates) - len(failed)

@@ -213,7 +213,7 @@ def explorer(run: RunTables) -> Html:
     )
     kept = (
         f"{NOT_KEPT} Only the first"
-        if none_kept(run.rows("estimates"))
+        if none_kept(run["estimates"])
         else "Listen there, each clip going on where the last one stopped. Estimates stay in the run's "
         "store and are linked, so they play as long as the report stays beside it. The first"
     )

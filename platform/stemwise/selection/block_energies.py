@@ -1,64 +1,89 @@
-"""Energies per block of the scores that are ratios of sums over time, from rows of `measurements`."""
+"""Energies per block of the scores that are ratios of sums over time, from `measurements`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from stemwise.measurement.energy_ratios import si_sdr_energies, snr_energies
-from stemwise.measurement.gram import unpack
-from stemwise.selection.bootstrap import Energies
+from stemwise.selection.stem_blocks import StemBlocks
 
 Float = npt.NDArray[np.float64]
-Blocks = Sequence[Mapping[str, Any]]
 
 
-def _products(blocks: Blocks, models: Sequence[str]) -> tuple[Float, Float, Float]:
-    """Return ⟨x,x⟩, ⟨x,x̂⟩, ⟨x̂,x̂⟩ as `(models, blocks)`."""
-    signals = list(blocks[0]["signals"])
-    grams = unpack(np.array([row["gram"] for row in blocks]))
-    index = [signals.index(model) for model in models]
-    reference = np.repeat(grams[:, 0, 0][None], len(models), axis=0)
-    return reference, grams[:, 0, index].T, grams[:, index, index].T
+@dataclass(frozen=True)
+class Energies:
+    """Target and residual energies `(blocks, signals)` of one score."""
+
+    target: Float
+    residual: Float
+
+    def of(self, models: Iterable[int]) -> Energies:
+        """Return those of some signals, by their positions."""
+        index = list(models)
+        return Energies(self.target[:, index], self.residual[:, index])
 
 
-def _snr(blocks: Blocks, models: Sequence[str]) -> Energies:
-    return Energies(*snr_energies(*_products(blocks, models)))
+def _products(blocks: StemBlocks) -> tuple[Float, Float, Float]:
+    """Return ⟨x,x⟩ `(blocks, 1)`, ⟨x,x̂⟩ and ⟨x̂,x̂⟩ `(blocks, signals − 1)`."""
+    packed, size = blocks.columns["gram"], len(blocks.signals)
+    # places in the upper triangle, row by row: (0, i) is i, and row i begins with (i, i)
+    diagonal = [i * size - i * (i - 1) // 2 for i in range(1, size)]
+    return packed[:, :1], packed[:, 1:size], packed[:, diagonal]
 
 
-def _si_sdr(blocks: Blocks, models: Sequence[str]) -> Energies:
-    rr, ry, yy = _products(blocks, models)
-    gain = ry.sum(axis=1, keepdims=True) / rr.sum(axis=1, keepdims=True)
-    return Energies(*si_sdr_energies(rr, ry, yy, gain))
+def _gain(blocks: StemBlocks, rr: Float, ry: Float) -> Float:
+    """Return the best gain of each stem's whole track, `(blocks, signals − 1)`."""
+    total = (np.add.reduceat(part, blocks.starts, axis=0) for part in (ry, rr))
+    return np.repeat(np.divide(*total), blocks.counts, axis=0)
 
 
-def _bss_sdr(blocks: Blocks, models: Sequence[str]) -> Energies:
-    index = [list(blocks[0]["signals"]).index(model) - 1 for model in models]
-    projection = np.array([row["bss_projection"] for row in blocks])[:, index].T
-    remainder = np.array([row["bss_remainder"] for row in blocks])[:, index].T
-    return Energies(projection, remainder)
+def _snr(blocks: StemBlocks) -> Energies:
+    target, residual = snr_energies(*_products(blocks))
+    return Energies(np.broadcast_to(target, residual.shape), residual)
 
 
-def _parts_of_error(column: str) -> Callable[[Blocks, Sequence[str]], Energies]:
+def _si_sdr(blocks: StemBlocks) -> Energies:
+    rr, ry, yy = _products(blocks)
+    return Energies(*si_sdr_energies(rr, ry, yy, _gain(blocks, rr, ry)))
+
+
+def _bss_sdr(blocks: StemBlocks) -> Energies:
+    return Energies(blocks.columns["bss_projection"], blocks.columns["bss_remainder"])
+
+
+def _parts_of_error(column: str) -> Callable[[StemBlocks], Energies]:
     """Return the energies of a score whose residual is a part of the scale-free error."""
 
-    def energies(blocks: Blocks, models: Sequence[str]) -> Energies:
-        index = [list(blocks[0]["signals"]).index(model) - 1 for model in models]
-        rr, ry, _ = _products(blocks, models)
-        gain = ry.sum(axis=1, keepdims=True) / rr.sum(axis=1, keepdims=True)
-        return Energies(gain**2 * rr, np.array([row[column] for row in blocks])[:, index].T)
+    def energies(blocks: StemBlocks) -> Energies:
+        rr, ry, _ = _products(blocks)
+        return Energies(_gain(blocks, rr, ry) ** 2 * rr, blocks.columns[column])
 
     return energies
 
 
-# By column of `scores`; museval's medians over frames are no ratios of sums and are absent.
-BLOCK_ENERGIES: dict[str, Callable[[Blocks, Sequence[str]], Energies]] = {
-    "snr": _snr,
-    "si_sdr": _si_sdr,
-    "bss_sdr": _bss_sdr,
-    "si_sir": _parts_of_error("si_interference"),
-    "si_sar": _parts_of_error("si_artifacts"),
+# By column of `scores`: what of `measurements` it needs, and how it follows, for every signal but the
+# reference; museval's medians over frames are no ratios of sums and are absent.
+BLOCK_ENERGIES: dict[str, tuple[tuple[str, ...], Callable[[StemBlocks], Energies]]] = {
+    "snr": (("gram",), _snr),
+    "si_sdr": (("gram",), _si_sdr),
+    "bss_sdr": (("bss_projection", "bss_remainder"), _bss_sdr),
+    "si_sir": (("gram", "si_interference"), _parts_of_error("si_interference")),
+    "si_sar": (("gram", "si_artifacts"), _parts_of_error("si_artifacts")),
 }
+
+
+def energies(score: str, blocks: StemBlocks) -> Energies:
+    """Return the energies of a score for every signal but the reference."""
+    return BLOCK_ENERGIES[score][1](blocks)
+
+
+def columns_of(scores: Iterable[str]) -> frozenset[str]:
+    """Return the columns of `measurements` that scores need; none where one has none per block."""
+    found = list(scores)
+    if not set(found) <= set(BLOCK_ENERGIES):
+        return frozenset()
+    return frozenset(column for score in found for column in BLOCK_ENERGIES[score][0])

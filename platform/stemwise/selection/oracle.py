@@ -5,26 +5,20 @@ Because the choice needs the references it cannot be served; its rows are named 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
+import polars as pl
 
 from stemwise.core.checks import in_range
-from stemwise.selection.block_energies import BLOCK_ENERGIES
-from stemwise.selection.bootstrap import (
-    Confidence,
-    Energies,
-    regroup,
-    stable_seed,
-    win_confidence,
-)
+from stemwise.selection.keys import KEY, Key, PairOf
 from stemwise.selection.rules import get_rule
 
-Row = dict[str, Any]
-Key = tuple[str, str, str, str, str]
 ORACLE = "oracle"
-KEY = ("dataset", "track_id", "parent", "parent_source", "stem")
+CONFIDENCE = dict.fromkeys(KEY, pl.String) | dict.fromkeys(
+    ("win_probability", "margin_low", "margin_high"), pl.Float64
+)
 
 
 @dataclass(frozen=True)
@@ -43,106 +37,92 @@ class SelectionSettings:
         in_range("selection.seed", self.seed, least=0)
 
 
-def add_scores(rows: Iterable[Row], pair: tuple[str, str], rule_name: str) -> list[Row]:
-    """Return the rows of `scores` with paper_snr, paper_sdr and score filled in; null stays null."""
+def add_scores(scores: pl.DataFrame, pair_of: PairOf, rule_name: str) -> pl.DataFrame:
+    """Return `scores` with paper_snr, paper_sdr and score filled in; null stays null."""
     rule = get_rule(rule_name)
-    out = []
-    for row in rows:
-        first, second = row.get(pair[0]), row.get(pair[1])
-        score = None if first is None or second is None else float(rule(first, second))
-        undefined = score is None or math.isnan(score)
-        out.append(
-            row | {"paper_snr": first, "paper_sdr": second, "score": None if undefined else score}
+    pairs = {stem: pair_of(stem) for stem in scores["stem"].unique().sort().to_list()}
+    first, second = (
+        pl.coalesce(
+            pl.lit(None, pl.Float64),
+            *(
+                pl.when(
+                    pl.col("stem").is_in([s for s, pair in pairs.items() if pair[place] == name])
+                ).then(name)
+                for name in sorted({pair[place] for pair in pairs.values()})
+            ),
         )
-    return out
+        for place in (0, 1)
+    )
+    paired = scores.with_columns(first.alias("paper_snr"), second.alias("paper_sdr"))
+    # what is null is NaN for the rule, and what the rule does not define is null
+    values = (paired[name].fill_null(np.nan).to_numpy() for name in ("paper_snr", "paper_sdr"))
+    return paired.with_columns(pl.Series("score", rule(*values), pl.Float64).fill_nan(None))
 
 
-def select(
-    scores: Sequence[Row],
-    measurements: Mapping[Key, Sequence[Row]],
-    candidates: Sequence[str],
-    pair: tuple[str, str],
-    settings: SelectionSettings,
-) -> tuple[list[Row], list[Row]]:
-    """Choose a winner for every track and stem that has a score.
+def rank(scores: pl.DataFrame, candidates: Sequence[str]) -> pl.DataFrame:
+    """Return one row per stem of a track that has a score: its models from best to worst.
 
     Args:
         scores: rows of `scores` after `add_scores`.
-        measurements: rows of `measurements` by (dataset, track, parent, parent source, stem).
         candidates: models that take part, in the order that breaks ties.
-        pair: the two columns that the score is made of.
-        settings: rule and bootstrap.
 
     Returns:
-        Rows of `selections`, and rows of `scores` for the model `oracle`.
+        The columns of `KEY`, `models` and `values` (lists).
     """
-    groups: dict[Key, list[Row]] = {}
-    for row in scores:
-        if row["model"] in candidates and row["status"] == "ok" and row["score"] is not None:
-            groups.setdefault(key_of(row), []).append(row)
-    selections, oracle = [], []
-    for key, group in groups.items():
-        ranked = sorted(group, key=lambda row: (-row["score"], candidates.index(row["model"])))
-        confidence = _confidence(ranked, measurements.get(key, ()), pair, settings)
-        selections.append(_selection(key, ranked, confidence, settings))
-        oracle.append(
-            ranked[0] | {"model": ORACLE, "wall_s": None, "realtime_factor": None, "device": None}
+    order = {model: place for place, model in enumerate(candidates)}
+    return (
+        scores.filter(
+            pl.col("model").is_in(list(candidates)),
+            pl.col("status") == "ok",
+            pl.col("score").is_not_null(),
         )
-    return selections, oracle
+        .with_columns(
+            pl.col("model")
+            .replace_strict(order, default=None, return_dtype=pl.Int64)
+            .alias("_order")
+        )
+        .sort(*KEY, "score", "_order", descending=[False] * len(KEY) + [True, False])
+        .group_by(KEY, maintain_order=True)
+        .agg(pl.col("model").alias("models"), pl.col("score").alias("values"))
+    )
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
-    """Return what a stem of a track is known by: dataset, track, parent, its source, stem."""
-    dataset, track, parent, source, stem = (str(row[name]) for name in KEY)
-    return dataset, track, parent, source, stem
+def models_by_key(ranked: pl.DataFrame) -> dict[Key, tuple[str, ...]]:
+    """Return the models of each stem from best to worst, by its key."""
+    return {row[:5]: tuple(row[5]) for row in ranked.select(*KEY, "models").iter_rows()}
 
 
-def _selection(
-    key: Key, ranked: list[Row], confidence: Confidence | None, settings: SelectionSettings
-) -> Row:
-    runner_up = ranked[1] if len(ranked) > 1 else None
-    margin = ranked[0]["score"] - runner_up["score"] if runner_up else None
-    return dict(zip(KEY, key, strict=True)) | {
-        "model": ranked[0]["model"],
-        "score": ranked[0]["score"],
-        "runner_up": runner_up["model"] if runner_up else None,
+def selections(ranked: pl.DataFrame, confidence: pl.DataFrame | None, rule: str) -> pl.DataFrame:
+    """Return the rows of `selections`: the winner of every stem of every track.
+
+    Args:
+        ranked: see `rank`.
+        confidence: the keys with win_probability, margin_low and margin_high, where they are known.
+        rule: that made one score of two.
+    """
+    if confidence is None:
+        confidence = pl.DataFrame(schema=CONFIDENCE)
+    best, second = (pl.col("values").list.get(i, null_on_oob=True) for i in (0, 1))
+    return ranked.join(confidence, on=list(KEY), how="left", maintain_order="left").select(
+        *KEY,
+        pl.col("models").list.first().alias("model"),
+        best.alias("score"),
+        pl.col("models").list.get(1, null_on_oob=True).alias("runner_up"),
         # two perfect estimates differ by inf − inf: no margin
-        "margin": None if margin is None or math.isnan(margin) else margin,
-        "margin_low": confidence.margin_low if confidence else None,
-        "margin_high": confidence.margin_high if confidence else None,
-        "win_probability": confidence.win_probability if confidence else None,
-        "rule": settings.rule,
-    }
-
-
-def _confidence(
-    ranked: list[Row],
-    blocks: Sequence[Row],
-    pair: tuple[str, str],
-    settings: SelectionSettings,
-) -> Confidence | None:
-    """Return the winner's confidence; None where a score has no energies per block (museval)."""
-    if not blocks or not set(pair) <= set(BLOCK_ENERGIES):
-        return None
-    ordered = sorted(blocks, key=lambda row: int(row["block"]))
-    models = [row["model"] for row in ranked]
-    seconds = float(ordered[0]["length_s"])
-    first, second = (
-        _grouped(BLOCK_ENERGIES[name](ordered, models), seconds, settings.bootstrap_block_s)
-        for name in pair
-    )
-    return win_confidence(
-        first,
-        second,
-        get_rule(settings.rule),
-        winner=0,
-        runner_up=1 if len(models) > 1 else None,
-        draws=settings.draws,
-        seed=stable_seed(settings.seed, [str(ranked[0]["dataset"]), str(ranked[0]["track_id"])]),
+        (best - second).fill_nan(None).alias("margin"),
+        "margin_low",
+        "margin_high",
+        "win_probability",
+        pl.lit(rule).alias("rule"),
     )
 
 
-def _grouped(energies: Energies, seconds: float, block_s: float) -> Energies:
-    return Energies(
-        regroup(energies.target, seconds, block_s), regroup(energies.residual, seconds, block_s)
+def oracle_rows(scores: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of `scores` for the model `oracle`: the winners' numbers, without their cost."""
+    winners = ranked.select(*KEY, pl.col("models").list.first().alias("model"))
+    return scores.join(winners, on=[*KEY, "model"], how="semi").with_columns(
+        pl.lit(ORACLE).alias("model"),
+        pl.lit(None, pl.Float64).alias("wall_s"),
+        pl.lit(None, pl.Float64).alias("realtime_factor"),
+        pl.lit(None, pl.String).alias("device"),
     )

@@ -6,15 +6,13 @@ on different tracks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stemwise.core.errors import ConfigError
-from stemwise.measurement.blend import BlendStatistics
 from stemwise.measurement.energy_ratios import (
     artifact_energies,
     decibels,
@@ -22,11 +20,9 @@ from stemwise.measurement.energy_ratios import (
     si_sdr_energies,
     snr_energies,
 )
-from stemwise.selection.oracle import key_of
 from stemwise.selection.rules import get_rule
 
 Float = npt.NDArray[np.float64]
-Row = Mapping[str, Any]
 _WEIGHTS_AT_ONCE = 1 << 22  # values of one intermediate array
 
 
@@ -144,44 +140,3 @@ def _form(weights: Float, matrices: Float) -> Float:
     ]
     joined = np.concatenate(pieces) if pieces else np.zeros((0, len(matrices)))
     return joined.reshape(*weights.shape[:-1], len(matrices))
-
-
-def stack(
-    stem: str, models: Sequence[str], tracks: Mapping[tuple[str, str], BlendStatistics]
-) -> StemForms:
-    """Stack the tracks on which all `models` were measured, in the order of their ids."""
-    fit = {
-        key: found.only(models)
-        for key, found in sorted(tracks.items())
-        if set(models) <= set(found.models) and found.energy > 0
-    }
-    size = len(models)
-    return StemForms(
-        stem,
-        tuple(models),
-        tuple(fit),
-        np.array([f.energy for f in fit.values()]),
-        np.array([f.cross for f in fit.values()]).reshape(-1, size),
-        np.array([f.gram for f in fit.values()]).reshape(-1, size, size),
-        np.array([f.projection for f in fit.values()]).reshape(-1, size, size),
-        np.array([f.overlap for f in fit.values()]).reshape(-1, size, size),
-        np.array([f.span for f in fit.values()]).reshape(-1, size, size),
-    )
-
-
-def collect(
-    rows: Iterable[Row], keep: Iterable[tuple[str, ...]]
-) -> dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]]:
-    """Group the rows of `forms`: (parent, source, stem) → (dataset, track) → statistics.
-
-    `keep` are the (dataset, track, parent, source, stem) that have scores; others (silent or ambiguous
-    references) are left out.
-    """
-    wanted = set(keep)
-    found: dict[tuple[str, str, str], dict[tuple[str, str], BlendStatistics]] = {}
-    for row in rows:
-        key = dataset, track, parent, source, stem = key_of(row)
-        if key in wanted:
-            statistics = BlendStatistics.from_row(row)
-            found.setdefault((parent, source, stem), {})[dataset, track] = statistics
-    return found

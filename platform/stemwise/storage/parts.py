@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from stemwise.core.errors import StorageError
 from stemwise.core.places import Place, cause, is_local, read_bytes, sizes, version
 from stemwise.core.types import Source, Track
-from stemwise.storage.tables import Row, to_table, write_atomic
+from stemwise.storage.tables import Row, sort, to_table, write_atomic
 
 _AT_ONCE = 16  # requests to a remote folder
 _SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.binary())])
@@ -35,12 +35,17 @@ class Part:
     failures: int
 
 
-def encode(tables: Mapping[str, Sequence[Row]], fingerprint: str, failures: int) -> bytes:
-    """Return the rows of a track as the bytes of an Arrow stream that `write` stores."""
+def encode(
+    tables: Mapping[str, Sequence[Row] | pa.Table], fingerprint: str, failures: int
+) -> bytes:
+    """Return the tables of a track as the bytes of an Arrow stream that `write` stores.
+
+    Each is sorted, so that tracks in order make sorted tables.
+    """
     names, payloads = list(tables), []
     for name in names:
-        sink = pa.BufferOutputStream()
-        table = to_table(name, tables[name])
+        sink, rows = pa.BufferOutputStream(), tables[name]
+        table = sort(rows if isinstance(rows, pa.Table) else to_table(name, rows))
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
         payloads.append(sink.getvalue().to_pybytes())
@@ -76,7 +81,7 @@ def read(folder: Place, name: str) -> Part | None:
             return None
         raise StorageError(f"{path(folder, name)} cannot be read ({cause(error)}).") from error
     try:
-        return _decode(pq.read_table(pa.BufferReader(content), page_checksum_verification=True))
+        return _decode(content)
     except (pa.ArrowException, OSError, ValueError, KeyError):
         return (
             None  # damaged, or not written by `write`, which never leaves half a file; made again
@@ -104,14 +109,17 @@ def read_all(folder: Place, names: Iterable[str]) -> Iterator[Part | None]:
         yield from pool.map(one, names)
 
 
-def _decode(table: pa.Table) -> Part:
+def _decode(content: bytes) -> Part:
+    # threads would cost more than so small a file takes
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    table = file.read(use_threads=False)
     metadata = {
         key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
     }
     tables = {}
-    for row in table.to_pylist():
-        with pa.ipc.open_stream(row["rows"]) as stream:
-            tables[row["table"]] = stream.read_all()
+    for name, rows in zip(*(table.column(own) for own in _SCHEMA.names), strict=True):
+        with pa.ipc.open_stream(rows.as_buffer()) as stream:
+            tables[name.as_py()] = stream.read_all()
     return Part(tables, metadata.get("fingerprint", ""), int(metadata.get("failures", "0")))
 
 

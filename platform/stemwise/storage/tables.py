@@ -309,16 +309,34 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def frame(table: pa.Table) -> pl.DataFrame:
+    """Return an Arrow table as a Polars frame."""
+    import polars
+
+    return polars.DataFrame(polars.from_arrow(table))
+
+
+def of_frame(name: str, rows: pl.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table of the schema called `name`; absent columns are null."""
+    import polars
+
+    schema = schema_of(name)
+    absent = [
+        polars.lit(None).alias(column) for column in schema.names if column not in rows.columns
+    ]
+    return rows.with_columns(absent).select(schema.names).to_arrow().cast(schema)
+
+
 def concat(name: str, tables: Iterable[pa.Table]) -> pa.Table:
     """Return parts of the table called `name` as one; a column that older parts lack is null there."""
     return pa.concat_tables([schema_of(name).empty_table(), *tables], promote_options="default")
 
 
-def none_kept(estimates: Iterable[Row]) -> bool:
-    """Tell from the rows of `estimates` whether a run kept none of those that it made."""
+def none_kept(estimates: pl.DataFrame) -> bool:
+    """Tell from the table `estimates` whether a run kept none of those that it made."""
     # finished files of other tools, and blends, never were in the store
-    made = [row["uri"] for row in estimates if row.get("key") and row["status"] == "ok"]
-    return bool(made) and not any(made)
+    made = estimates.filter(estimates["key"].is_not_null(), estimates["status"] == "ok")
+    return len(made) > 0 and made["uri"].null_count() == len(made)
 
 
 def sort(table: pa.Table) -> pa.Table:
