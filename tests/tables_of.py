@@ -7,7 +7,6 @@ from stemwise.selection.stem_blocks import stem_blocks
 from stemwise.storage import tables
 from stemwise.storage.batches import Batches
 
-
 LISTS = ("gram", "bss_projection", "bss_remainder", "si_interference", "si_artifacts")
 
 
