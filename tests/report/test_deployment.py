@@ -46,16 +46,17 @@ def test_a_single_model_stands_where_no_blend_is_established_and_its_ties_are_na
 
 
 @pytest.mark.parametrize(
-    ("parent", "below", "says"),
-    [("mixture", "silence", "silence"), ("mixture", "input", "the unprocessed mixture")],
+    ("below", "says"), [("silence", "silence"), ("input", "the unprocessed mixture")]
 )
-def test_where_the_best_is_worse_than_nothing_nothing_is_deployed(make_run, parent, below, says):
-    nothing = {"kind": "nothing", "models": [], "weights": [], "below": below, "gain": None}
+def test_where_the_best_is_worse_than_nothing_nothing_is_deployed(make_run, below, says):
+    nothing = MODEL | {"kind": "nothing", "below": below, "snr": -3.61}
     run = make_run(level2=False, deployment={"vocals": nothing})
     found = said(run, VOCALS)
     assert (found.kind, found.models) == ("nothing", ())
-    assert "nothing usable; the best, " in found.sentence
-    assert found.sentence.endswith(f"does not beat {says}.")
+    assert found.sentence.startswith(
+        "vocals: nothing usable; the best found, alpha, has an SNR of −3.6 dB on held-out tracks, no "
+        f"more than {says}"
+    )
     page = write_report(run.output, run.models).read_text(encoding="utf-8")
     assert "Nothing usable" in page
     (row,) = deployments(tables.read(run.output / "tables", "deployment")).rows

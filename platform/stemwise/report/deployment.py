@@ -34,6 +34,18 @@ def beaten_by(row: Row) -> str:
     return "silence" if row["below"] == "silence" else f"the unprocessed {row['parent']}"
 
 
+def beaten_sentence(row: Row) -> str:
+    """Return by what the best that was found is beaten, with its held-out SNR."""
+    best = set_of(row) or "the best model"
+    if row["snr"] is None:
+        return f"{best} does not beat {beaten_by(row)}."
+    zero = " (0 dB)" if row["below"] == "silence" else ""
+    return (
+        f"the best found, {best}, has an SNR of {db(row['snr'], 1)} dB on held-out tracks, no more than "
+        f"{beaten_by(row)}{zero}."
+    )
+
+
 def cost_sentence(row: Row) -> str:
     """Return what the choice costs, and what more would cost; empty where no cost is known."""
     cost = row["seconds_per_minute"]
@@ -44,7 +56,7 @@ def cost_sentence(row: Row) -> str:
 def more_sentence(row: Row) -> str | None:
     """Return what a higher score than that of the choice would cost; None where it is the best."""
     best, own = row["best_score"], row["mean_score"]
-    if row["tenth_s"] is None or best is None or own is None or best <= own:
+    if not row["tenth_s"] or row["tenth_s"] < 0 or best is None or own is None or best <= own:
         return None
     gap, change = best - own, _change(row["models"] or [], row["best_models"] or [])
     if gap < _TENTH:

@@ -14,7 +14,7 @@ from stemwise.core.stems import MIXTURE
 from stemwise.report.deployment import (
     BLEND,
     NOTHING,
-    beaten_by,
+    beaten_sentence,
     cost_sentence,
     gain_sentence,
     held_out,
@@ -75,12 +75,12 @@ def verdict(run: RunTables, key: StemKey) -> Verdict:
 def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str | None) -> Verdict:
     pairs, models = run.rows("comparisons", key), tuple(row["models"] or ())
     if row["kind"] == NOTHING:
-        best = board[0]["model"] if board else None
-        who = f"the best, {best} ({db(board[0]['mean_score'], 1)} dB)," if best else "the best"
-        said = f"{label(key)}: {UNUSABLE}; {who} does not beat {beaten_by(row)}."
+        said = f"{label(key)}: {UNUSABLE}; {beaten_sentence(row)}"
         return Verdict(key, NOTHING, sentence=said, cautions=(odd,) if odd else ())
     said = f"{label(key)}: deploy {set_of(row)} ({held_out(row)})"
-    ties = _of_the_chosen(models[0], board, pairs) if len(models) == 1 and len(board) > 1 else ""
+    ties = "; it is the only model with this stem" if len(board) == 1 else ""
+    if len(models) == 1 and len(board) > 1:
+        ties = _of_the_chosen(models[0], board, pairs)
     return Verdict(
         key,
         row["kind"],
