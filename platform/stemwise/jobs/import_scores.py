@@ -208,7 +208,9 @@ def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
         show_note(console, note)
     show_list(console, imported_problems(run["tracks"]), "yellow")
     show_list(console, imported_failures(scores), "bold red")
-    page = write_report(output, (), imported=True)
+    # the best come first, so that they have colours of their own
+    order = run["leaderboard"].group_by("model").agg(pl.col("rank").mean()).sort("rank", "model")
+    page = write_report(output, order["model"].to_list(), imported=True)
     console.print(f"Tables: {output / 'tables'}\nReport: {page}", soft_wrap=True, highlight=False)
 
 

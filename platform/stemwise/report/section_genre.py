@@ -15,6 +15,7 @@ from stemwise.report.tables import TextTable, stem_label
 from stemwise.report.verdict import routing_sentence
 
 _UNKNOWN = "(unknown)"
+_MOST_MODELS = 8  # of a figure: as many as there are colours
 _FIGURE_5 = "Figure 5: mean SNR and SDR by genre, of the choice by truth"
 
 
@@ -131,16 +132,20 @@ def _winners(run: RunTables, keys: list[StemKey], palette: Palette) -> Html | No
 
 def _means(run: RunTables, key: StemKey, sheet: Sheet, palette: Palette) -> Html | None:
     rows = finite(run.rows("genre_scores", key))
-    models = len({row["model"] for row in rows})
-    if models < 2:
+    every = len({row["model"] for row in rows})
+    if every < 2:
         return None
+    board = sorted(finite(run.rows("leaderboard", key)), key=lambda row: row["rank"])
+    best = [row["model"] for row in board[:_MOST_MODELS]]
+    rows = [row for row in rows if row["model"] in best] if every > _MOST_MODELS else rows
+    models = min(every, _MOST_MODELS)
     alt = "; ".join(f"{r['genre']}, {r['model']}: {db(r['mean_score'])} dB" for r in rows)
     slot = max(0.3, 0.11 * models)
     extra = 0.7 + 0.2 * ((models + 1) // 2)
     height = figures.height_of(len({row["genre"] for row in rows}), slot, extra)
     return sheet.figure(
         f"genre-{slug_of(key)}",
-        label(key),
+        label(key) + (f" (the best {models} of {every})" if models < every else ""),
         alt,
         height,
         lambda axes: figures.genre_models(axes, rows, palette),

@@ -20,6 +20,7 @@ from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables, slug_of
 from stemwise.report.tables import TextTable, left_out, matched_counts, model_order, stem_label
 
+_MOST_ROWS = 60  # of a table that is not folded
 _SIDES = ("SNR here", "SNR paper", "SDR here", "SDR paper")
 
 
@@ -142,14 +143,20 @@ def paper_tables(run: RunTables) -> list[TextTable]:
 
 def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     """Return the section: tables side by side, then the paper's figures for this run."""
-    tables = [
-        of_text(made, 3 if "1" in made.name or "4" in made.name else 2)
-        for made in paper_tables(run)
-    ]
+    tables = [_table(made) for made in paper_tables(run)]
     grid = el("div", _figure_3(run, sheet, palette), _figure_4(run, sheet, palette), cls="figures")
     others = in_their_place(pairs_of(run["scores"]))
     title = el("h3", "The paper's Figures 3 (SNR and SDR) and 4 for this run")
     return join([tables, title, el("p", others) if others else None, grid])
+
+
+def _table(made: TextTable) -> Html:
+    """Return a table, folded where it is long."""
+    texts = 3 if "1" in made.name or "4" in made.name else 2
+    if len(made.rows) <= _MOST_ROWS:
+        return of_text(made, texts)
+    summary = el("summary", f"{made.title} ({len(made.rows)} rows)")
+    return el("details", summary, of_text(made, texts, titled=False))
 
 
 def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
@@ -194,7 +201,8 @@ def _figure_4(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
     if not wins:
         return []
     alt = "; ".join(f"{stem}: {_told(own)}" for stem, own in wins.items())
-    height = figures.height_of(len(wins), 0.36, extra=1.4)
+    models = len({model for own in wins.values() for model in own})
+    height = figures.height_of(len(wins), 0.36, extra=max(1.4, 1.0 + 0.2 * ((models + 1) // 2)))
     title = "Figure 4: number of songs by model and stem"
     return [
         sheet.figure(
