@@ -7,6 +7,7 @@ import pytest
 
 from stemwise.analysis.cross_fit import cross_fit, each, folds_of
 from stemwise.analysis.regret import ledger
+from stemwise.analysis.stem_fit import FitRule, StemFit
 from stemwise.selection.stem_forms import StemForms
 from stemwise.selection.weights import least_squares, simplex
 
@@ -23,11 +24,12 @@ def names(count):
     return [f"artist {i}" for i in range(count)]
 
 
-def make(forms, artists=None, strategy="simplex", segments=None, seed=0):
+def make(forms, artists=None, strategy="simplex", segments=None, score=snr, **rule):
+    """Return the ledger of the first set that the stem offers, and its rows by level."""
     artists = artists or names(len(forms))
-    oracle = forms.snr(np.eye(len(forms.models))).max(axis=0)
-    segments = oracle + 0.5 if segments is None else segments
-    found = ledger(STEM, forms, artists, segments, strategy, snr, seed=seed)
+    fit = StemFit(STEM, forms, artists, FitRule(strategy, score, **rule))
+    segments = fit.singles.max(axis=0) + 0.5 if segments is None else segments
+    found = ledger(fit, fit.offer().sets[0], segments)
     return found, {row["level"]: row for row in found.rows}
 
 
@@ -113,10 +115,9 @@ def test_equal_models_gain_what_the_best_of_normal_numbers_gains():
         rows = spread[index][:, [int(track[1][1:]) for track in forms.tracks]]
         return rows if np.ndim(weights) == 2 else rows[0]
 
-    found = ledger(STEM, forms, ["one artist"] * 4000, spread.max(axis=0), "simplex", fake)
-    chance = next(row for row in found.rows if row["level"] == "equal_models")
+    _, rows = make(forms, ["one artist"] * 4000, segments=spread.max(axis=0), score=fake)
+    chance, oracle = rows["equal_models"], rows["track_oracle"]
     assert chance["gain"] == pytest.approx(0.51, abs=0.03)
-    oracle = next(row for row in found.rows if row["level"] == "track_oracle")
     assert oracle["gain"] == pytest.approx(chance["gain"], abs=0.05)  # all of it is chance
 
 
@@ -130,8 +131,7 @@ def test_one_artist_gives_the_best_single_model_and_says_that_nothing_was_held_o
 def test_the_gap_to_the_oracle_is_what_choosing_with_the_truth_adds():
     forms = noisy_models([0.5, 0.5], shared=0.9)
     found, rows = make(forms)
-    level = "recipe" if found.established else "best_single"
-    gap = rows["track_oracle"]["mean_score"] - rows[level]["mean_score"]
+    gap = rows["track_oracle"]["mean_score"] - found.held_out_score[0]
     assert found.oracle_gap == pytest.approx(gap)
 
 

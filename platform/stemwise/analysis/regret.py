@@ -3,7 +3,8 @@
 Per stem, in the run's score and over the same tracks:
 
 * `best_single`: the model that is best on the other folds' tracks;
-* `recipe`: a blend fitted on the other folds' tracks, so that it could be served;
+* `recipe`: a blend whose models and weights are chosen on the other folds' tracks, so that it could be
+  served;
 * `track_oracle`: the best model of each track, chosen with its truth (the paper's ensemble);
 * `segment_oracle`: the best model of each segment, likewise, or of the whole track where that is better;
 * `equal_models`: what `track_oracle` would seem to gain if all models were equally good on average.
@@ -19,14 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stemwise.analysis.clusters import interval
-from stemwise.analysis.cross_fit import cross_fit, each, folds_of
-from stemwise.analysis.selection_bias import shrunken
+from stemwise.analysis.cross_fit import each
+from stemwise.analysis.stem_fit import Stem, StemFit
+from stemwise.selection.sets import Models
 from stemwise.selection.stem_forms import StemForms
-from stemwise.selection.weights import Score, best_single, get_strategy
 
 Row = dict[str, Any]
 Float = npt.NDArray[np.float64]
-_SILENT = 1e-6  # of a weight: what recipes are rounded to
 
 
 @dataclass(frozen=True)
@@ -35,82 +35,59 @@ class Ledger:
 
     Attributes:
         rows: of the table `regret`.
-        weights: the recipe's weights, fitted on all tracks: those of the strategy where its held-out
-            gain is established, else the best single model's.
-        established: whether the interval of the strategy's held-out gain lies above 0; None where
-            nothing can be held out.
-        gain: of an established blend over the best single model on held-out tracks, corrected for
-            having been chosen for it (`selection_bias`); None of single models.
-        held_out_snr: mean SNR on held-out tracks of what `weights` are, with its interval; without
+        weights: the recipe's weights, fitted on all tracks.
+        established: whether they are a blend whose gain is certain; None where nothing can be held out.
+        held_out_score: mean score on held-out tracks of what `weights` are, with its interval; without
             folds, on the tracks themselves and without an interval.
+        held_out_snr: mean SNR, likewise.
+        snr: SNR in dB of each track, held out, `(tracks,)`.
         oracle_gap: mean score that the track oracle has above it.
-        of_track: weights that each track is held out from, `(tracks, models)`; without folds, those
-            fitted on all.
+        of_track: weights that each track is held out from, `(tracks, models)`; of a single model and
+            without folds, those fitted on all.
+        gain: of a blend over the best single model on held-out tracks, corrected for having been chosen
+            for it (`selection_bias`); None of single models.
     """
 
     rows: list[Row]
     weights: Mapping[str, float]
     established: bool | None
+    held_out_score: tuple[float, float | None, float | None]
     held_out_snr: tuple[float, float | None, float | None]
+    snr: Float
     oracle_gap: float
     of_track: Float
     gain: float | None = None
 
 
-def ledger(
-    stem: tuple[str, str, str],
-    forms: StemForms,
-    artists: Sequence[str],
-    segments: Float,
-    strategy: str,
-    score: Score,
-    folds: int = 5,
-    seed: int = 0,
-) -> Ledger:
-    """Return the ledger of a stem.
+def ledger(fit: StemFit, models: Models, segments: Float) -> Ledger:
+    """Return the ledger of a stem of which a set of models is deployed.
 
     Args:
-        stem: (parent, parent source, stem).
-        forms: the tracks on which all candidates were measured.
-        artists: cluster label of each track.
+        fit: what was fitted to the stem.
+        models: the set, one of those that `fit` offers.
         segments: score of the segment oracle, `(tracks,)`.
-        strategy: how the recipe's weights are fitted.
-        score: (forms, weights) → scores `(..., tracks)`.
-        folds: how many parts are held out in turn.
-        seed: of the folds.
     """
-    singles, gain = score(forms, np.eye(len(forms.models))), None
-    weights, established = best_single(forms, score), None
-    parts = folds_of(artists, folds, seed)
-    if parts is None:  # nothing can be held out: only the best single model can be stood by
-        best = kept = score(forms, weights)
-        levels = {"best_single": best}
-        of_track = np.tile(weights, (len(forms), 1))
-    else:
-        single = cross_fit(forms, parts, best_single, score)
-        blend = cross_fit(forms, parts, get_strategy(strategy), score)
-        best, levels = single.scores, {"best_single": single.scores, "recipe": blend.scores}
-        low, _ = interval(blend.scores - best, artists)
-        established = False
-        if low is not None and low > 0:
-            fitted = get_strategy(strategy)(forms, score)
-            # weights that all vanish are silence, which may score above a bad model and is no blend
-            if np.abs(fitted).max() >= _SILENT:
-                weights, established = fitted, True
-                gain = shrunken(float((blend.scores - best).mean()), low)
-        chosen = blend if established else single
-        kept, of_track = chosen.scores, chosen.of_track(parts)
-    oracle, snr = singles.max(axis=0), each(forms, of_track, StemForms.snr)
+    forms, artists = fit.forms, fit.artists
+    single, oracle = fit.single.scores, fit.singles.max(axis=0)
+    kept, of_track = fit.held_out(models)
+    gain = fit.gain_of(models) if len(models) > 1 else None
+    levels = {"best_single": single}
+    if fit.recipe is not None:
+        levels["recipe"] = fit.recipe.scores
     levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
-    rows = [_row(stem, name, values, best, artists) for name, values in levels.items()]
+    rows = [_row(fit.stem, name, values, single, artists) for name, values in levels.items()]
     for row in rows:
         row["gain_shrunken"] = gain if row["level"] == "recipe" else None
-    rows.append(_chance(stem, singles, artists))
+    rows.append(_chance(fit.stem, fit.singles, artists))
+    snr = each(forms, of_track, StemForms.snr)
+    weights = fit.weights_of(models)
     return Ledger(
         rows,
         {m: float(w) for m, w in zip(forms.models, weights, strict=True) if w != 0},
-        established,
+        None if fit.recipe is None else len(models) > 1,
+        (float(kept.mean()), *interval(kept, artists)),
         (float(snr.mean()), *interval(snr, artists)),
+        snr,
         float((oracle - kept).mean()),
         of_track,
         gain,
@@ -118,7 +95,7 @@ def ledger(
 
 
 def _row(
-    stem: tuple[str, str, str],
+    stem: Stem,
     level: str,
     values: Float,
     best: Float,
@@ -143,7 +120,7 @@ def _row(
     }
 
 
-def _chance(stem: tuple[str, str, str], singles: Float, artists: Sequence[str]) -> Row:
+def _chance(stem: Stem, singles: Float, artists: Sequence[str]) -> Row:
     """Return the oracle's gain after every model is shifted to the same mean over tracks."""
     level = singles - singles.mean(axis=1, keepdims=True) + singles.mean()
     mean = np.full(singles.shape[1], singles.mean())

@@ -1,6 +1,7 @@
 """From the tables of a run to what to do: ledger, recipes that hold up, quality against cost."""
 
-from stemwise.decision.deciding import Decision, DecisionSettings, Fitting, decide
+from stemwise.decision.deciding import Decision, Fitting, decide
 from stemwise.decision.recipes import Unclaimed
+from stemwise.decision.settings import DecisionSettings
 
 __all__ = ["Decision", "DecisionSettings", "Fitting", "Unclaimed", "decide"]

@@ -12,15 +12,18 @@ import polars as pl
 
 from stemwise.analysis.cross_fit import each
 from stemwise.analysis.regret import Ledger, ledger
+from stemwise.analysis.stem_fit import FitRule, StemFit
 from stemwise.core import stems
-from stemwise.core.checks import in_range
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
-from stemwise.decision.gathering import Gathered, gather, held_out
+from stemwise.decision.deployment import deployment_row
+from stemwise.decision.gathering import Gathered, gather, held_out, input_snr
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone
 from stemwise.decision.results import Content
+from stemwise.decision.settings import DecisionSettings
 from stemwise.selection.combinations import greedy
 from stemwise.selection.keys import PairOf
 from stemwise.selection.segments import SegmentOracle
+from stemwise.selection.sets import Models, cheapest, cost_of
 from stemwise.selection.stem_blocks import Visitor, over_blocks
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms
 from stemwise.selection.weights import get_strategy, most_selected
@@ -32,35 +35,13 @@ Stem = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class DecisionSettings:
-    """How recipes are fitted (conf/decision).
-
-    Args:
-        strategy: how weights are fitted (`selection/weights.py`).
-        folds: parts of the tracks that are held out in turn, no artist in two of them.
-        segment_s: segment of the segment oracle in seconds.
-        seed: of folds, bootstraps and permutations.
-    """
-
-    strategy: str = "simplex"
-    folds: int = 5
-    segment_s: float = 10.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        get_strategy(self.strategy)
-        in_range("decision.folds", self.folds, least=2)
-        in_range("decision.segment_s", self.segment_s, above=0)
-        in_range("decision.seed", self.seed, least=0)
-
-
-@dataclass(frozen=True)
 class Decision:
     """What a run decides.
 
     Attributes:
         regret: rows of the table.
         front: rows of the table.
+        deployment: rows of the table.
         scores: rows of `scores` of the model `recipe:deployable`, each track held out; by stem.
         recipes: content of the recipe YAMLs by name.
         unclaimed: sub-stems of `deployable` that were not measured as it makes them.
@@ -70,6 +51,7 @@ class Decision:
     scores: list[pl.DataFrame] = field(default_factory=list)
     regret: list[Row] = field(default_factory=list)
     front: list[Row] = field(default_factory=list)
+    deployment: list[Row] = field(default_factory=list)
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     unclaimed: list[Unclaimed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -91,6 +73,14 @@ class Fitting:
     cost: Mapping[str, float | None]
     blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     duplicates: pl.DataFrame | None = None
+
+    @property
+    def fit_rule(self) -> FitRule:
+        """How a stem is fitted."""
+        own = self.settings
+        return FitRule(
+            own.strategy, self.score, self.cost, own.parsimony, own.worth_db, own.folds, own.seed
+        )
 
     def score(self, forms: StemForms, weights: Float) -> Float:
         """Return scores in dB, `(..., tracks)`."""
@@ -125,8 +115,12 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
     decision = Decision()
     fits: dict[Stem, _Fit] = {}
-    for found in stems_found:
-        made = fits[found.stem] = _fit(found, segments, content, fitting)
+    tried = [StemFit(g.stem, g.forms, g.artists, fitting.fit_rule) for g in stems_found]
+    offers = [fit.offer() for fit in tried]
+    taken = cheapest(offers, fitting.cost) if offers else []
+    for found, fit, offer, number in zip(stems_found, tried, offers, taken, strict=True):
+        made = fits[found.stem] = _fit(found, fit, offer.sets[number], segments, content, fitting)
+        decision.deployment.append(made.deployment)
         lost = {"dropped": found.dropped}
         decision.regret.extend(row | lost for row in made.regret)
         decision.front.extend(row | lost for row in _front(found.stem, found.forms, fitting))
@@ -151,20 +145,21 @@ class _Fit:
     chosen: Choice
     paper: Choice
     held_out: pl.DataFrame
+    deployment: Row
 
 
-def _fit(found: Gathered, segments: SegmentOracle, content: Content, fitting: Fitting) -> _Fit:
-    own, forms = fitting.settings, found.forms
-    made = ledger(
-        found.stem,
-        forms,
-        found.artists,
-        np.array([segments.scores[*track, *found.stem] for track in forms.tracks]),
-        own.strategy,
-        fitting.score,
-        own.folds,
-        own.seed,
-    )
+def _fit(
+    found: Gathered,
+    fit: StemFit,
+    models: Models,
+    segments: SegmentOracle,
+    content: Content,
+    fitting: Fitting,
+) -> _Fit:
+    forms = found.forms
+    best = np.array([segments.scores[*track, *found.stem] for track in forms.tracks])
+    made = ledger(fit, models, best)
+    deployed = deployment_row(fit, models, made, input_snr(found, content.scores), fitting.cost)
     chosen = Choice(
         made.weights,
         found.parents,
@@ -172,9 +167,15 @@ def _fit(found: Gathered, segments: SegmentOracle, content: Content, fitting: Fi
         made.held_out_snr,
         made.established,
         made.gain,
+        deployed["below"],
     )
-    rows = _held_out_rows(found, made, content, fitting)
-    return _Fit(made.rows, chosen, _papers(forms, fitting, found.parents), rows)
+    return _Fit(
+        made.rows,
+        chosen,
+        _papers(forms, fitting, found.parents),
+        _held_out_rows(found, made, content, fitting),
+        deployed,
+    )
 
 
 def _add_recipes(
@@ -207,7 +208,9 @@ def _add_recipes(
             "and these are finished files."
         )
     facts = _facts(content, fitting, run)
-    decision.recipes[HELD_OUT] = recipe.content(facts)
+    total = cost_of(recipe.models(), fitting.cost)
+    price = {} if total is None else {"seconds_per_minute": round(total, 3)}
+    decision.recipes[HELD_OUT] = recipe.content(facts | price)
     papers = {stem: fit.paper for stem, fit in fits.items()}
     theirs = {"fitted_by": "the model that wins most tracks, per stem (the paper)"}
     paper = Recipe.of("paper", papers, fitting.blends, whole)
@@ -290,7 +293,8 @@ def _facts(content: Content, fitting: Fitting, run: str) -> dict[str, Any]:
     return {
         "dataset": ", ".join(content.tracks["dataset"].unique().sort()),
         "tracks": len(content.tracks),
-        "fitted_by": f"{own.strategy}, {own.folds} folds by artist, {fitting.rule} of "
+        "fitted_by": f"{own.strategy}, parsimony {own.parsimony}, {own.folds} folds by artist, "
+        f"{fitting.rule} of "
         f"{_pairs(content, fitting)}",
         "run": run,
     } | silent

@@ -139,3 +139,16 @@ def held_out(
     ).unique(KEY, keep="last", maintain_order=True)
     made = tracks.with_columns(*place, *values)
     return made.join(shared, on=list(KEY), how="left", maintain_order="left")
+
+
+def input_snr(gathered: Gathered, scores: pl.DataFrame) -> Float:
+    """Return the SNR in dB of the unprocessed input on a stem's tracks, NaN where it is not known."""
+    own = scores.filter(
+        [pl.col(k) == v for k, v in zip(STEM, gathered.stem, strict=True)],
+        pl.col("model") == stems.MIXTURE,
+    ).select(*TRACK, "snr")
+    tracks = pl.DataFrame(
+        gathered.forms.tracks, schema=dict.fromkeys(TRACK, pl.String), orient="row"
+    )
+    found = tracks.join(own, on=list(TRACK), how="left", maintain_order="left")
+    return found["snr"].fill_null(np.nan).to_numpy()

@@ -31,6 +31,7 @@ class Choice:
         held_out_snr: mean SNR on held-out tracks with its interval; None where nothing was held out.
         established: whether a blend's gain is certain; None where that was not asked.
         gain: of an established blend, corrected for having been chosen for it.
+        unusable: what it does not beat, `silence` or the unprocessed `input`; None where it does.
     """
 
     weights: Weights
@@ -39,6 +40,7 @@ class Choice:
     held_out_snr: Interval | None = None
     established: bool | None = None
     gain: float | None = None
+    unusable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ class Recipe:
                 children.setdefault(parent, {})[stem] = own
         return cls(name, made, children, blends)
 
+    def models(self) -> tuple[str, ...]:
+        """Return the models that it runs."""
+        every = [
+            *self.top.values(),
+            *(c for group in self.children.values() for c in group.values()),
+        ]
+        return tuple(dict.fromkeys(model for own in every for model in rounded(own.weights)))
+
     def unclaimed(self) -> list[Unclaimed]:
         """Return, by parent, the sub-stems that were measured below another parent than the recipe's."""
         found = []
@@ -141,6 +151,9 @@ class Recipe:
         gains = {s: round(own.gain, 4) for s, own in claimed.items() if own.gain is not None}
         if gains:
             claims["gain_db"] = gains
+        unusable = {s: f"not above {own.unusable}" for s, own in claimed.items() if own.unusable}
+        if unusable:
+            claims["unusable"] = unusable
         claims["oracle_gap_db"] = {stem: round(own.oracle_gap, 4) for stem, own in claimed.items()}
         if self.children:
             claims["parent_models"] = {

@@ -46,7 +46,11 @@ def write_decision(run: FinishedRun) -> list[str]:
         run.decision.seed,
         run.duplicates,
     )
-    found |= {"regret": decision.regret, "front": decision.front}
+    found |= {
+        "regret": decision.regret,
+        "front": decision.front,
+        "deployment": decision.deployment,
+    }
     for name, group in found.items():
         tables.write(output / TABLES, name, [tables.to_table(name, group)])
     tables.write(output / TABLES, "duplicates", [tables.of_frame("duplicates", run.duplicates)])

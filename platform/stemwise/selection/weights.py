@@ -23,7 +23,7 @@ Float = npt.NDArray[np.float64]
 Score = Callable[[StemForms, Float], Float]
 Strategy = Callable[[StemForms, Score], Float]
 
-_ITERATIONS = 30
+_ITERATIONS, _CONVERGED = 30, 1e-8
 _RIDGE = 1e-9  # of the mean diagonal: equal models share their weight instead of failing
 
 
@@ -134,19 +134,20 @@ def _ranked(scores: Float) -> Float:
 
 def _reweighted(forms: StemForms, solve: Callable[[Float, Float], Float]) -> Float:
     """Iterate least squares with tracks weighted by their last error (see `least_squares`)."""
-    errors = forms.energy
-    weights = np.zeros(len(forms.models))
+    size = len(forms.models)
+    squares = forms.gram.reshape(len(forms), -1)
+    errors, weights = forms.energy, np.zeros(size)
     for _ in range(_ITERATIONS):
         share = 1 / np.maximum(errors, 1e-12 * forms.energy)
-        gram = np.einsum("t,tij->ij", share, forms.gram)
-        cross = share @ forms.cross
-        gram = gram + _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        new = solve(gram, cross)
-        if np.allclose(new, weights, rtol=0, atol=1e-10):
+        gram = (share @ squares).reshape(size, size)
+        gram.flat[:: size + 1] += _RIDGE * np.trace(gram) / size
+        new = solve(gram, share @ forms.cross)
+        if np.abs(new - weights).max() <= _CONVERGED:
             break
         weights = new
-        quadratic = np.einsum("i,tij,j->t", weights, forms.gram, weights)
-        errors = forms.energy - 2 * forms.cross @ weights + quadratic
+        errors = (
+            forms.energy - 2 * forms.cross @ weights + squares @ np.outer(weights, weights).ravel()
+        )
     return weights
 
 
@@ -162,16 +163,14 @@ def _solve_nonnegative(gram: Float, cross: Float) -> Float:
 
 
 def _solve_simplex(gram: Float, cross: Float) -> Float:
+    """Minimise wᵀGw − 2wᵀc over weights from 0 up that sum to one.
+
+    There Lᵀw − L⁻¹c = Mw with M = Lᵀ − L⁻¹c1ᵀ. For w = s·v with v summing to one, ‖Mw‖² + (1ᵀw − 1)² is
+    s²‖Mv‖² + (s − 1)², whose best v does not depend on s: nonnegative least squares finds it.
+    """
     scale = float(np.trace(gram)) / len(gram)
-    g, c = gram / scale, cross / scale
-    found = optimize.minimize(
-        lambda w: float(w @ g @ w - 2 * w @ c),
-        np.full(len(c), 1 / len(c)),
-        jac=lambda w: 2 * (g @ w - c),
-        bounds=[(0, 1)] * len(c),
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
-        method="SLSQP",
-        options={"ftol": 1e-14, "maxiter": 500},
-    )
-    weights = np.clip(found.x, 0, None)
+    factor = np.linalg.cholesky(gram / scale)
+    columns = factor.T - np.linalg.solve(factor, cross / scale)[:, None]
+    ones = np.ones((1, len(cross)))
+    weights, _ = optimize.nnls(np.vstack([columns, ones]), np.append(np.zeros(len(cross)), 1.0))
     return np.asarray(weights / weights.sum())
