@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from stemwise.cli import main
 from stemwise.core.config import conf_dir
 from stemwise.core.errors import ConfigError, OutputError
+from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs import saved_run, train_demo_zoo
 from stemwise.jobs.import_settings import ImportSettings
 from stemwise.jobs.overrides import complaint, plain
@@ -98,6 +99,12 @@ def test_every_job_refuses_with_one_sentence(tmp_path, capsys, job, kind):
             "selection.draws=1.5 is not usable: give a whole number.",
         ),
         ("report", "selection.rule=[a]", "selection.rule=['a'] is not usable: give a name."),
+        ("report", "+metric.by_stem.bass=[snr]", "=['snr'] is not usable: give a list of 2 names."),
+        (
+            "report",
+            "metric.paper_snr=sisdr",
+            "'sisdr' is not a score: did you mean si_sdr? use one",
+        ),
         ("report", "metric.extra=x", "metric.extra=x is not usable: give a list of names."),
         (
             "evaluate",
@@ -192,6 +199,12 @@ METRIC = "metric.blok_s is unknown: did you mean block_s? metric has protocol, "
 )
 def test_an_unknown_key_is_told_with_the_nearest(name, overrides, says):
     assert says in said(name, *overrides)
+
+
+@pytest.mark.parametrize("values", [{"blok_s": 1.0}, {"block_s": True}, {"block_s": float("nan")}])
+def test_a_dataclass_of_a_stage_alone_is_read_as_strictly(values):
+    with pytest.raises(ConfigError, match=r"^metric\.blo"):
+        read(MetricSettings, values, "metric")
 
 
 @pytest.mark.parametrize("text", ["metric.block_s=[1", "models"])

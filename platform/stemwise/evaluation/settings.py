@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from typing import Literal
 
 from stemwise.core.checks import in_range, one_of
@@ -65,18 +64,25 @@ class MetricSettings:
                 raise ConfigError(
                     f"metric.by_stem.{stem} is no stem: {near}use {', '.join(ORDER)}."
                 )
-        for name in chain(self.pair, *self.by_stem.values()):
+        pairs: dict[str, tuple[str, ...]] = {
+            "paper_snr": (self.paper_snr,),
+            "paper_sdr": (self.paper_sdr,),
+        }
+        pairs |= {f"by_stem.{stem}": pair for stem, pair in self.by_stem.items()}
+        for key, name in ((key, name) for key, pair in pairs.items() for name in pair):
             if name not in METRICS:
+                near = did_you_mean(name, METRICS)
                 raise ConfigError(
-                    f"metric: {name!r} is not a score; use one of {', '.join(METRICS)}."
+                    f"metric.{key}: {name!r} is not a score: {near}use one of {', '.join(METRICS)}."
                 )
             if name.startswith("museval") and not self.museval:
-                raise ConfigError(f"metric: the protocol uses {name}, so set metric.museval=true.")
+                raise ConfigError(f"metric.{key} uses {name}, so set metric.museval=true.")
         one_of("metric.engine", self.engine, ENGINES)
         for name in self.extra:
             if name not in EXTRA_METRICS:
+                near = did_you_mean(name, EXTRA_METRICS)
                 raise ConfigError(
-                    f"metric.extra: {name!r} is unknown; use any of {', '.join(EXTRA_METRICS)}."
+                    f"metric.extra: {name!r} is unknown: {near}use any of {', '.join(EXTRA_METRICS)}."
                 )
         in_range("metric.block_s", self.block_s, above=0)
         in_range("metric.max_lag_s", self.max_lag_s, least=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import (
@@ -41,14 +41,21 @@ _WORDS = {
     bool: "true or false",
     type(None): "null",
 }
-_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+def _of_list(kind: Any) -> TypeAdapter[Any]:
+    # in a list, so that a stage's own dataclass, which knows no pydantic, is held to it too
+    return TypeAdapter(list[kind], config=STRICT)
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(_of_list)
 
 
 def read(kind: type[T], values: object, group: str = "", what: str = "this job") -> T:
     """Return a configuration as a dataclass.
 
     Args:
-        kind: a dataclass of `STRICT` configuration.
+        kind: a dataclass; it is held to `STRICT`.
         values: what Hydra composed, as plain values.
         group: the key under which they stand, if they are not the whole.
         what: whose keys they are, where there is no group.
@@ -57,7 +64,7 @@ def read(kind: type[T], values: object, group: str = "", what: str = "this job")
         ConfigError: an unknown key, an absent one, or a value of the wrong type.
     """
     try:
-        made: T = _adapter(kind).validate_json(json.dumps(values, default=str))
+        made: T = _adapter(kind).validate_json(json.dumps([values], default=str))[0]
     except ValidationError as error:
         found = error.errors(include_url=False)
         # what is absent may only be misspelt
@@ -68,7 +75,7 @@ def read(kind: type[T], values: object, group: str = "", what: str = "this job")
 
 def written(settings: object) -> dict[str, Any]:
     """Return settings as plain values, of which `read` makes equal ones."""
-    content = _adapter(type(settings)).dump_python(settings, mode="json")
+    (content,) = _adapter(type(settings)).dump_python([settings], mode="json")
     return {str(key): value for key, value in content.items()}
 
 
@@ -103,7 +110,7 @@ def words(hint: Any) -> str:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "a mapping"
     if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not str:
-        return f"a list of {_plural(words(get_args(hint)[0]))}" if get_args(hint) else "a list"
+        return _list(get_args(hint))
     return _WORDS.get(origin, str(getattr(hint, "__name__", hint)))
 
 
@@ -113,17 +120,24 @@ def _either(items: list[str]) -> str:
     return join.join([", ".join(first), last] if first else [last])
 
 
+def _list(items: tuple[Any, ...]) -> str:
+    """Say what a list holds, and how many where a tuple says it."""
+    count = f"{len(items)} " if len(items) > 1 and Ellipsis not in items else ""
+    return f"a list of {count}{_plural(words(items[0]))}" if items else "a list"
+
+
 def _plural(text: str) -> str:
     return text.removeprefix("a ") + "s" if text.startswith("a ") else text
 
 
 def _sentence(kind: Any, values: object, error: ErrorDetails, group: str, what: str) -> str:
-    path, hint, owner = _walk(kind, error["loc"])
+    loc = error["loc"][1:]  # after the place in `_adapter`'s list
+    path, hint, owner = _walk(kind, loc)
     key = ".".join([*([group] if group else []), *path])
     if error["type"] in _UNKNOWN:
-        name = str(error["loc"][-1])
+        name = str(loc[-1])
         return unknown_key(f"{key}.{name}" if key else name, _names(owner), key or what)
-    if error["type"].startswith("missing"):
+    if error["type"].startswith("missing") and len(path) == len(loc):
         return f"{key} is not set: give {words(hint)}, for example {key}=VALUE."
     return unusable(key or what, _dig(values, path, error["input"]), words(hint), _choices(hint))
 
