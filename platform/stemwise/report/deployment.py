@@ -35,15 +35,16 @@ def beaten_by(row: Row) -> str:
 
 
 def beaten_sentence(row: Row) -> str:
-    """Return by what the best that was found is beaten, with its held-out SNR."""
+    """Return by what the best that was found is beaten, with the held-out number that says so."""
     best = set_of(row) or "the best model"
-    if row["snr"] is None:
+    score, snr = row["mean_score"], row["snr"]
+    if row["below"] == "silence" and score is not None and score <= 0:
+        what, zero = f"a score of {db(score, 1)} dB", " (0 dB)"
+    elif snr is None:
         return f"{best} does not beat {beaten_by(row)}."
-    zero = " (0 dB)" if row["below"] == "silence" else ""
-    return (
-        f"the best found, {best}, has an SNR of {db(row['snr'], 1)} dB on held-out tracks, no more than "
-        f"{beaten_by(row)}{zero}."
-    )
+    else:
+        what, zero = f"an SNR of {db(snr, 1)} dB", " (0 dB)" if row["below"] == "silence" else ""
+    return f"the best found, {best}, has {what} on held-out tracks, no more than {beaten_by(row)}{zero}."
 
 
 def cost_sentence(row: Row) -> str:
