@@ -257,6 +257,8 @@ def blend_sentence(rows: list[Row]) -> str:
     if recipe is None or recipe["gain"] is None:
         return "Nothing could be held out (fewer than two artists), so no blend is promised."
     gain, low, high = (recipe[name] for name in ("gain", "gain_low", "gain_high"))
+    if gain == low == high == 0:
+        return "Another model was never worth its cost: use the single model."
     if low is None or high is None:
         return "The blend's gain has no interval, so it is not promised: use the single model."
     if low > 0:
