@@ -14,6 +14,7 @@ import soundfile
 
 from stemwise.core.errors import OutputError
 from stemwise.core.types import Reference, Source, Track
+from stemwise.report import explorer
 from stemwise.report.page import write_report
 from stemwise.report.palette import Palette, themed
 from stemwise.report.run_tables import read_run
@@ -381,3 +382,13 @@ def test_one_colour_per_model():
     assert palette.variable("m1") == "var(--m1)" == themed(palette.colour("m1"))
     assert palette.variable("oracle") == "var(--oracle)" == themed(palette.colour("oracle"))
     assert palette.variable("recipe:x") == "var(--recipe)"
+
+
+def test_a_large_run_lists_its_first_tracks_and_says_so(make_run, monkeypatch):
+    run = make_run(tracks=12, level2=False)
+    monkeypatch.setattr(explorer, "MOST_ROWS", 50)  # 15 rows a track, with floor and oracle
+    reader, page = opened(run)
+    data = data_of(page)
+    assert [track[0] for track in data["tracks"]] == ["song-00", "song-01", "song-02"]
+    assert len(data["rows"]) == 45
+    assert "The first 3 of 12 tracks; the table scores has all." in reader.text["explore"]

@@ -27,13 +27,13 @@ def anomalies(scores: pl.DataFrame) -> list[Row]:
     good = scores.filter(pl.col("status") == "ok", ~pl.col("model").is_in(_REFERENCE_LINES)).sort(
         _KEY
     )
-    return [row for found in good.iter_rows(named=True) for row in _of(found)]
+    gained = pl.max_horizontal("si_sdr", "bss_sdr") - pl.col("snr")
+    odd = good.drop_nulls(["snr", "si_sdr", "bss_sdr"]).filter(gained >= FORGIVEN_DB)
+    return [row for found in odd.iter_rows(named=True) for row in _of(found)]
 
 
 def _of(row: dict[str, Any]) -> list[Row]:
     snr, si_sdr, bss = (row[name] for name in ("snr", "si_sdr", "bss_sdr"))
-    if snr is None or si_sdr is None or bss is None:
-        return []
     lag, gain = row["lag_samples"] or 0, row["gain_db"]
     found: list[tuple[str, float, str]] = []
     if abs(lag) >= LAG_SAMPLES and bss - snr >= FORGIVEN_DB:

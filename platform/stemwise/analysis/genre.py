@@ -104,13 +104,24 @@ def routing_gain(
     for held in parts:
         learned = np.setdiff1d(np.arange(len(matched.tracks)), held)
         overall = _best(matched.values[:, learned])
+        routed = _best_of_genres(matched, learned)
         for track in held:
-            same = [i for i in learned if matched.genres[i] == matched.genres[track]]
-            known = matched.genres[track] is not None and len(same) >= _FEWEST
-            routed = _best(matched.values[:, same]) if known else overall
-            gains[track] = matched.values[routed, track] - matched.values[overall, track]
+            own = routed.get(matched.genres[track], overall)
+            gains[track] = matched.values[own, track] - matched.values[overall, track]
     low, high = interval(gains, matched.artists)
     return float(gains.mean()), low, high
+
+
+def _best_of_genres(matched: Matched, learned: npt.NDArray[np.int64]) -> dict[str | None, int]:
+    """Return the best model of each genre that enough of the learned tracks have."""
+    of: dict[str | None, list[int]] = {}
+    for track in learned:
+        of.setdefault(matched.genres[track], []).append(int(track))
+    return {
+        genre: _best(matched.values[:, same])
+        for genre, same in of.items()
+        if genre is not None and len(same) >= _FEWEST
+    }
 
 
 def _best(values: Float) -> int:

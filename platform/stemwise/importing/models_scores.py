@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from typing import Any
 from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.datasets.base import read_json
 from stemwise.importing.museval_json import without_doubles
-from stemwise.importing.museval_track import median
 from stemwise.importing.published import (
     COLUMNS,
     Frames,
@@ -91,6 +91,10 @@ def read_file(
     return Published(tracks, sources, Frames(1.0, 1.0), DEVICE, notes)
 
 
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 def _is_model(entry: object) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("track_scores"), list)
 
@@ -127,7 +131,7 @@ def _track(
             if not isinstance(values, dict):
                 raise DatasetError(f"{name!r} holds no SDR, ISR, SIR and SAR")
             numbers = {
-                column: median([decibels(values.get(metric), f"{metric} of {name!r}")])
+                column: _defined(decibels(values.get(metric), f"{metric} of {name!r}"))
                 for metric, column in COLUMNS.items()
             }
             try:

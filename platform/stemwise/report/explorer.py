@@ -7,9 +7,12 @@ import math
 import os
 import posixpath
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+import polars as pl
 
 from stemwise.analysis.measures import pairs_of, shared_titles
 from stemwise.core.places import Place, is_local, place
@@ -22,6 +25,7 @@ from stemwise.report.tables import model_order
 from stemwise.storage.tables import NOT_KEPT, none_kept
 
 PICTURED = 20  # tracks that get spectrograms
+MOST_ROWS = 60_000  # about 3 MB of the page
 COLUMNS = (
     ("track", "track", False),
     ("stem", "stem", False),
@@ -64,10 +68,29 @@ class _Names:
         return self._index[value]
 
 
+def listed(run: RunTables) -> RunTables:
+    """Return the run with the first tracks only, as many as have `MOST_ROWS` rows together.
+
+    The tables have all; a page of a million rows would take a browser a minute to open.
+    """
+    scores, keys = run["scores"], ["dataset", "track_id"]
+    if len(scores) <= MOST_ROWS:
+        return run
+    counts = scores.group_by(keys).len().sort(keys)
+    kept = counts.filter(pl.col("len").cum_sum() <= MOST_ROWS).select(keys)
+    frames = {
+        name: run[name].join(kept, on=keys, how="semi", maintain_order="left")
+        for name in ("tracks", "scores", "estimates")
+    }
+    return replace(run, frames=run.frames | frames)
+
+
 def explorer_data(
     run: RunTables, palette: Palette, page: Path, gallery: Gallery, seen_from: Place
 ) -> dict[str, Any]:
     """Return what the page's table needs; each row is a list, in the order that page.js knows.
+
+    Of a large run it has the first tracks (see `listed`).
 
     Args:
         run: the tables.
@@ -76,6 +99,7 @@ def explorer_data(
         gallery: where the first tracks' spectrograms go.
         seen_from: where that folder will lie, which links to estimates are relative to.
     """
+    run = listed(run)
     tracks = {(row["dataset"], row["track_id"]): row for row in run.rows("tracks")}
     numbers = {key: index for index, key in enumerate(tracks)}
     models = _Names(model_order(run.models, run["scores"]["model"].unique().to_list()))
@@ -217,7 +241,9 @@ def explorer(run: RunTables) -> Html:
         else "Listen there, each clip going on where the last one stopped. Estimates stay in the run's "
         "store and are linked, so they play as long as the report stays beside it. The first"
     )
-    hint = (
+    few, every = len(listed(run)["tracks"]), len(run["tracks"])
+    cut = f"The first {few} of {every} tracks; the table scores has all. " if few < every else ""
+    hint = cut + (
         f"Column headers sort; a track's name opens its row. {_PUBLISHED if run.imported else ''}"
     )
     if not run.imported:
