@@ -8,7 +8,7 @@ from stemwise.report.decision import deployments
 from stemwise.report.deployment import more_sentence, set_of
 from stemwise.report.page import write_report
 from stemwise.report.run_tables import read_run
-from stemwise.report.verdict import verdict
+from stemwise.report.verdict import blend_sentence, verdict
 from stemwise.storage import tables
 
 VOCALS = ("mixture", "mixture", "vocals")
@@ -46,16 +46,25 @@ def test_a_single_model_stands_where_no_blend_is_established_and_its_ties_are_na
 
 
 @pytest.mark.parametrize(
-    ("below", "says"), [("silence", "silence"), ("input", "the unprocessed mixture")]
+    ("below", "says", "ends"),
+    [
+        ("silence", "silence", "and silence has 0 dB."),
+        ("input", "the unprocessed mixture", "with no better SNR than the unprocessed mixture."),
+    ],
 )
-def test_where_the_best_is_worse_than_nothing_nothing_is_deployed(make_run, below, says):
-    nothing = MODEL | {"kind": "nothing", "below": below, "snr": -3.61}
+def test_where_the_best_is_worse_than_nothing_nothing_is_deployed(make_run, below, says, ends):
+    nothing = MODEL | {"kind": "nothing", "below": below, "mean_score": -3.21, "snr": 0.36}
     run = make_run(level2=False, deployment={"vocals": nothing})
     found = said(run, VOCALS)
     assert (found.kind, found.models) == ("nothing", ())
     assert found.sentence.startswith(
-        "vocals: nothing usable; the best found, alpha, has an SNR of −3.6 dB on held-out tracks, no "
-        f"more than {says}"
+        "vocals: nothing usable; the best found, alpha, scores −3.2 dB (SNR 0.4 dB) on held-out tracks, "
+    )
+    assert found.sentence.endswith(
+        {
+            "silence": "and silence has 0 dB.",
+            "input": "with no better SNR than the unprocessed mixture.",
+        }[below]
     )
     page = write_report(run.output, run.models).read_text(encoding="utf-8")
     assert "Nothing usable" in page
@@ -110,3 +119,16 @@ def test_the_table_is_a_file_and_stands_in_the_terminal(make_run):
     assert "0.62 alpha + 0.38 beta" in file
     shown = deployments(tables.read(run.output / "tables", "deployment"))
     assert [row[0] for row in shown.rows] == ["vocals", "drums"]
+
+
+def test_where_one_model_was_chosen_no_blend_is_said_to_gain_nothing():
+    chosen = {
+        "level": "recipe",
+        "gain": 0.0,
+        "gain_low": 0.0,
+        "gain_high": 0.0,
+        "gain_shrunken": None,
+    }
+    assert (
+        blend_sentence([chosen]) == "Another model was never worth its cost: use the single model."
+    )

@@ -35,16 +35,14 @@ def beaten_by(row: Row) -> str:
 
 
 def beaten_sentence(row: Row) -> str:
-    """Return by what the best that was found is beaten, with the held-out number that says so."""
-    best = set_of(row) or "the best model"
-    score, snr = row["mean_score"], row["snr"]
-    if row["below"] == "silence" and score is not None and score <= 0:
-        what, zero = f"a score of {db(score, 1)} dB", " (0 dB)"
-    elif snr is None:
-        return f"{best} does not beat {beaten_by(row)}."
-    else:
-        what, zero = f"an SNR of {db(snr, 1)} dB", " (0 dB)" if row["below"] == "silence" else ""
-    return f"the best found, {best}, has {what} on held-out tracks, no more than {beaten_by(row)}{zero}."
+    """Return by what the best that was found is beaten, with its held-out score and SNR."""
+    best, score, snr = set_of(row) or "of these models", row["mean_score"], row["snr"]
+    head = (
+        f"the best found, {best}, scores {db(score, 1)} dB (SNR {db(snr, 1)} dB) on held-out tracks"
+    )
+    if row["below"] == "silence":
+        return f"{head}, and silence has 0 dB."
+    return f"{head}, with no better SNR than the unprocessed {row['parent']}."
 
 
 def cost_sentence(row: Row) -> str:
