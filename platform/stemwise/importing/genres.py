@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,9 @@ def _by_song(
 def _names(tracks: Sequence[Row]) -> dict[str, list[str]]:
     """Return what each track may be called in a table: its id, else its title where that is unique."""
     titles = [slug(str(row["title"])) for row in tracks]
+    counts = Counter(titles)
     return {
-        _id(row): [_id(row), *([title] if titles.count(title) == 1 else [])]
+        _id(row): [_id(row), *([title] if counts[title] == 1 else [])]
         for row, title in zip(tracks, titles, strict=True)
     }
 
