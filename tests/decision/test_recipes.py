@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stemwise.core.stems import whole_of
-from stemwise.decision.recipes import Choice, Recipe, alone, rounded
+from stemwise.decision.recipes import Choice, Recipe, alone, in_recipe, rounded
 
 MIX = ("mixture", "mixture")
 LEAD = ("vocals", "estimate", "lead_vocals")
@@ -123,3 +123,14 @@ def test_cymbals_that_hold_the_hihat_are_the_recipes_cymbals():
     assert "cymbals" in content["provenance"]["held_out_snr"]
     own = {**chosen, (*place, "cymbals"): top({"other": 1.0})}
     assert Recipe.of("r", own, {}, "drums").content({})["stems"]["cymbals"] == {"other": 1.0}
+
+
+def test_only_stems_of_the_recipe_have_a_say_in_which_models_run():
+    """The instrumental is what drums and bass make up, and true parents are nobody's to hear."""
+    level1 = [("mixture", "mixture", stem) for stem in ("vocals", "drums", "instrumental")]
+    below = [("drums", source, "kick") for source in ("reference", "estimate")]
+    other = [("vocals", "estimate", "lead_vocals"), ("guitar", "estimate", "x")]
+    found = in_recipe([*level1, *below, *other], None)
+    assert found == [*level1[:2], below[1], other[0]]
+    assert in_recipe([level1[0], level1[2]], None) == [level1[0], level1[2]]
+    assert in_recipe(below, "drums") == [below[0]]

@@ -17,13 +17,13 @@ from stemwise.core import stems
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.deployment import deployment_row
 from stemwise.decision.gathering import Gathered, gather, held_out, input_snr
-from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone
+from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone, in_recipe
 from stemwise.decision.results import Content
 from stemwise.decision.settings import DecisionSettings
 from stemwise.selection.combinations import greedy
 from stemwise.selection.keys import PairOf
 from stemwise.selection.segments import SegmentOracle
-from stemwise.selection.sets import Models, cheapest, cost_of
+from stemwise.selection.sets import Models, Offer, cheapest, cost_of
 from stemwise.selection.stem_blocks import Visitor, over_blocks
 from stemwise.selection.stem_forms import LINEAR_SCORES, StemForms
 from stemwise.selection.weights import get_strategy, most_selected
@@ -116,10 +116,10 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
     decision = Decision()
     fits: dict[Stem, _Fit] = {}
     tried = [StemFit(g.stem, g.forms, g.artists, fitting.fit_rule) for g in stems_found]
-    offers = [fit.offer() for fit in tried]
-    taken = cheapest(offers, fitting.cost) if offers else []
-    for found, fit, offer, number in zip(stems_found, tried, offers, taken, strict=True):
-        made = fits[found.stem] = _fit(found, fit, offer.sets[number], segments, content, fitting)
+    taken = _taken({fit.stem: fit.offer() for fit in tried}, _alone(content), fitting.cost)
+    for found, fit in zip(stems_found, tried, strict=True):
+        models = taken[found.stem]
+        made = fits[found.stem] = _fit(found, fit, models, segments, content, fitting)
         decision.deployment.append(made.deployment)
         lost = {"dropped": found.dropped}
         decision.regret.extend(row | lost for row in made.regret)
@@ -129,6 +129,26 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         return decision
     _add_recipes(decision, fits, content, fitting, run)
     return decision
+
+
+def _taken(
+    offers: Mapping[Stem, Offer], whole: str | None, cost: Mapping[str, float | None]
+) -> dict[Stem, Models]:
+    """Choose the models of every stem: of those of a recipe together, of others each for itself."""
+    together = in_recipe(list(offers), whole)
+    apart = [[stem] for stem in offers if stem not in together]
+    return {
+        stem: offers[stem].sets[number]
+        for group in (*apart, together)
+        for stem, number in zip(group, cheapest([offers[s] for s in group], cost), strict=True)
+    }
+
+
+def _alone(content: Content) -> str | None:
+    """Return the stem that all songs are recordings of, None for whole songs."""
+    return alone(
+        [stems.partition_of(own or ()) for own in content.tracks["stems"].unique().to_list()]
+    )
 
 
 def _needs_audio(content: Content, fitting: Fitting) -> str:
@@ -186,9 +206,7 @@ def _add_recipes(
     run: str,
 ) -> None:
     """Add the recipes, the held-out rows that they may claim, and what is to be said of them."""
-    whole = alone(
-        [stems.partition_of(own or ()) for own in content.tracks["stems"].unique().to_list()]
-    )
+    whole = _alone(content)
     chosen = {stem: fit.chosen for stem, fit in fits.items()}
     recipe = Recipe.of(HELD_OUT, chosen, fitting.blends, whole)
     if not recipe.top:

@@ -7,7 +7,7 @@ the recipe's own sub-stems, and nothing is claimed of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,16 +87,7 @@ class Recipe:
                 are then what the recipe makes of a file.
         """
         chosen = _with_cymbals(chosen)
-        top = {
-            stem: own
-            for (parent, source, stem), own in chosen.items()
-            if parent == stems.MIXTURE or (parent == alone and source == REFERENCE)
-        }
-        whole_stems = stems.LEVEL1 if alone is None else stems.CHILDREN[alone]
-        named = [stem for stem in top if stem in whole_stems]
-        # a two-stem model's instrumental is a stem of its own only where nothing else makes it up
-        whole = [] if set(named) - {"vocals"} else [s for s in top if s == stems.INSTRUMENTAL]
-        made = {stem: top[stem] for stem in [*named, *whole]}
+        made = {key[2]: chosen[key] for key in level1_of(chosen, alone)}
         children: dict[str, dict[str, Choice]] = {}
         for (parent, source, stem), own in chosen.items():
             if source == ESTIMATE and parent in made and stem in stems.PARENT:
@@ -168,6 +159,27 @@ class Recipe:
         return bool(choice.below) and all(
             _equal(self.blends.get(model, {model: 1.0}), own) for model in choice.below
         )
+
+
+def level1_of(found: Iterable[Stem], alone: str | None) -> list[Stem]:
+    """Return those of the stems that were fitted of which a recipe is made, level 2 apart."""
+    whole_stems = stems.LEVEL1 if alone is None else stems.CHILDREN[alone]
+    top = [
+        key for key in found if key[0] == stems.MIXTURE or (key[0] == alone and key[1] == REFERENCE)
+    ]
+    named = [key for key in top if key[2] in whole_stems]
+    # a two-stem model's instrumental is a stem of its own only where nothing else makes it up
+    if {stem for _, _, stem in named} - {"vocals"}:
+        return named
+    return [*named, *(key for key in top if key[2] == stems.INSTRUMENTAL)]
+
+
+def in_recipe(found: Sequence[Stem], alone: str | None) -> list[Stem]:
+    """Return those of the stems that were fitted that a recipe makes, on both levels."""
+    top = level1_of(found, alone)
+    parents = {stem for _, _, stem in top}
+    below = [key for key in found if key[1] == ESTIMATE and key[0] in parents]
+    return [*top, *(key for key in below if key not in top)]
 
 
 def _with_cymbals(chosen: Mapping[Stem, Choice]) -> dict[Stem, Choice]:

@@ -77,6 +77,8 @@ def cheapest(offers: Sequence[Offer], cost: Mapping[str, float | None]) -> list[
     each stem takes the set that is cheapest alone, then the best one. Where the cost of a model is not
     known, all cost the same. It is solved exactly, as an integer program.
     """
+    if not offers:
+        return []
     models = sorted({model for offer in offers for group in offer.sets for model in group})
     unknown = any(cost.get(model) is None for model in models)
     price = {model: 1.0 if unknown else float(cost[model] or 0.0) for model in models}
