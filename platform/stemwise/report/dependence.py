@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from stemwise.analysis.dependence import EQUAL, copies
+from stemwise.report.cautions import counted
 from stemwise.report.tables import TextTable
-from stemwise.report.verdict import counted
 
 _SHOWN = 3  # recordings of a sentence; the table has all
 _TRACK = ("dataset", "track_id")

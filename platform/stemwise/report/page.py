@@ -10,6 +10,7 @@ from stemwise.core.errors import OutputError
 from stemwise.core.places import Place
 from stemwise.core.types import Track
 from stemwise.report import explorer, palette
+from stemwise.report.cautions import counted
 from stemwise.report.dependence import by_whom, how_often
 from stemwise.report.drawing import Sheet
 from stemwise.report.latex import write_latex
@@ -21,7 +22,6 @@ from stemwise.report.sections import sections_of
 from stemwise.report.spectrogram import Gallery
 from stemwise.report.tables import write_all
 from stemwise.report.text_tables import text_tables
-from stemwise.report.verdict import counted
 
 
 def write_report(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stemwise.report import ledgers
+from stemwise.report.cautions import counted
 from stemwise.report.drawing import Sheet
 from stemwise.report.figure_ties import ties_figure
 from stemwise.report.leading import leading, perfect, suspicion
@@ -14,7 +15,6 @@ from stemwise.report.model_mark import dot
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
 from stemwise.report.tables import TextTable
-from stemwise.report.verdict import counted
 
 _WIDEST_DB = 15.0
 _MOST_LEADERS, _A_FEW_MORE = 12, 3

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
-from stemwise.analysis.measures import blind_stems
-from stemwise.core.stems import MIXTURE
+from stemwise.report.cautions import cautions
 from stemwise.report.deployment import (
     BLEND,
     NOTHING,
@@ -90,7 +88,7 @@ def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str
         f"{said}{ties}.",
         cost_sentence(row),
         gain_sentence(row) or (blend_sentence(run.rows("regret", key)) if len(board) > 1 else ""),
-        _cautions(run, key, board, models, odd),
+        cautions(run, key, board, models, odd),
     )
 
 
@@ -116,7 +114,7 @@ def _leading(run: RunTables, key: StemKey, board: list[Row], odd: str | None) ->
         score=first["mean_score"],
         sentence=f"{said}.",
         blend=blend,
-        cautions=_cautions(run, key, board, tied[:1], odd),
+        cautions=cautions(run, key, board, tied[:1], odd),
     )
 
 
@@ -184,68 +182,6 @@ def _tied_with(model: str, board: list[Row], pairs: list[Row]) -> dict[str, Row]
 def _needed(model: str, pair: Row) -> str:
     needed = pair["tracks_needed"]
     return model if needed is None else f"{model} (about {needed} tracks would be needed)"
-
-
-def _cautions(
-    run: RunTables, key: StemKey, board: list[Row], models: Sequence[str], odd: str | None
-) -> tuple[str, ...]:
-    found = [odd] if odd else []
-    if key[2] in blind_stems(run["scores"]):
-        found.append(
-            "Its score, SI-SAR, does not notice what leaks in: a second opinion, not one to deploy by."
-        )
-    used = [row for row in board if row["model"] in models]
-    seen = [row["model"] for row in used if row["trained_here"]]
-    if seen:
-        clean = next((row for row in board if not row["trained_here"]), None)
-        other = f"the best that was not is {clean['model']}" if clean else "so were all others"
-        was, what = ("was", "it") if len(seen) == 1 else ("were", "them")
-        found.append(
-            f"{listed(seen)} {was} trained on this dataset, which flatters {what}; {other}."
-        )
-    for row in used[:1]:
-        found += _few(row)
-        floor = _floor(run, key, row["model"]) if len(used) == 1 else None
-        if floor is not None and floor >= 0:
-            what = "mixture" if key[0] == MIXTURE else key[0]
-            found.append(
-                f"The untouched {what} scores {db(floor, 1)} dB more: separating does harm here."
-            )
-    return tuple(found)
-
-
-def _few(row: Row) -> list[str]:
-    """Say how few tracks stand behind a row of the leaderboard, and how many do not."""
-    found = []
-    if row["tracks"] < 10:
-        found.append(
-            f"Only {counted(row['tracks'], 'track')} by {counted(row['artists'], 'artist')}."
-        )
-    if row["dropped"]:
-        found.append(
-            f"{counted(row['dropped'], 'track')} left out: not every model has a finite score there."
-        )
-    return found
-
-
-def counted(number: int, noun: str) -> str:
-    """Return "1 track", "2 tracks"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _floor(run: RunTables, key: StemKey, best: str) -> float | None:
-    """Return how much the unprocessed input scores above `best`, on tracks where both have scores."""
-    own = run["scores"].filter(
-        [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)]
-    )
-    by = "snr" if key[2] in blind_stems(run["scores"]) else "score"
-    both = own.filter(pl.col("status") == "ok", pl.col(by).is_finite()).pivot(
-        "model", index=["dataset", "track_id"], values=by
-    )
-    if not {MIXTURE, best} <= set(both.columns):
-        return None
-    gaps = both.select((pl.col(MIXTURE) - pl.col(best)).drop_nulls()).to_series()
-    return None if gaps.is_empty() else float(gaps.mean())  # type: ignore[arg-type]
 
 
 def blend_sentence(rows: list[Row]) -> str:
