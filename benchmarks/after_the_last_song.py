@@ -28,7 +28,7 @@ from rich.console import Console
 from fabricated_parts import MODELS, fabricated, real_tables
 from stemwise.decision import DecisionSettings, results
 from stemwise.evaluation.settings import MetricSettings
-from stemwise.jobs import decide, evaluate
+from stemwise.jobs import decide, evaluate, finished_run
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.saved_run import Resolved
@@ -85,6 +85,7 @@ def finish(output: Path, songs: int) -> dict[str, float]:
     stages.wrap(results, "collect", "collect")
     stages.wrap(results, "score_and_rank", "score, rank")
     stages.wrap(decide, "decide", "blocks, decide")
+    stages.wrap(finished_run, "duplicates_of", "duplicates")
     stages.wrap(decide, "statistics", "statistics")
     stages.wrap(evaluate, "write_report", "page")
     stages.run("write, print", lambda: _finish(output, songs))

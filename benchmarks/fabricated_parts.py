@@ -60,7 +60,11 @@ def fabricated(real: Mapping[str, Rows], number: int, seconds: int) -> dict[str,
         "stems": list(STEMS.values()),
     }
     out: dict[str, list[Any]] = {name: [] for name in real}
-    out["tracks"] = [real["tracks"][0] | head | facts | {"duration_s": float(seconds)}]
+    track = real["tracks"][0]
+    # songs that nothing takes for one recording
+    fingerprint = np.array(track["fingerprint"]) + random.normal(0, 6, len(track["fingerprint"]))
+    facts |= {"duration_s": float(seconds), "fingerprint": fingerprint.tolist()}
+    out["tracks"] = [track | head | facts]
     for stem, name in STEMS.items():
         own = {
             table: [
@@ -91,19 +95,22 @@ def _stem(
     added = 10 ** ((np.array(ERRORS_DB) + shift) / 10) * grams[:, 0, 0].mean()
     errors = added * random.gamma(1.0, 1.0, (seconds, len(MODELS)))
     grams[:, _OWN, _OWN] += errors
-    target = np.array([row["bss_projection"] for row in blocks])[:, _ESTIMATES]
-    rest = np.array([row["bss_remainder"] for row in blocks])[:, _ESTIMATES]
-    target, rest = (level[:, None] * energy[order] * gains[1:] ** 2 for energy in (target, rest))
-    rest[:, 1:] += errors
+    energies = {
+        name: level[:, None]
+        * np.array([row[name] for row in blocks])[:, _ESTIMATES][order]
+        * gains[1:] ** 2
+        for name in _ENERGIES
+    }
+    for name in ("bss_remainder", "si_artifacts"):
+        energies[name][:, 1:] += errors
     signals = ["reference", "mixture", *MODELS]
     total = grams.sum(axis=0)
-    out["measurements"].append(_blocks(blocks[0], signals, pack(grams), target, rest))
+    out["measurements"].append(_blocks(blocks[0], signals, {"gram": pack(grams), **energies}))
     form = own["forms"][0]
     size = level.sum() / BLOCKS * gains[1:, None] * gains[1:]
     squares = {
         name: pack(size * unpack(form[name])[_ESTIMATES][:, _ESTIMATES]).tolist()
         for name in ("projection", "overlap", "span")
-        if name in form
     }
     out["forms"].append(
         form
@@ -112,21 +119,32 @@ def _stem(
     )
     made = next(row for row in own["estimates"] if row["model"] == "demo_scnet")
     out["estimates"] += [made | {"model": model} for model in MODELS]
-    bss = decibels(target.sum(axis=0), rest.sum(axis=0))
+    sums = {name: energy.sum(axis=0) for name, energy in energies.items()}
     for place, model in enumerate(signals[1:], start=1):
         scored = next(r for r in own["scores"] if r["model"] == _REAL[_SIGNALS[place]])
-        products = total[0, 0], total[0, place], total[place, place]
-        scores = {"snr": snr(*products), "si_sdr": si_sdr(*products), "bss_sdr": bss[place - 1]}
-        out["scores"].append(
-            scored | {"model": model, "genre": genre} | {k: float(v) for k, v in scores.items()}
-        )
+        scores = _scores(total, sums, place) if scored["status"] == "ok" else {}
+        out["scores"].append(scored | {"model": model, "genre": genre} | scores)
+
+
+def _scores(total: Float, sums: Mapping[str, Float], place: int) -> dict[str, float]:
+    """Return the whole-track scores of a signal from the sums over all blocks."""
+    rr, ry, yy = total[0, 0], total[0, place], total[place, place]
+    parts = {name: energy[place - 1] for name, energy in sums.items()}
+    found = {
+        "snr": snr(rr, ry, yy),
+        "si_sdr": si_sdr(rr, ry, yy),
+        "bss_sdr": decibels(parts["bss_projection"], parts["bss_remainder"]),
+        "si_sir": decibels(ry**2 / rr, parts["si_interference"]),
+        "si_sar": decibels(ry**2 / rr, parts["si_artifacts"]),
+    }
+    return {name: float(value) for name, value in found.items()}
 
 
 def _blocks(
-    first: Mapping[str, Any], signals: Sequence[str], gram: Float, target: Float, rest: Float
+    first: Mapping[str, Any], signals: Sequence[str], lists: Mapping[str, Float]
 ) -> pa.Table:
     """Return the rows of `measurements` of one stem as Arrow, since there are many."""
-    count = len(gram)
+    count = len(lists["gram"])
     own = {
         "block": np.arange(count),
         "start_s": np.arange(float(count)),
@@ -134,11 +152,7 @@ def _blocks(
         "signals": [list(signals)] * count,
         **{
             name: pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
-            for name, values in (
-                ("gram", gram),
-                ("bss_projection", target),
-                ("bss_remainder", rest),
-            )
+            for name, values in lists.items()
         },
     }
     schema = tables.SCHEMAS["measurements"]
@@ -151,6 +165,7 @@ def _blocks(
     return pa.table(columns, schema=schema)
 
 
+_ENERGIES = ("bss_projection", "bss_remainder", "si_interference", "si_artifacts")
 _REAL = ("reference", "mixture", "demo_scnet")
 _SIGNALS = [0, 1, 2, 2, 2, 2]
 _ESTIMATES = [0, 1, 1, 1, 1]

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from stemwise.analysis.comparisons import comparisons, leaderboard, tie_groups
+from stemwise.analysis.cross_fit import folds_of
 from stemwise.analysis.genre import genre_effects, genre_scores, interaction_p, routing_gain
 from stemwise.analysis.matched import Matched, by_stem
 from stemwise.analysis.statistics import is_trained_here, seconds_per_minute, statistics
@@ -169,6 +170,44 @@ def test_without_a_genre_effect_nothing_is_found_and_routing_does_not_pay():
         gains.append(routing_gain(found, seed=seed)[0])
     assert alarms <= 6  # 5 % of 40 is 2
     assert np.mean(gains) < 0.05  # choosing on noise never gains on tracks held out
+
+
+def test_genres_in_columns_equal_plain_loops():
+    random = np.random.default_rng(6)
+    artists = [f"artist {number}" for number in random.integers(0, 14, 50)]
+    style = {artist: str(random.choice(["rap", "jazz", "pop"])) for artist in artists}
+    genres = [None if i % 9 == 0 else style[artist] for i, artist in enumerate(artists)]
+    found = matched(random.normal(5, 2, (3, 50)), artists=artists, genres=genres)
+    gains = np.zeros(50)
+    for held in folds_of(artists):
+        learned = [i for i in range(50) if i not in held]
+        overall = int(np.argmax(found.values[:, learned].mean(axis=1)))
+        for track in held:
+            same = [i for i in learned if genres[i] == genres[track] is not None]
+            values = found.values[:, same if len(same) > 1 else learned].mean(axis=1)
+            routed = int(np.argmax(values))
+            gains[track] = found.values[routed, track] - found.values[overall, track]
+    assert routing_gain(found)[0] == pytest.approx(gains.mean(), rel=0, abs=1e-12)
+    pure = [
+        a
+        for a in sorted(style)
+        if None not in {g for g, o in zip(genres, artists, strict=True) if o == a}
+    ]
+    kept = [i for i, artist in enumerate(artists) if artist in pure]
+    values = found.values[:, kept]
+    rest = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
+    whose = np.array([pure.index(artists[i]) for i in kept])
+
+    def between(code):
+        own = code[whose]
+        means = [rest[:, own == g].mean(axis=1) for g in np.unique(own)]
+        sizes = [(own == g).sum() for g in np.unique(own)]
+        return sum(n * (m @ m) for n, m in zip(sizes, means, strict=True))
+
+    shuffle = np.random.default_rng(2)
+    code = np.array([sorted({style[a] for a in pure}).index(style[a]) for a in pure])
+    larger = sum(between(shuffle.permutation(code)) >= between(code) for _ in range(200))
+    assert interaction_p(found, draws=200, seed=2) == pytest.approx((1 + larger) / 201)
 
 
 def test_songs_of_one_artist_count_once_in_the_genre_test():

@@ -29,8 +29,11 @@ def folds_of(artists: Sequence[str], folds: int = 5, seed: int = 0) -> list[Inde
     sizes = Counter(artists)
     shuffled = [names[i] for i in random.permutation(len(names))]
     parts: list[list[str]] = [[] for _ in range(count)]
+    filled = [0] * count
     for name in sorted(shuffled, key=lambda n: -sizes[n]):  # the largest first: even parts
-        min(parts, key=lambda part: sum(sizes[n] for n in part)).append(name)
+        smallest = filled.index(min(filled))
+        parts[smallest].append(name)
+        filled[smallest] += sizes[name]
     return [np.array([i for i, a in enumerate(artists) if a in part]) for part in map(set, parts)]
 
 

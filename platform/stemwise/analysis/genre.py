@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from stemwise.analysis.multiplicity import DRAWS
 
 Row = dict[str, Any]
 Float = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
 _FEWEST = 2  # tracks of a genre from which a mean is more than that track
 
 
@@ -54,38 +56,40 @@ def interaction_p(matched: Matched, draws: int = DRAWS, seed: int = 0) -> float 
     songs are all of one genre, so that songs of one artist move together. None where fewer than two
     genres have two artists, or there are fewer than two models.
     """
-    kept, labels, names = _pure_artists(matched)
-    if len(matched.models) < 2 or sum(labels.count(g) >= _FEWEST for g in set(labels)) < 2:
+    kept, labels, index = _pure_artists(matched)
+    counts = Counter(labels)
+    if len(matched.models) < 2 or sum(count >= _FEWEST for count in counts.values()) < 2:
         return None
     values = matched.values[:, kept]
     residual = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
-    index = np.array([names.index(matched.artists[i]) for i in kept])
-    genres = sorted(set(labels))
-    code = np.array([genres.index(label) for label in labels])
+    # songs of an artist move together, so that their sums are all that a permutation needs
+    songs = np.bincount(index, minlength=len(labels))
+    sums = np.array([np.bincount(index, row, len(labels)) for row in residual])
+    genres = {genre: place for place, genre in enumerate(sorted(counts))}
+    code = np.array([genres[label] for label in labels])
     random = np.random.default_rng(seed)
-    observed = _between(residual, code[index], len(genres))
-    drawn = [_between(residual, random.permutation(code)[index], len(genres)) for _ in range(draws)]
+    observed = _between(sums, songs, code)
+    drawn = [_between(sums, songs, random.permutation(code)) for _ in range(draws)]
     return float((1 + np.sum(np.array(drawn) >= observed * (1 - 1e-12))) / (draws + 1))
 
 
-def _pure_artists(matched: Matched) -> tuple[list[int], list[str], list[str]]:
-    """Return the tracks of artists of one genre, the genre of each such artist, and their names."""
+def _pure_artists(matched: Matched) -> tuple[list[int], list[str], Index]:
+    """Return the tracks of artists of one genre, the artists' genres, and whose each track is."""
     seen: dict[str, set[str | None]] = {}
     for artist, genre in zip(matched.artists, matched.genres, strict=True):
         seen.setdefault(artist, set()).add(genre)
     pure = {a: next(iter(g)) for a, g in sorted(seen.items()) if len(g) == 1 and None not in g}
+    place = {artist: number for number, artist in enumerate(pure)}
     kept = [i for i, artist in enumerate(matched.artists) if artist in pure]
-    return kept, [str(genre) for genre in pure.values()], list(pure)
+    index = np.array([place[matched.artists[i]] for i in kept], dtype=np.int64)
+    return kept, [str(genre) for genre in pure.values()], index
 
 
-def _between(residual: Float, code: npt.NDArray[np.int64], genres: int) -> float:
-    counts = np.bincount(code, minlength=genres)
-    total = 0.0
-    for genre in range(genres):
-        if counts[genre]:
-            means = residual[:, code == genre].mean(axis=1)
-            total += counts[genre] * float(means @ means)
-    return total
+def _between(sums: Float, songs: Index, code: Index) -> float:
+    """Return the statistic from the artists' sums `(models, artists)`, songs and genres."""
+    counts = np.bincount(code, songs)
+    totals = np.array([np.bincount(code, row) for row in sums])
+    return float(((totals**2).sum(axis=0)[counts > 0] / counts[counts > 0]).sum())
 
 
 def routing_gain(

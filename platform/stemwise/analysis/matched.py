@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ Float = npt.NDArray[np.float64]
 STEM_KEY = ("parent", "parent_source", "stem")
 _TRACK = ("dataset", "track_id")
 # cluster label and genre of each track
-Facts = Mapping[tuple[str, str], tuple[str, str | None]]
 
 
 @dataclass(frozen=True)
@@ -77,65 +76,70 @@ def by_stem(
     good = scores.filter(
         pl.col("status") == "ok", pl.col(column).is_not_null(), pl.col("model").is_in(list(models))
     )
-    labels = cluster_labels(tracks, duplicates).join(
+    facts = cluster_labels(tracks, duplicates).join(
         tracks.select(*_TRACK, "genre"), on=list(_TRACK), how="left"
     )
-    facts = {row[:2]: row[2:] for row in labels.iter_rows()}
     for key, group in sorted(good.group_by(STEM_KEY), key=lambda item: str(item[0])):
         parent, source, stem = (str(part) for part in key)
-        yield _matched((parent, source, stem), group, facts, models, column)
+        yield _matched((parent, source, stem), _described(group, facts), models, column)
+
+
+def _described(group: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Add the cluster and genre of each row's track; a track that nothing is known of is a cluster."""
+    alone = pl.concat_str(*_TRACK, separator="/")
+    return (
+        group.drop("genre", strict=False)
+        .join(facts, on=list(_TRACK), how="left")
+        .with_columns(pl.coalesce("cluster", alone))
+    )
 
 
 def _matched(
-    stem: tuple[str, str, str],
-    group: pl.DataFrame,
-    facts: Facts,
-    models: Sequence[str],
-    column: str,
+    stem: tuple[str, str, str], group: pl.DataFrame, models: Sequence[str], column: str
 ) -> Matched:
-    extremes = _extremes(group, facts, models, column)
+    extremes = _extremes(group, models, column)
     group = group.filter(~pl.col("model").is_in([one.model for one in extremes]))
-    present = set(group["model"])
+    present = set(group["model"].unique())
     own = tuple(model for model in models if model in present)
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for row in group.select(*_TRACK, "model", column).iter_rows():
-        found.setdefault((row[0], row[1]), {})[row[2]] = row[3]
-    whole = {
-        track: scores
-        for track, scores in sorted(found.items())
-        if len(scores) == len(own) and all(np.isfinite(list(scores.values())))
-    }
-    known = [facts.get(track, ("/".join(track), None)) for track in whole]
+    tracks = group.select(*_TRACK, "cluster", "genre").unique(_TRACK).sort(_TRACK)
+    values = _matrix(group, tracks, own, column)
+    whole = np.asarray(np.isfinite(values).all(axis=0))
+    kept, dropped = tracks.filter(whole), tracks.filter(~whole)
     return Matched(
         stem,
         own,
-        tuple(whole),
-        tuple(artist for artist, _ in known),
-        tuple(genre for _, genre in known),
-        np.array([[scores[model] for scores in whole.values()] for model in own]).reshape(
-            len(own), len(whole)
-        ),
-        tuple(track for track in sorted(found) if track not in whole),
+        tuple(kept.select(_TRACK).iter_rows()),
+        tuple(kept["cluster"]),
+        tuple(kept["genre"]),
+        values[:, whole],
+        tuple(dropped.select(_TRACK).iter_rows()),
         extremes,
     )
 
 
-def _extremes(
-    group: pl.DataFrame,
-    facts: Facts,
-    models: Sequence[str],
-    column: str,
-) -> tuple[Extreme, ...]:
+def _matrix(group: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str], column: str) -> Float:
+    """Return scores `(models, tracks)`, NaN where there is none."""
+    if not models:
+        return np.zeros((0, len(tracks)))
+    place = {model: number for number, model in enumerate(models)}
+    found = group.join(tracks.select(_TRACK).with_row_index("_track"), on=list(_TRACK))
+    own = found["model"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    values = np.full((len(models), len(tracks)), np.nan)
+    values[own, found["_track"].to_numpy()] = found[column].to_numpy()
+    return values
+
+
+def _extremes(group: pl.DataFrame, models: Sequence[str], column: str) -> tuple[Extreme, ...]:
     """Return the models whose scores are one and the same infinity, in the order given."""
     only = group.group_by("model").agg(
-        pl.col(column).n_unique().alias("values"), pl.col(column).first()
+        pl.col(column).n_unique().alias("values"),
+        pl.col(column).first().alias("value"),
+        pl.struct(_TRACK).n_unique().alias("tracks"),
+        pl.col("cluster").n_unique().alias("artists"),
     )
     found = {
-        model: value for model, values, value in only.iter_rows() if values == 1 and np.isinf(value)
+        row["model"]: Extreme(row["model"], row["value"], row["tracks"], row["artists"])
+        for row in only.iter_rows(named=True)
+        if row["values"] == 1 and np.isinf(row["value"])
     }
-    extremes = []
-    for model in (model for model in models if model in found):
-        tracks = list(group.filter(pl.col("model") == model).select(_TRACK).iter_rows())
-        artists = {facts[track][0] if track in facts else "/".join(track) for track in tracks}
-        extremes.append(Extreme(model, found[model], len(tracks), len(artists)))
-    return tuple(extremes)
+    return tuple(found[model] for model in models if model in found)

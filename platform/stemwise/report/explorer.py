@@ -105,6 +105,7 @@ def explorer_data(
     models = _Names(model_order(run.models, run["scores"]["model"].unique().to_list()))
     stems = _Names(map(label, run.stems))
     statuses, folders, files, errors = _Names(["ok"]), _Names(), _Names(), _Names()
+    measures = tuple(measures_of(run).values())
     audio = {_key(row): row["uri"] for row in run.rows("estimates") if row["uri"]}
     rows = []
     for row in run.rows("scores"):
@@ -120,7 +121,7 @@ def explorer_data(
                 number,
                 stems.of(label((row["parent"], row["parent_source"], row["stem"]))),
                 models.of(row["model"]),
-                *(_short(row[name]) for name in measures_of(run).values()),
+                *(_short(row[name]) for name in measures),
                 row["lag_samples"],
                 _short(row["gain_db"]),
                 statuses.of(row["status"]),
