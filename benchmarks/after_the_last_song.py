@@ -6,7 +6,7 @@ does after its last song.
 
     python benchmarks/after_the_last_song.py [--songs 10000] [--seconds 240] [--folder DIR]
 
-The parts and tables of 10,000 songs take 5 GB below the folder; those that are there are used again.
+The parts and tables of 10,000 songs take 6 GB below the folder; those that are there are used again.
 """
 
 from __future__ import annotations
