@@ -104,7 +104,7 @@ def test_a_model_that_is_perfect_everywhere_leads_and_is_not_compared():
 def test_nothing_but_a_perfect_model_is_a_leaderboard_of_one():
     rows = [score(t, "perfect", np.inf) for t in "tuvw"]
     found = statistics(frame(rows), TRACKS, ["perfect"], {})
-    (row,) = found["leaderboard"]
+    (row,) = found["leaderboard"].to_dicts()
     assert (row["rank"], row["mean_score"], row["tie_group"]) == (1, np.inf, 1)
 
 
@@ -272,15 +272,15 @@ def test_all_statistics_of_a_run_fit_their_tables():
         "anomalies",
     }
     for name, group in found.items():
-        assert to_table(name, group).schema.equals(ANALYSIS[name])
-        assert all(set(row) == set(ANALYSIS[name].names) for row in group)
-    assert [row["trained_here"] for row in found["leaderboard"]] == [True, False]
+        assert group.columns == ANALYSIS[name].names
+        assert name == "anomalies" or not group.is_empty()
+    assert found["leaderboard"]["trained_here"].to_list() == [True, False]
 
 
 def test_silent_references_and_nothing_at_all_give_empty_tables():
     rows = [score("t", "a", None, "silent_reference")]
-    assert all(group == [] for group in statistics(frame(rows), TRACKS, ["a"], {}).values())
-    assert all(group == [] for group in statistics(frame([]), TRACKS, ["a"], {}).values())
+    assert all(group.is_empty() for group in statistics(frame(rows), TRACKS, ["a"], {}).values())
+    assert all(group.is_empty() for group in statistics(frame([]), TRACKS, ["a"], {}).values())
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,8 @@ def test_songs_that_are_there_twice_make_no_interval_narrower():
         ("leaderboard", ("mean_score", "low", "high")),
         ("comparisons", ("difference", "low", "high", "p_value")),
     ):
-        for one, two, three in zip(alone[table], joined[table], unnoticed[table], strict=True):
+        found = (frames[table].to_dicts() for frames in (alone, joined, unnoticed))
+        for one, two, three in zip(*found, strict=True):
             near = 0.02 * (one["high"] - one["low"])
             assert [two[n] for n in numbers] == pytest.approx([one[n] for n in numbers], abs=near)
             assert (one["artists"], two["artists"], three["artists"]) == (5, 5, 14)

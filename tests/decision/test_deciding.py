@@ -124,10 +124,10 @@ def test_recipes_have_their_provenance_and_can_be_loaded(rows, tmp_path):
 
 def test_the_ledger_has_every_level_of_every_stem(rows):
     decision = decide(rows, fitting(folds=3), "run")
-    levels = {(row["stem"], row["level"]) for row in decision.regret}
+    levels = {(row["stem"], row["level"]) for row in decision.regret.iter_rows(named=True)}
     expected = {"best_single", "recipe", "track_oracle", "segment_oracle", "equal_models"}
     assert {level for stem, level in levels if stem == "drums"} == expected
-    steps = [row for row in decision.front if row["stem"] == "drums"]
+    steps = [row for row in decision.front.iter_rows(named=True) if row["stem"] == "drums"]
     assert [row["step"] for row in steps] == [1, 2]
     means = [row["mean_score"] for row in steps]
     assert means == sorted(means)  # another model never hurts where it is fitted
@@ -146,7 +146,7 @@ def test_the_recipes_own_rows_are_held_out_and_matched(rows):
 
 def test_a_protocol_that_needs_audio_fits_nothing_and_says_so(rows):
     decision = decide(rows, fitting(pair=("snr", "museval_sdr")), "run")
-    assert decision.recipes == {} and decision.regret == []
+    assert decision.recipes == {} and decision.regret.is_empty()
     assert "museval_sdr" in decision.notes[0]
 
 

@@ -137,7 +137,8 @@ class _Maker:
     def _analyse(self, folder: Path) -> None:
         scores, tracks = tables.read(folder, "scores"), tables.read(folder, "tracks")
         flagged = {model: ["made"] for model in self.option.get("flagged", ())}  # type: ignore[attr-defined]
-        known = statistics(scores, tracks, (*self.models, "drumsep", "karaoke"), flagged)
+        found = statistics(scores, tracks, (*self.models, "drumsep", "karaoke"), flagged)
+        known = {name: frame.to_dicts() for name, frame in found.items()}
         late = {"dataset": "made", "track_id": "song-01", "model": "alpha", "parent": "mixture"}
         late |= {"parent_source": "mixture", "stem": "vocals", "kind": "late", "value": 40.0}
         known["anomalies"].append(late | {"text": "40 samples late"})

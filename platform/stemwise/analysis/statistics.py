@@ -11,8 +11,7 @@ from stemwise.analysis.anomalies import anomalies
 from stemwise.analysis.comparisons import comparisons, leaderboard
 from stemwise.analysis.genre import genre_effects, genre_scores
 from stemwise.analysis.matched import by_stem
-
-Rows = list[dict[str, Any]]
+from stemwise.storage import tables
 
 
 def statistics(
@@ -22,8 +21,8 @@ def statistics(
     trained_on: Mapping[str, Sequence[str]],
     seed: int = 0,
     duplicates: pl.DataFrame | None = None,
-) -> dict[str, Rows]:
-    """Return the rows of leaderboard, comparisons, genre_scores, genre_effects and anomalies.
+) -> dict[str, pl.DataFrame]:
+    """Return the tables leaderboard, comparisons, genre_scores, genre_effects and anomalies.
 
     Args:
         scores: rows of `scores`.
@@ -33,7 +32,7 @@ def statistics(
         seed: of bootstraps and permutations.
         duplicates: rows of `duplicates`: tracks that count as one artist's.
     """
-    found: dict[str, Rows] = {
+    found: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("leaderboard", "comparisons", "genre_scores", "genre_effects")
     }
     cost = seconds_per_minute(scores)
@@ -48,7 +47,8 @@ def statistics(
             continue
         found["genre_scores"] += genre_scores(matched)
         found["genre_effects"].append(genre_effects(matched, seed))
-    return found | {"anomalies": anomalies(scores)}
+    found["anomalies"] = anomalies(scores)
+    return {name: tables.framed(name, rows) for name, rows in found.items()}
 
 
 def seconds_per_minute(scores: pl.DataFrame) -> dict[str, float | None]:

@@ -39,9 +39,7 @@ class Decision:
     """What a run decides.
 
     Attributes:
-        regret: rows of the table.
-        front: rows of the table.
-        deployment: rows of the table.
+        regret, front, deployment: the tables.
         scores: rows of `scores` of the model `recipe:deployable`, each track held out; by stem.
         recipes: content of the recipe YAMLs by name.
         unclaimed: sub-stems of `deployable` that were not measured as it makes them.
@@ -49,9 +47,9 @@ class Decision:
     """
 
     scores: list[pl.DataFrame] = field(default_factory=list)
-    regret: list[Row] = field(default_factory=list)
-    front: list[Row] = field(default_factory=list)
-    deployment: list[Row] = field(default_factory=list)
+    regret: pl.DataFrame = field(default_factory=lambda: tables.framed("regret", ()))
+    front: pl.DataFrame = field(default_factory=lambda: tables.framed("front", ()))
+    deployment: pl.DataFrame = field(default_factory=lambda: tables.framed("deployment", ()))
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     unclaimed: list[Unclaimed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -113,17 +111,21 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
     over_blocks(content.measurements, [*also, segments])
     if needs:
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
-    decision = Decision()
+    rows: dict[str, list[Row]] = {"regret": [], "front": [], "deployment": []}
     fits: dict[Stem, _Fit] = {}
     tried = [StemFit(g.stem, g.forms, g.artists, fitting.fit_rule) for g in stems_found]
     taken = _taken({fit.stem: fit.offer() for fit in tried}, _alone(content), fitting.cost)
     for found, fit in zip(stems_found, tried, strict=True):
         models = taken[found.stem]
         made = fits[found.stem] = _fit(found, fit, models, segments, content, fitting)
-        decision.deployment.append(made.deployment)
+        rows["deployment"].append(made.deployment)
         lost = {"dropped": found.dropped}
-        decision.regret.extend(row | lost for row in made.regret)
-        decision.front.extend(row | lost for row in _front(found.stem, found.forms, fitting))
+        rows["regret"] += [row | lost for row in made.regret]
+        rows["front"] += [row | lost for row in _front(found.stem, found.forms, fitting)]
+    made_of = {name: tables.framed(name, group) for name, group in rows.items()}
+    decision = Decision(
+        regret=made_of["regret"], front=made_of["front"], deployment=made_of["deployment"]
+    )
     if not fits:
         decision.notes.append(_why_nothing(content, fitting))
         return decision

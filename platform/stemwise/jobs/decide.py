@@ -51,9 +51,7 @@ def write_decision(run: FinishedRun) -> list[str]:
         "front": decision.front,
         "deployment": decision.deployment,
     }
-    for name, group in found.items():
-        tables.write(output / TABLES, name, [tables.to_table(name, group)])
-    tables.write(output / TABLES, "duplicates", [tables.of_frame("duplicates", run.duplicates)])
+    results.write(output / TABLES, found | {"duplicates": run.duplicates})
     for recipe in decision.recipes.values():
         write_recipe(output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
     file = f"{HELD_OUT}.yaml"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import polars as pl
 import yaml
 from rich.console import Console
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.types import HELD_OUT
-from stemwise.decision import Decision, decide
+from stemwise.decision import decide
 from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
 from stemwise.jobs.finished_run import FinishedRun, open_run
 from stemwise.jobs.launch import launch
@@ -21,7 +20,6 @@ from stemwise.jobs.settings import FitSettings
 from stemwise.report.decision import front, ledger
 from stemwise.report.dependence import dependence_notes
 from stemwise.report.terminal import show_note, show_table
-from stemwise.storage import tables
 
 
 def fit(settings: FitSettings, console: Console) -> int:
@@ -39,7 +37,7 @@ def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -
     if not decision.recipes:
         return 1
     for table, text in (("regret", ledger), ("front", front)):
-        show_table(console, text(_frame(table, decision)))
+        show_table(console, text(getattr(decision, table)))
     recipe = decision.recipes[HELD_OUT] | {"name": name}
     path = write_recipe(run.output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
     for note in unclaimed(decision, path.name, run.folder.shown(path)):
@@ -58,10 +56,6 @@ def _name(name: str) -> str:
             f"recipe={name} cannot name a file: use letters, digits, '_', '-' and '.' only."
         )
     return name
-
-
-def _frame(name: str, decision: Decision) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(tables.to_table(name, getattr(decision, name))))
 
 
 def _models(wanted: Sequence[str] | None, run: FinishedRun) -> list[str]:

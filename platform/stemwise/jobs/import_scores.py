@@ -69,7 +69,7 @@ def import_scores(settings: ImportSettings, console: Console) -> int:
         notes = [
             *(found.notes if found else ()),
             *told,
-            *filter(None, [unknown_artists(_frame("tracks", tracks))]),
+            *filter(None, [unknown_artists(tables.framed("tracks", tracks))]),
             *_write(settings, output, imported, tracks, scores),
         ]
         _report(output, console, [*notes, _NO_LEDGER])
@@ -143,7 +143,7 @@ def _with_facts(
     notes: list[str] = []
     if settings.genres is not None:
         tracks, notes = join_facts(tracks, Path(settings.genres).expanduser())
-    genres = _frame("tracks", tracks).select("dataset", "track_id", "genre")
+    genres = tables.framed("tracks", tracks).select("dataset", "track_id", "genre")
     order = scores.columns
     scores = scores.drop("genre").join(genres, on=["dataset", "track_id"], how="left").select(order)
     if not any(genres["genre"]):
@@ -175,21 +175,16 @@ def _write(
     candidates = [m for m in models if m not in (MIXTURE, *settings.reference_lines)]
     rule = SelectionSettings().rule
     frame = add_scores(scores, lambda _: (settings.score, settings.score), rule)
-    songs = _frame("tracks", tracks)
+    songs = tables.framed("tracks", tracks)
     compared, notes = comparable(frame, settings.min_tracks, candidates)
     ranked = rank(compared, candidates)
     frames = {"tracks": songs, "selections": selections(ranked, None, rule)}
     frames["scores"] = pl.concat([frame, oracle_rows(compared, ranked)])
     results.write(output / "tables", frames)
     found = statistics(compared, songs, candidates, imported.trained_on, settings.seed)
-    for name, group in found.items():
-        tables.write(output / "tables", name, [tables.to_table(name, group)])
+    results.write(output / "tables", found)
     folder.write_config(output, imported)
     return [*notes, *limits(compared, songs, candidates)]
-
-
-def _frame(name: str, content: Sequence[rows.Row]) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(tables.to_table(name, content)))
 
 
 def _report(output: Path, console: Console, notes: Sequence[str]) -> None:

@@ -309,6 +309,11 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def framed(name: str, rows: Iterable[Row]) -> pl.DataFrame:
+    """Return `rows` as a Polars frame of the schema called `name`; absent keys are null."""
+    return frame(to_table(name, rows))
+
+
 def frame(table: pa.Table) -> pl.DataFrame:
     """Return an Arrow table as a Polars frame."""
     import polars
