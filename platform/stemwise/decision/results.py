@@ -70,13 +70,16 @@ def collect_some(folder: Place, tracks: Iterable[str], names: Sequence[str]) -> 
 
 
 def _batches(folder: Place, tracks: Iterable[str]) -> Iterator[list[Part]]:
-    ordered = sorted(tracks)
-    for start in range(0, len(ordered), TRACKS_AT_ONCE):
-        names, group = ordered[start : start + TRACKS_AT_ONCE], []
-        for name, part in zip(names, parts.read_all(folder, names), strict=True):
-            if part is None:
-                raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
-            group.append(part)
+    names = sorted(tracks)
+    group: list[Part] = []
+    for name, part in zip(names, parts.read_all(folder, names), strict=True):
+        if part is None:
+            raise OutputError(f"{parts.path(folder, name)} is missing or damaged: run again.")
+        group.append(part)
+        if len(group) == TRACKS_AT_ONCE:
+            yield group
+            group = []
+    if group:
         yield group
 
 

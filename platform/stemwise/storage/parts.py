@@ -105,8 +105,11 @@ def read_all(folder: Place, names: Iterable[str]) -> Iterator[Part | None]:
     def one(name: str) -> Part | None:
         return read(folder, name) if path(folder, name).name in there else None
 
+    wanted = list(names)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from pool.map(one, names)
+        # no more of them are held here than are asked for at once
+        for start in range(0, len(wanted), _AT_ONCE):
+            yield from pool.map(one, wanted[start : start + _AT_ONCE])
 
 
 def _decode(content: bytes) -> Part:
