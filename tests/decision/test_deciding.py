@@ -69,7 +69,7 @@ def scores_of(decision):
 
 def fitting(candidates=MODELS, pair=PAIR, **settings):
     cost = {"band_split": 1.0, "hpss": 2.0, "repet_sim": None}
-    return Fitting(candidates, lambda _: pair, "linear", DecisionSettings(**settings), cost)
+    return Fitting(candidates, lambda _: pair, "linear", DecisionSettings(**settings), cost, cost)
 
 
 def saved(recipe, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -55,8 +57,9 @@ def process(tmp_path, monkeypatch):
 
 
 def rows_of(answer, table="scores"):
-    with parts.pa.ipc.open_stream(answer.encoded) as stream:
-        return parts._decode(stream.read_all()).tables[table].to_pylist()
+    with TemporaryDirectory() as folder:
+        parts.write(Path(folder), "song", answer.encoded)
+        return parts.read(Path(folder), "song").tables[table].to_pylist()
 
 
 def remembered(tmp_path):

@@ -174,7 +174,7 @@ def test_a_registry_name_becomes_a_model_that_separates_whole_tracks(files):
 
 
 def test_it_is_named_like_any_model(files, tmp_path):
-    (spec,), _ = models([ENTRY])
+    (spec,), _ = models((ENTRY,))
     assert spec == resolve(ENTRY)
     recipe = load_recipe(ENTRY)
     assert (recipe.name, recipe.any_stem) == (spec.name, ENTRY)

@@ -309,7 +309,7 @@ def test_entries_work_where_models_are_listed(files, tmp_path, monkeypatch):
     monkeypatch.chdir(config.parent)
     value = f"[{{name: mine, msst_config: ./{config.name}, checkpoint: ./{checkpoint.name}}}]"
     listed = OmegaConf.to_container(OmegaConf.create(f"models: {value}"))["models"]
-    (spec,), _ = models(listed)
+    (spec,), _ = models(tuple(listed))
     path = tmp_path / "entry.yaml"
     path.write_text(value[1:-1])
     assert resolve_all([str(path)]) == [spec]

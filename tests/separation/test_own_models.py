@@ -14,6 +14,7 @@ from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.jobs.configuration import hierarchy
 from stemwise.jobs.decide import write_recipe
 from stemwise.jobs.run_recipes import load_recipes, with_their_models
+from stemwise.jobs.settings import HierarchyChoice
 from stemwise.models import entries
 from stemwise.models.registry import prepare, resolve, same_model
 from stemwise.separation.recipe import load_recipe
@@ -201,7 +202,7 @@ def test_parents_of_a_recipe_are_of_the_very_models(tmp_path, checkpoint):
     named = {"name": "d9a", "base": "demucs_package"}
     for path, fits in ((checkpoint, True), (other, False)):
         specs = [resolve(named | {"checkpoint": str(path)})]
-        values = {"parents": {"drums": str(recipe)}, "sources": ["estimate"]}
+        values = HierarchyChoice({"drums": str(recipe)}, ("estimate",))
         if fits:
             assert hierarchy(values, "", specs).providers["drums"].name == "d9a"
         else:

@@ -61,7 +61,8 @@ class Fitting:
 
     `pair_of` names the two scores of a stem. `blends` are the weights of those parents of level 2 that
     recipes estimated, by their names; `duplicates` the rows of that table: tracks that count as one
-    artist's.
+    artist's. `cost` is what a minute of audio takes, as measured in this run; `price` is what decides
+    between sets of models, so that equal runs decide alike.
     """
 
     candidates: Sequence[str]
@@ -69,6 +70,7 @@ class Fitting:
     rule: str
     settings: DecisionSettings
     cost: Mapping[str, float | None]
+    price: Mapping[str, float | None]
     blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     duplicates: pl.DataFrame | None = None
 
@@ -77,7 +79,7 @@ class Fitting:
         """How a stem is fitted."""
         own = self.settings
         return FitRule(
-            own.strategy, self.score, self.cost, own.parsimony, own.worth_db, own.folds, own.seed
+            own.strategy, self.score, self.price, own.parsimony, own.worth_db, own.folds, own.seed
         )
 
     def score(self, forms: StemForms, weights: Float) -> Float:
@@ -114,7 +116,7 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
     rows: dict[str, list[Row]] = {"regret": [], "front": [], "deployment": []}
     fits: dict[Stem, _Fit] = {}
     tried = [StemFit(g.stem, g.forms, g.artists, fitting.fit_rule) for g in stems_found]
-    taken = _taken({fit.stem: fit.offer() for fit in tried}, _alone(content), fitting.cost)
+    taken = _taken({fit.stem: fit.offer() for fit in tried}, _alone(content), fitting.price)
     for found, fit in zip(stems_found, tried, strict=True):
         models = taken[found.stem]
         made = fits[found.stem] = _fit(found, fit, models, segments, content, fitting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import RECIPES, TABLES
 from stemwise.models.entries import Entry, relative
+from stemwise.models.spec import ModelSpec
 from stemwise.report.dependence import dependence_notes
+from stemwise.report.zoo_cost import minute_cost
 from stemwise.selection.confidence import WinConfidence
 from stemwise.selection.oracle import models_by_key, selections
 from stemwise.storage import tables
@@ -81,9 +84,27 @@ def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
         run.selection.rule,
         run.decision,
         cost,
+        prices(run.specs, models, cost),
         run.resolved.blends,
         run.duplicates,
     )
+
+
+def prices(
+    specs: Sequence[ModelSpec], models: Sequence[str], measured: Mapping[str, float | None]
+) -> dict[str, float | None]:
+    """Return what each model costs when sets of models are weighed against each other.
+
+    That is what the zoo declares, CPU seconds per minute of audio, so that a run decides as its
+    repetition does. Where it declares none of some model, it is what was measured, in steps of √2.
+    """
+    declared = {spec.name: minute_cost(spec) for spec in specs if spec.name in models}
+    if all(declared.get(model) is not None for model in models):
+        return {model: declared[model] for model in models}
+    return {
+        model: None if (cost := measured.get(model)) is None else 2 ** (round(2 * log2(cost)) / 2)
+        for model in models
+    }
 
 
 def unclaimed(decision: Decision, name: str, shown: str) -> list[str]:
