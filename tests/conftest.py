@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,13 @@ hypothesis.settings.load_profile("stemwise")
 
 RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Heed interrupts: in the background of a shell they are ignored, by whatever tests start too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
