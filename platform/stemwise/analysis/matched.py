@@ -10,11 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from stemwise.analysis.dependence import cluster_labels
+from stemwise.selection.keys import STEM, TRACK
 
 Float = npt.NDArray[np.float64]
-STEM_KEY = ("parent", "parent_source", "stem")
-_TRACK = ("dataset", "track_id")
-# cluster label and genre of each track
+STEM_KEY, _TRACK = STEM, TRACK
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone, in_recip
 from stemwise.decision.results import Content
 from stemwise.decision.settings import DecisionSettings
 from stemwise.selection.combinations import greedy
-from stemwise.selection.keys import PairOf
+from stemwise.selection.keys import STEM, PairOf
 from stemwise.selection.segments import SegmentOracle
 from stemwise.selection.sets import Models, Offer, cheapest, cost_of
 from stemwise.selection.stem_blocks import Visitor, over_blocks
@@ -113,20 +113,21 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
     over_blocks(content.measurements, [*also, segments])
     if needs:
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
-    rows: dict[str, list[Row]] = {"regret": [], "front": [], "deployment": []}
+    regret: list[Row] = []
+    front: list[Row] = []
     fits: dict[Stem, _Fit] = {}
     tried = [StemFit(g.stem, g.forms, g.artists, fitting.fit_rule) for g in stems_found]
     taken = _taken({fit.stem: fit.offer() for fit in tried}, _alone(content), fitting.price)
     for found, fit in zip(stems_found, tried, strict=True):
         models = taken[found.stem]
         made = fits[found.stem] = _fit(found, fit, models, segments, content, fitting)
-        rows["deployment"].append(made.deployment)
         lost = {"dropped": found.dropped}
-        rows["regret"] += [row | lost for row in made.regret]
-        rows["front"] += [row | lost for row in _front(found.stem, found.forms, fitting)]
-    made_of = {name: tables.framed(name, group) for name, group in rows.items()}
+        regret += [row | lost for row in made.regret]
+        front += [row | lost for row in _front(found.stem, found.forms, fitting)]
     decision = Decision(
-        regret=made_of["regret"], front=made_of["front"], deployment=made_of["deployment"]
+        regret=tables.framed("regret", regret),
+        front=tables.framed("front", front),
+        deployment=tables.framed("deployment", (made.deployment for made in fits.values())),
     )
     if not fits:
         decision.notes.append(_why_nothing(content, fitting))
@@ -180,8 +181,7 @@ def _fit(
     content: Content,
     fitting: Fitting,
 ) -> _Fit:
-    forms = found.forms
-    best = np.array([segments.scores[*track, *found.stem] for track in forms.tracks])
+    best = np.array([segments.scores[*track, *found.stem] for track in found.forms.tracks])
     made = ledger(fit, models, best)
     deployed = deployment_row(fit, models, made, input_snr(found, content.scores), fitting.cost)
     chosen = Choice(
@@ -196,7 +196,7 @@ def _fit(
     return _Fit(
         made.rows,
         chosen,
-        _papers(forms, fitting, found.parents),
+        _papers(fit, found.parents),
         _held_out_rows(found, made, content, fitting),
         deployed,
     )
@@ -239,12 +239,11 @@ def _add_recipes(
     decision.recipes["paper"] = paper.content(facts | theirs)
 
 
-def _papers(forms: StemForms, fitting: Fitting, parents: frozenset[str]) -> Choice:
+def _papers(fit: StemFit, parents: frozenset[str]) -> Choice:
     """Return the paper's choice: the model that wins most tracks, with the truth at hand."""
-    winner = most_selected(forms, fitting.score)
-    singles = fitting.score(forms, np.eye(len(forms.models)))
-    gap = float((singles.max(axis=0) - singles[int(np.argmax(winner))]).mean())
-    return Choice({forms.models[int(np.argmax(winner))]: 1.0}, parents, gap)
+    winner = int(np.argmax(most_selected(fit.forms, fit.rule.score)))
+    gap = float((fit.singles.max(axis=0) - fit.singles[winner]).mean())
+    return Choice({fit.forms.models[winner]: 1.0}, parents, gap)
 
 
 def _files(content: Content) -> str:
@@ -269,7 +268,7 @@ def _why_nothing(content: Content, fitting: Fitting) -> str:
 def _front(stem: Stem, forms: StemForms, fitting: Fitting) -> list[Row]:
     steps = greedy(forms, get_strategy(fitting.settings.strategy), fitting.score, fitting.cost)
     return [
-        dict(zip(("parent", "parent_source", "stem"), stem, strict=True))
+        dict(zip(STEM, stem, strict=True))
         | {
             "step": number,
             "model": step.model,

@@ -89,16 +89,18 @@ def _sets(frame: pl.DataFrame, keys: Sequence[str], value: str) -> dict[tuple[An
 
 def _parents(scores: pl.DataFrame, stem: Stem, forms: StemForms) -> frozenset[str]:
     """Return whose estimates of the parent the stem was measured on."""
-    parent, source, name = stem
-    own = scores.filter(
-        (pl.col("parent_model").fill_null("") != ""),
-        pl.col("parent") == parent,
-        pl.col("parent_source") == source,
-        pl.col("stem") == name,
-    )
-    tracks = pl.DataFrame(forms.tracks, schema=dict.fromkeys(TRACK, pl.String), orient="row")
-    kept = own.join(tracks, on=list(TRACK), how="semi")
+    own = scores.filter(_is(stem), pl.col("parent_model").fill_null("") != "")
+    kept = own.join(_tracks(forms), on=list(TRACK), how="semi")
     return frozenset(kept["parent_model"].unique().to_list())
+
+
+def _is(stem: Stem) -> list[pl.Expr]:
+    """Return what the rows of a stem have in common."""
+    return [pl.col(key) == value for key, value in zip(STEM, stem, strict=True)]
+
+
+def _tracks(forms: StemForms) -> pl.DataFrame:
+    return pl.DataFrame(forms.tracks, schema=dict.fromkeys(TRACK, pl.String), orient="row")
 
 
 class _Makes:
@@ -129,26 +131,19 @@ def held_out(
         scores: column → `(tracks,)`.
         described: rows of `scores` that say what else is known of the stem of a track.
     """
-    tracks = pl.DataFrame(
-        gathered.forms.tracks, schema=dict.fromkeys(TRACK, pl.String), orient="row"
-    )
     place = [pl.lit(v).alias(k) for k, v in zip(STEM, gathered.stem, strict=True)]
     values = [pl.Series(name, values, pl.Float64) for name, values in scores.items()]
     shared = described.select(
         *KEY, "genre", "voice", "has_bleed", "reference_dbfs", "parent_model"
     ).unique(KEY, keep="last", maintain_order=True)
-    made = tracks.with_columns(*place, *values)
+    made = _tracks(gathered.forms).with_columns(*place, *values)
     return made.join(shared, on=list(KEY), how="left", maintain_order="left")
 
 
 def input_snr(gathered: Gathered, scores: pl.DataFrame) -> Float:
     """Return the SNR in dB of the unprocessed input on a stem's tracks, NaN where it is not known."""
-    own = scores.filter(
-        [pl.col(k) == v for k, v in zip(STEM, gathered.stem, strict=True)],
-        pl.col("model") == stems.MIXTURE,
-    ).select(*TRACK, "snr")
-    tracks = pl.DataFrame(
-        gathered.forms.tracks, schema=dict.fromkeys(TRACK, pl.String), orient="row"
+    own = scores.filter(_is(gathered.stem), pl.col("model") == stems.MIXTURE)
+    found = _tracks(gathered.forms).join(
+        own.select(*TRACK, "snr"), on=list(TRACK), how="left", maintain_order="left"
     )
-    found = tracks.join(own, on=list(TRACK), how="left", maintain_order="left")
     return found["snr"].fill_null(np.nan).to_numpy()
