@@ -15,7 +15,7 @@ from stemwise.core import stems
 from stemwise.decision.results import Content
 from stemwise.measurement.matching import match_stems
 from stemwise.selection.form_table import stack
-from stemwise.selection.keys import KEY, STEM, TRACK
+from stemwise.selection.keys import KEY, STEM, TRACK, is_stem
 from stemwise.selection.stem_forms import StemForms
 
 Float = npt.NDArray[np.float64]
@@ -89,14 +89,9 @@ def _sets(frame: pl.DataFrame, keys: Sequence[str], value: str) -> dict[tuple[An
 
 def _parents(scores: pl.DataFrame, stem: Stem, forms: StemForms) -> frozenset[str]:
     """Return whose estimates of the parent the stem was measured on."""
-    own = scores.filter(_is(stem), pl.col("parent_model").fill_null("") != "")
+    own = scores.filter(is_stem(stem), pl.col("parent_model").fill_null("") != "")
     kept = own.join(_tracks(forms), on=list(TRACK), how="semi")
     return frozenset(kept["parent_model"].unique().to_list())
-
-
-def _is(stem: Stem) -> list[pl.Expr]:
-    """Return what the rows of a stem have in common."""
-    return [pl.col(key) == value for key, value in zip(STEM, stem, strict=True)]
 
 
 def _tracks(forms: StemForms) -> pl.DataFrame:
@@ -142,7 +137,7 @@ def held_out(
 
 def input_snr(gathered: Gathered, scores: pl.DataFrame) -> Float:
     """Return the SNR in dB of the unprocessed input on a stem's tracks, NaN where it is not known."""
-    own = scores.filter(_is(gathered.stem), pl.col("model") == stems.MIXTURE)
+    own = scores.filter(is_stem(gathered.stem), pl.col("model") == stems.MIXTURE)
     found = _tracks(gathered.forms).join(
         own.select(*TRACK, "snr"), on=list(TRACK), how="left", maintain_order="left"
     )

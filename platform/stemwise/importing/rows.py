@@ -108,7 +108,7 @@ def _append(
 
 
 def _no_scores() -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(tables.schema_of("scores").empty_table()))
+    return tables.framed("scores", ())
 
 
 def merge(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from stemwise.analysis.matched import STEM_KEY
 from stemwise.analysis.measures import blind_stems
 from stemwise.core.stems import MIXTURE
 from stemwise.report.leading import listed
@@ -72,9 +71,7 @@ def counted(number: int, noun: str) -> str:
 
 def _floor(run: RunTables, key: StemKey, best: str) -> float | None:
     """Return how much the unprocessed input scores above `best`, on tracks where both have scores."""
-    own = run["scores"].filter(
-        [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)]
-    )
+    own = run.of_stem("scores", key)
     by = "snr" if key[2] in blind_stems(run["scores"]) else "score"
     both = own.filter(pl.col("status") == "ok", pl.col(by).is_finite()).pivot(
         "model", index=["dataset", "track_id"], values=by

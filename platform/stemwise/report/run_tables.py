@@ -16,6 +16,7 @@ from stemwise.core.errors import OutputError
 from stemwise.core.stems import MIXTURE, sort_key
 from stemwise.core.types import REFERENCE
 from stemwise.report.tables import model_order, stem_label
+from stemwise.selection.keys import is_stem
 from stemwise.storage import tables
 
 Row = dict[str, Any]
@@ -63,11 +64,11 @@ class RunTables:
 
     def rows(self, name: str, key: StemKey | None = None) -> list[Row]:
         """Return the rows of a table, of one stem where `key` is given."""
-        frame = self[name]
-        if key is not None:
-            for column, value in zip(STEM_KEY, key, strict=True):
-                frame = frame.filter(pl.col(column) == value)
-        return frame.to_dicts()
+        return (self[name] if key is None else self.of_stem(name, key)).to_dicts()
+
+    def of_stem(self, name: str, key: StemKey) -> pl.DataFrame:
+        """Return the rows of a table that are of one stem."""
+        return self[name].filter(is_stem(key))
 
 
 def read_run(output: Path, models: Sequence[str], imported: bool = False) -> RunTables:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from stemwise.analysis.aggregate import REFERENCE_LINES
-from stemwise.analysis.matched import STEM_KEY
 from stemwise.report.cautions import cautions
 from stemwise.report.deployment import (
     BLEND,
@@ -126,17 +125,12 @@ def _sure(row: Row) -> str:
 
 def made_by(run: RunTables, key: StemKey) -> list[str]:
     """Return the models that have rows of a stem, reference lines apart."""
-    frame = run["scores"].filter(
-        [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)],
-        ~pl.col("model").is_in(REFERENCE_LINES),
-    )
+    frame = run.of_stem("scores", key).filter(~pl.col("model").is_in(REFERENCE_LINES))
     return frame["model"].unique().sort().to_list()
 
 
 def _nothing(run: RunTables, key: StemKey) -> str:
-    frame = run["scores"].filter(
-        [pl.col(column) == value for column, value in zip(STEM_KEY, key, strict=True)]
-    )
+    frame = run.of_stem("scores", key)
     if not made_by(run, key):
         return "no model of this run makes this stem."
     if (frame["status"] == "silent_reference").all():
