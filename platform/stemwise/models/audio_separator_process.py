@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stemwise.core.errors import CheckpointError, MissingDependencyError, ModelError
+from stemwise.core.memory import keep_memory
 from stemwise.models import audio_separator_worker
 from stemwise.models.audio_separator_worker import receive, send
 
@@ -48,7 +49,7 @@ class Worker:
     """
 
     def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        settings = {**os.environ, "PYTHONSAFEPATH": "1", **(environment or {})}
+        settings = {**os.environ, **keep_memory(), "PYTHONSAFEPATH": "1", **(environment or {})}
         # it would win over the folder that we name
         settings.pop("AUDIO_SEPARATOR_MODEL_DIR", None)
         command = [python(), str(Path(audio_separator_worker.__file__)), *arguments]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, DeviceError, ModelError
+from stemwise.core.memory import keep
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
 from stemwise.models.spec import GPU_BATCH
@@ -48,6 +49,8 @@ class Separator:
     ) -> None:
         self.model, self.residual = model, residual
         self.device = pick_device(device)
+        if self.device.type == "cpu":
+            keep()
         size = batch_size or (1 if self.device.type == "cpu" else GPU_BATCH)
         self._forward = Halving(model.forward, size)
         with _memory_of(self.device):

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stemwise.core.checks import in_range
 from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.memory import keep
 from stemwise.training.examples import Examples
 from stemwise.training.loss import relative_error_db
 
@@ -71,6 +72,8 @@ class Trainer:
         folder: Path,
         device: torch.device,
     ) -> None:
+        if device.type == "cpu":
+            keep()
         self.network = network.to(device).train()
         self.standardised, self.settings, self.device = standardised, settings, device
         self.examples, self.validation, self.folder = examples, validation, folder
