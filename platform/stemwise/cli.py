@@ -96,7 +96,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
 def _separate(options: argparse.Namespace, console: Console) -> int:
     stems = _names(options.stems)
     if options.server is not None:
-        for name in ("device", "level2"):
+        for name in ("device", "level2", "overlap"):
             if getattr(options, name) is not None:
                 raise ConfigError(
                     f"--{name} is for this machine, but --server separates on another: "
@@ -124,6 +124,7 @@ def _separate(options: argparse.Namespace, console: Console) -> int:
         options.device or "auto",
         console,
         _names(options.level2 or ""),
+        options.overlap,
     )
 
 
@@ -175,6 +176,12 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
         "--level2", metavar="MODEL,…", help="take stems apart: drumsep and the like"
     )
     parser.add_argument("--device", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument(
+        "--overlap",
+        choices=("reference", "fast"),
+        help="how chunks overlap: as the models' authors let them, or by a quarter and no more "
+        "(default: what the recipe was measured with)",
+    )
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

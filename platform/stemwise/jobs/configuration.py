@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from stemwise.core import stems
@@ -10,7 +11,9 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
+from stemwise.jobs.run_recipes import refuse_other_overlap
 from stemwise.jobs.settings import Chosen, HierarchyChoice, Model
+from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.registry import (
     named_sets,
     resolve_all,
@@ -49,7 +52,12 @@ def models(value: Chosen) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
     return specs, None if FILES in named else files
 
 
-def hierarchy(choice: HierarchyChoice, chosen: Chosen, specs: list[ModelSpec]) -> HierarchySettings:
+def hierarchy(
+    choice: HierarchyChoice,
+    chosen: Chosen,
+    specs: list[ModelSpec],
+    overlap: Overlap = REFERENCE,
+) -> HierarchySettings:
     """Return what level-2 models take apart: of the configuration, else of the named set `chosen`.
 
     Raises:
@@ -68,7 +76,9 @@ def hierarchy(choice: HierarchyChoice, chosen: Chosen, specs: list[ModelSpec]) -
         for stem, who in (set_parents(chosen) if isinstance(chosen, str) else {}).items()
         if who in named
     }
-    providers = {stem: _provider(stem, who, named) for stem, who in (usual | given).items()}
+    providers = {
+        stem: _provider(stem, who, named, overlap) for stem, who in (usual | given).items()
+    }
     return HierarchySettings(providers, choice.sources)
 
 
@@ -94,15 +104,18 @@ def without_estimate(hierarchy: HierarchySettings, specs: list[ModelSpec]) -> li
     return notes if ESTIMATE in hierarchy.sources else []
 
 
-def _provider(stem: str, who: str, named: Mapping[str, ModelSpec]) -> Provider:
+def _provider(stem: str, who: str, named: Mapping[str, ModelSpec], overlap: Overlap) -> Provider:
     """Return the model or recipe that estimates a parent; all its models must be in the run."""
     if who in named:
         provider = Provider(who, {who: 1.0})
     elif Path(who).suffix in {".yaml", ".yml"}:
         recipe = load_recipe(who)
+        recipe = replace(recipe, overlap=FAST) if overlap == FAST else recipe
         provider = Provider.of_recipe(recipe.name, recipe.stems.get(stem, {}))
         for model in provider.weights:
             own = recipe.spec(model) if model in recipe.entries and model in named else None
+            if model in named:
+                refuse_other_overlap(recipe, named[model])
             if own is not None and not same_model(named[model], own):
                 raise ConfigError(
                     f"hierarchy.parents.{stem}={who} blends a model {model!r} of its own that is "

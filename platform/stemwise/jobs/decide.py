@@ -17,6 +17,7 @@ from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import RECIPES, TABLES
 from stemwise.models.entries import Entry, relative
+from stemwise.models.overlap import KEY, REFERENCE, Overlap
 from stemwise.models.spec import ModelSpec
 from stemwise.report.dependence import dependence_notes
 from stemwise.report.zoo_cost import minute_cost
@@ -56,7 +57,9 @@ def write_decision(run: FinishedRun) -> list[str]:
     }
     results.write(output / TABLES, found | {"duplicates": run.duplicates})
     for recipe in decision.recipes.values():
-        write_recipe(output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
+        write_recipe(
+            output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote, run.overlap
+        )
     file = f"{HELD_OUT}.yaml"
     shown = run.folder.shown(output / RECIPES / file)
     silent = [tables.NOT_KEPT] if tables.none_kept(content.estimates) else []
@@ -119,11 +122,16 @@ def unclaimed(decision: Decision, name: str, shown: str) -> list[str]:
 
 
 def write_recipe(
-    folder: Path, recipe: Mapping[str, Any], entries: Mapping[str, Entry], moves: bool = False
+    folder: Path,
+    recipe: Mapping[str, Any],
+    entries: Mapping[str, Entry],
+    moves: bool = False,
+    overlap: Overlap = REFERENCE,
 ) -> Path:
     """Write `<folder>/<name>.yaml` with the entries of its own models; return its path.
 
     Paths in entries are relative to the folder, unless the recipe moves elsewhere without its models.
+    A recipe of a run that was cut otherwise than `reference` says so, and is run as it was measured.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -138,7 +146,8 @@ def write_recipe(
     }
     for entry in own.values():
         entry.pop("name", None)  # its key says it
-    content = {k: v for k, v in recipe.items() if k != "provenance"}
+    told = {"name": recipe["name"], KEY: overlap} if overlap != REFERENCE else {}
+    content = told | {k: v for k, v in recipe.items() if k != "provenance"}
     content |= {"models": own} if own else {}
     content["provenance"] = recipe["provenance"]
     try:

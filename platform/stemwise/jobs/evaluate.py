@@ -50,6 +50,7 @@ def evaluate(settings: EvaluateSettings, console: Console, stage: Stage = "all")
             decision,
             resolved,
             work.recipes,
+            run.overlap,
         )
         notes = write_decision(finished)
         return report(run.folder, [spec.name for spec in run.specs], console, notes, work.tracks)

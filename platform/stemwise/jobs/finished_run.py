@@ -17,11 +17,12 @@ from stemwise.decision import DecisionSettings, results
 from stemwise.decision.results import Content
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
-from stemwise.jobs import configuration, saved_run
+from stemwise.jobs import saved_run
+from stemwise.jobs.run_models import models_of
 from stemwise.jobs.run_places import TABLES, RunFolder
-from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.settings import ReportSettings
+from stemwise.models.overlap import REFERENCE, Overlap
 from stemwise.models.spec import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
 from stemwise.separation.recipe import Recipe
@@ -45,6 +46,7 @@ class FinishedRun:
     decision: DecisionSettings
     resolved: Resolved
     recipes: Sequence[Recipe] = ()
+    overlap: Overlap = REFERENCE
 
     @property
     def output(self) -> Path:
@@ -83,15 +85,23 @@ def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
                 f"metric.{key} was {value} when this run measured and cannot be changed afterwards: "
                 "run `stemwise evaluate` with it."
             )
-    specs, _ = configuration.models(earlier.models)
-    recipes = load_recipes(earlier.recipes)
-    specs = with_their_models(specs, recipes)
+    run = models_of(earlier)
+    specs = run.specs
     frames = {name: _read(output, name) for name in results.SMALL}
     content = Content(**frames, measurements=_blocks(output))
     chosen = candidates(specs, content.scores["model"].unique().to_list())
     scored = results.score_and_rank(content, metric.pair_of, selection.rule, chosen)
     return FinishedRun(
-        folder, specs, chosen, scored, metric, selection, decision, resolved, recipes
+        folder,
+        specs,
+        chosen,
+        scored,
+        metric,
+        selection,
+        decision,
+        resolved,
+        run.recipes,
+        run.overlap,
     )
 
 

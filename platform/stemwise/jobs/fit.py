@@ -39,7 +39,9 @@ def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -
     for table, text in (("regret", ledger), ("front", front)):
         show_table(console, text(getattr(decision, table)))
     recipe = decision.recipes[HELD_OUT] | {"name": name}
-    path = write_recipe(run.output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote)
+    path = write_recipe(
+        run.output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote, run.overlap
+    )
     for note in unclaimed(decision, path.name, run.folder.shown(path)):
         show_note(console, note)
     console.print(yaml.safe_dump({"stems": recipe["stems"]}, sort_keys=False), highlight=False)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE
 from stemwise.core.types import HELD_OUT
+from stemwise.models.overlap import with_overlap
 from stemwise.models.registry import same_model, with_digests_of
 from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe, load_recipe
@@ -59,10 +60,20 @@ def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> 
                         f"The recipe {recipe.name!r} has a model {model!r} of its own that is another "
                         "than the one of that name in models= or another recipe: rename one."
                     )
+                refuse_other_overlap(recipe, spec)
                 if own is not None:  # a recipe knows the digests of its files: they are checked
                     known[model] = with_digests_of(spec, own)
                 _check(recipe, stem, model, known[model])
     return list(known.values())
+
+
+def refuse_other_overlap(recipe: Recipe, spec: ModelSpec) -> None:
+    """Refuse a recipe that would not be measured as it is run (ConfigError)."""
+    if with_overlap(spec, recipe.overlap) != spec:
+        raise ConfigError(
+            f"The recipe {recipe.name!r} is of overlap={recipe.overlap}, but this run's {spec.name} is "
+            f"not: add overlap={recipe.overlap}."
+        )
 
 
 def _check(recipe: Recipe, stem: str, model: str, spec: ModelSpec) -> None:

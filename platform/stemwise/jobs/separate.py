@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, ConfigError, ModelError, OutputError
 from stemwise.core.stems import MIXTURE
 from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
+from stemwise.models.overlap import Overlap
 from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import Recipe, load_recipe
@@ -31,8 +33,11 @@ def separate(
     device: str = "auto",
     console: Console | None = None,
     level2: Sequence[str] = (),
+    overlap: Overlap | None = None,
 ) -> int:
     """Separate each file into `<output>/<file name>/<stem>.<format>`; return the exit code.
+
+    `overlap` None is what the recipe was measured with.
 
     A file that cannot be separated is named and does not stop the others (exit code 3, or its own
     code where it was the only one).
@@ -40,6 +45,7 @@ def separate(
     console = console or Console()
     check_output(output)
     plan = load_recipe(recipe)
+    plan = plan if overlap is None else replace(plan, overlap=overlap)
     _hint(plan, console)
     plan = plan.taking_apart(level2)
     separator = RecipeSeparator(plan, device, _fetcher(plan, console))

@@ -50,8 +50,8 @@ def serve(options: ServeOptions, console: Console | None = None) -> int:
 
     console = console or Console()
     arguments = app_arguments(options)
-    arguments.load()
-    _, specs = served_recipes(arguments.recipes)
+    overlap = arguments.load().overlap
+    _, specs = served_recipes(arguments.recipes, overlap)
     keys = Keys.load(options.keys)
     if options.host not in _LOOPBACK and not keys.required:
         console.print(

@@ -6,7 +6,7 @@ A field that is added here or to the dataclass of a stage needs nothing but its 
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 from pydantic.dataclasses import dataclass
@@ -24,6 +24,19 @@ from stemwise.selection.oracle import SelectionSettings
 # a name, or a user's own model as an entry, which the zoo checks (models/registry.py)
 Model = Name | dict[str, JsonValue]
 Chosen = Model | tuple[Model, ...] | None
+BOTH = "both"
+
+
+def _ways(value: object) -> object:
+    """Let a list of the two ways stand for `both`, and a list of one for that one."""
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    if len(value) == 1:
+        return value[0]
+    return BOTH if sorted(map(str, value)) == ["fast", "reference"] else value
+
+
+Ways = Annotated[Literal["reference", "fast", "both"], BeforeValidator(_ways)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -73,6 +86,7 @@ class EvaluateSettings(ReportSettings):
     cluster: ClusterSettings = ClusterSettings()
     store: Annotated[StoreSettings, BeforeValidator(StoreSettings.of)] = StoreSettings()
     device: Name = "auto"
+    overlap: Ways = "reference"
     hierarchy: HierarchyChoice = HierarchyChoice()
     tracks: Annotated[
         Annotated[int, Field(gt=0)] | Ids | None,

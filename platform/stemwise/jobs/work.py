@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -28,6 +29,7 @@ from stemwise.evaluation.work import Work
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import configuration
 from stemwise.jobs.holding import exclusive
+from stemwise.jobs.run_models import models_of
 from stemwise.jobs.run_places import (
     CONFIG,
     RECIPES,
@@ -37,10 +39,10 @@ from stemwise.jobs.run_places import (
     mirrored,
     output_folder,
 )
-from stemwise.jobs.run_recipes import load_recipes, with_their_models
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.measurement.extra_metrics import load_log_wmse
 from stemwise.measurement.museval_engine import load_metrics
+from stemwise.models.overlap import REFERENCE, Overlap
 from stemwise.models.registry import ReadyModel, prepare
 from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
@@ -59,6 +61,7 @@ class Job:
     specs: list[ModelSpec]
     work: Work
     cluster: ClusterSettings
+    overlap: Overlap = REFERENCE
 
     @property
     def output(self) -> Path:
@@ -79,12 +82,10 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
         StemwiseError: something that would be true of every track, said before any work.
     """
     metric, cluster, device = settings.metric, settings.cluster, settings.device
-    specs, files = configuration.models(settings.models)
-
     tell = partial(show_note, console)
-    recipes = load_recipes(settings.recipes, tell)
-    specs = with_their_models(specs, recipes)
-    hierarchy = configuration.hierarchy(settings.hierarchy, settings.models, specs)
+    chosen = models_of(settings, tell)
+    specs, files, recipes = chosen.specs, chosen.files, chosen.recipes
+    hierarchy = configuration.hierarchy(settings.hierarchy, settings.models, specs, chosen.overlap)
     output = output_folder(settings.output)
     refuse_imported(output)
     for note in configuration.without_estimate(hierarchy, specs):
@@ -123,7 +124,7 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
             keep=settings.store.keep == "all",
             scratch=cluster.scratch_folder,
         )
-        yield Job(folder, specs, work, cluster)
+        yield Job(folder, specs, work, cluster, chosen.overlap)
 
 
 def _check_store(store: StoreSettings, stage: Stage) -> None:
@@ -180,10 +181,18 @@ def fingerprints(
         "files": files,
         "metric": metric.measured,
         "hierarchy": asdict(hierarchy),
-        "recipes": [asdict(recipe) for recipe in recipes],
+        "recipes": [_facts(recipe) for recipe in recipes],
         "format": 5,
     }
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}
+
+
+def _facts(recipe: Recipe) -> dict[str, Any]:
+    """Return what decides what is measured of a recipe; its overlap, where it is not the usual one."""
+    facts = asdict(recipe)
+    if recipe.overlap == REFERENCE:
+        del facts["overlap"]
+    return facts
 
 
 def work_off(work: Work, cluster: ClusterSettings, console: Console) -> None:

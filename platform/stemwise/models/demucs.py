@@ -21,6 +21,7 @@ from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.core.stems import check_name
 from stemwise.core.types import CHANNELS
 from stemwise.models.base import Normalisation
+from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.safe_load import load, metadata
 from stemwise.models.state_dict import fit, unwrap
 from stemwise.models.tiling import CenteredTiling
@@ -48,6 +49,7 @@ class DemucsModel:
             `RENAMES` to our tree). A name of its own may not label another of its stems.
         overlap: share of a chunk that overlaps the next one.
         segment_s: chunk in seconds; None is what the model was trained on.
+        tiling: demucs' own, or the one without chunks that lie within others.
 
     Raises:
         CheckpointError: not a Demucs package, or one of another shape than it claims.
@@ -63,6 +65,7 @@ class DemucsModel:
         stems: Sequence[str] | None = None,
         overlap: float = 0.25,
         segment_s: float | None = None,
+        tiling: Overlap = REFERENCE,
     ) -> None:
         self.network = load_package(checkpoint)
         sources = [RENAMES.get(name, name) for name in self.network.sources]
@@ -81,11 +84,14 @@ class DemucsModel:
             )
         self.sample_rate = int(self.network.samplerate)
         chunk = self._chunk(segment_s)
+        fast = tiling == FAST
         # HTDemucs pads a shorter segment than it was trained on itself, at the end. HDemucs pads
         # inside its forward and has no valid_length: it reads the chunk as it is.
         fixed = segment_s is not None and type(self.network).__name__ == "HTDemucs"
         valid = (lambda _: chunk) if fixed else getattr(self.network, "valid_length", int)
-        self.tiling = CenteredTiling(chunk, overlap, valid_length=valid)
+        self.tiling = CenteredTiling(
+            chunk, min(overlap, 0.25) if fast else overlap, valid_length=valid, exact=fast
+        )
 
     def _chunk(self, segment_s: float | None) -> int:
         trained = self.network.segment

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from stemwise.models.base import Normalisation
+from stemwise.models.fast_tiling import FastTiling
+from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.models.state_dict import load_state
 from stemwise.models.tiling import Tiling
@@ -67,6 +69,7 @@ class ReflectedModel(MsstModel, ABC):
         chunk: samples per chunk.
         num_overlap: how many chunks cover a sample.
         zscore: whether the track is standardised.
+        tiling: MSST's, or the least redundant one.
 
     Raises:
         ConfigError: arguments that the network does not take.
@@ -81,10 +84,11 @@ class ReflectedModel(MsstModel, ABC):
         chunk: int,
         num_overlap: int = 2,
         zscore: bool = False,
+        tiling: Overlap = REFERENCE,
     ) -> None:
         self.check(network, chunk)
-        tiling = ReflectTiling(chunk, num_overlap)
-        super().__init__(self.untrained(stems, network), checkpoint, stems, tiling, zscore)
+        made = reflected(chunk, num_overlap, tiling)
+        super().__init__(self.untrained(stems, network), checkpoint, stems, made, zscore)
 
     @staticmethod
     @abstractmethod
@@ -94,3 +98,13 @@ class ReflectedModel(MsstModel, ABC):
     @staticmethod
     def check(network: Mapping[str, Any], chunk: int) -> None:
         """Raise ConfigError for a chunk that the network cannot take; most take any."""
+
+
+def reflected(chunk: int, num_overlap: int, overlap: Overlap = REFERENCE) -> Tiling:
+    """Return MSST's tiling, or the least redundant one of such chunks; one without overlap stays.
+
+    Raises:
+        ConfigError: a chunk or overlap that cannot cover a track.
+    """
+    reference = ReflectTiling(chunk, num_overlap)
+    return FastTiling(chunk) if overlap == FAST and num_overlap > 1 else reference

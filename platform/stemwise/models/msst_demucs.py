@@ -17,8 +17,10 @@ import torch
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import CHANNELS
 from stemwise.models.demucs import DemucsModel
+from stemwise.models.fast_tiling import FastTiling
 from stemwise.models.msst import MsstModel
-from stemwise.models.tiling import Tile
+from stemwise.models.overlap import FAST, REFERENCE, Overlap
+from stemwise.models.tiling import Tile, Tiling
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class MsstDemucsModel(MsstModel):
         network: `klass`, `segment` in seconds, and the class' other arguments.
         num_overlap: how many chunks, each one segment long, cover a sample.
         zscore: whether the track is standardised.
+        tiling: MSST's, or the least redundant one.
     """
 
     def __init__(
@@ -68,8 +71,12 @@ class MsstDemucsModel(MsstModel):
         network: dict[str, Any],
         num_overlap: int = 4,
         zscore: bool = False,
+        tiling: Overlap = REFERENCE,
     ) -> None:
         arguments = {**network, "audio_channels": CHANNELS, "samplerate": self.sample_rate}
-        tiling = EvenTiling(int(network["segment"] * self.sample_rate), num_overlap)
+        chunk = int(network["segment"] * self.sample_rate)
+        cut: Tiling = EvenTiling(chunk, num_overlap)
+        if tiling == FAST and num_overlap > 1:
+            cut = FastTiling(chunk, reflect=False)
         made = DemucsModel.untrained(stems, arguments)
-        super().__init__(made, checkpoint, stems, tiling, zscore)
+        super().__init__(made, checkpoint, stems, cut, zscore)

@@ -20,7 +20,7 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
-from stemwise.models import audio_separator_entry, entries, facts, msst_config
+from stemwise.models import audio_separator_entry, entries, facts, msst_config, overlap
 from stemwise.models.checkpoint import Checkpoint, digest, locate
 from stemwise.models.obtain import ensure
 from stemwise.models.spec import ModelSpec
@@ -35,9 +35,9 @@ _TARGET_PREFIX = "stemwise.models."
 # Names that mean something else in the tables, besides those of the zoo.
 _RESERVED = {"reference", "oracle"}
 # Settings that change neither a network nor its chunks, so that it takes as much of a GPU as its base.
-_SAME_MEMORY = {"overlap", "num_overlap", "zscore"}
+_SAME_MEMORY = {"overlap", "num_overlap", "zscore", "tiling"}
 # Keys of a user's entry beside those of the zoo's YAMLs.
-_OWN_KEYS = {"base", "checkpoint", "msst_config", "model_type", "sha256"}
+_OWN_KEYS = {"base", "checkpoint", "msst_config", "model_type", "sha256", overlap.KEY}
 _UNUSABLE = re.compile(r"[^a-z0-9_\-]+")
 
 
@@ -276,13 +276,16 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     if name in names() or name in _RESERVED:
         raise ConfigError(f"The name {name!r} is taken: give your model another.")
     content = _msst_base(given, name) if origin == "msst_config" else _zoo_base(given)
-    content |= {"name": name, "licence": None, "trained_on": [], "paper": None, "notes": None}
-    content |= {"parameters": None, "published": [], "cost": None}  # they are of the base's file
+    word = given.pop(overlap.KEY, None)
+    content |= {"name": name, "published": []}
+    if origin != "base" or set(given) - {"sha256"}:  # facts are of the base's file and settings
+        content |= dict.fromkeys(("licence", "paper", "notes", "parameters", "cost"))
+        content["trained_on"] = []
     checkpoint, sha256 = given.pop("checkpoint", None), given.pop("sha256", None)
     paths = [Path(str(file)) for file in entries.as_list(checkpoint)]
     digests = entries.as_list(sha256) or [None] * len(paths)
     carried = content.get("checkpoints") or []
-    if not paths and digests and content.get("_target_") == audio_separator_entry.TARGET:
+    if not paths and digests and carried:
         # of several files only the first is named here: the one with the weights
         content["checkpoints"] = [{**carried[0], "sha256": digests[0]}, *carried[1:]]
     elif len(digests) != len(paths):
@@ -307,7 +310,9 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     if described or "stems" in given or set(settings) - _SAME_MEMORY:
         content["gpu_memory"] = None  # the base's is that of another network or chunk
     content["settings"] = {**content.get("settings", {}), **settings}
-    return replace(_spec(content | given, f"the model entry {name!r}"), entry=entry)
+    where = f"the model entry {name!r}"
+    spec = replace(_spec(content | given, where), entry=entry)
+    return spec if word is None else overlap.cut(spec, overlap.check(word, where))
 
 
 def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:

@@ -59,12 +59,14 @@ class CenteredTiling:
 
     Where the model wants more samples than the chunk has, real neighbouring audio fills both sides
     and only what lies beyond the track is zero. `valid_length` maps a chunk's length to what the
-    model reads; `overlap` is the overlapping share of a chunk.
+    model reads; `overlap` is the overlapping share of a chunk. demucs begins a chunk wherever a stride
+    ends before the track does, even where the chunk before reaches the end; `exact` leaves that out.
     """
 
     chunk: int
     overlap: float = 0.25
     valid_length: Callable[[int], int] = int
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.chunk < 1 or not 0 <= self.overlap < 1 or self.stride < 1:
@@ -81,7 +83,9 @@ class CenteredTiling:
     def tiles(self, length: int) -> Iterator[Tile]:
         """Yield chunks at multiples of the stride, the last ones cut at the end of the track."""
         weight = triangle(self.chunk)
-        for start in range(0, length, self.stride):
+        # a chunk that begins here or later lies within the one before
+        end = max(1, length - self.chunk + self.stride) if self.exact else length
+        for start in range(0, end, self.stride):
             size = min(self.chunk, length - start)
             read_length = self.valid_length(size)
             read_start = start - (read_length - size) // 2
@@ -89,7 +93,8 @@ class CenteredTiling:
 
     def settings(self) -> dict[str, object]:
         """Return chunk and overlap; the valid length follows from the checkpoint."""
-        return {"tiling": "centered", "chunk": self.chunk, "overlap": self.overlap}
+        exact = {"exact": True} if self.exact else {}
+        return {"tiling": "centered", "chunk": self.chunk, "overlap": self.overlap, **exact}
 
 
 @dataclass(frozen=True)

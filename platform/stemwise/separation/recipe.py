@@ -11,13 +11,14 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE, check_name, in_order
 from stemwise.models import entries
+from stemwise.models.overlap import KEY, REFERENCE, Overlap, check, with_overlap
 from stemwise.models.registry import names, resolve
 from stemwise.models.spec import ModelSpec
 
 Weights = Mapping[str, float]
 _REMAINDER = "remainder"
 _LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
-_KEYS = ("name", "sample_rate", "stems", "children", "remainder", "models", "provenance")
+_KEYS = ("name", "sample_rate", KEY, "stems", "children", "remainder", "models", "provenance")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Recipe:
     `stems` and `children[parent]` map a stem to model weights; `remainder` names the stem that
     receives mixture − Σ level-1 stems, `rests[parent]` the one that receives parent − Σ children.
     `any_stem` is a model whose own stems are all wanted. `entries` are the models that are not in the
-    zoo, their paths absolute.
+    zoo, their paths absolute. `overlap` is how models are cut whose entries do not say it themselves.
     """
 
     name: str
@@ -38,13 +39,17 @@ class Recipe:
     rests: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
     entries: Mapping[str, entries.Entry] = field(default_factory=dict)
+    overlap: Overlap = REFERENCE
 
     def spec(self, model: str) -> ModelSpec:
-        """Return the spec of one of the recipe's models: its own entry, else the zoo's.
+        """Return the spec of one of the recipe's models, cut as it says: its own entry, else the zoo's.
 
         Raises:
             ConfigError: it is neither, or its entry cannot be used.
         """
+        return with_overlap(self._spec(model), self.overlap)
+
+    def _spec(self, model: str) -> ModelSpec:
         if model in self.entries:
             spec = resolve(self.entries[model])
             if spec.name != model:
@@ -198,6 +203,7 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     provenance = content.get("provenance") or {}
     if not isinstance(provenance, Mapping):
         raise ConfigError(f"{path}: provenance must map names to values.")
+    overlap = check(content[KEY], str(path)) if KEY in content else REFERENCE
     return Recipe(
         name,
         stems,
@@ -206,6 +212,7 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
         rests=rests,
         provenance=dict(provenance),
         entries=_entries(content.get("models") or {}, path),
+        overlap=overlap,
     )
 
 

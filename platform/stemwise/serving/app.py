@@ -19,7 +19,7 @@ def build(args: AppArgs) -> Any:
         ConfigError: a recipe, model or setting that is not usable.
     """
     settings = args.load()
-    recipes, specs = served_recipes(args.recipes)
+    recipes, specs = served_recipes(args.recipes, settings.overlap)
     models = {
         name: separator_deployment.deployment(spec, settings.for_model(name))
         for name, spec in specs.items()

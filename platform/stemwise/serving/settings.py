@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stemwise.core.config import conf_dir, home, load_yaml
 from stemwise.core.errors import ConfigError
+from stemwise.models.overlap import Overlap
 
 # In place of arguments, set on every node: URLs may hold passwords, and Serve shows an application's
 # arguments to everyone who may see its dashboard.
@@ -83,7 +84,7 @@ class JobSettings(Part):
 
 
 class ServeSettings(Part):
-    """A whole profile."""
+    """A whole profile. `overlap` None cuts the models of each recipe as it was measured."""
 
     ingress: Replicas
     ensemble: EnsembleSettings
@@ -91,6 +92,7 @@ class ServeSettings(Part):
     models: dict[str, dict[str, Any]]
     limits: Limits
     jobs: JobSettings
+    overlap: Overlap | None = None
 
     @field_validator("models", mode="before")
     @classmethod

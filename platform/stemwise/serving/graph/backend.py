@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.stems import MIXTURE
+from stemwise.models.overlap import Overlap
 from stemwise.models.registry import build, needs_references, prepare, same_model
 from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe, load_recipe, refuse_unknown
@@ -37,8 +39,12 @@ def _made(args: AppArgs) -> Path:
     return folder
 
 
-def served_recipes(names: Sequence[str]) -> tuple[dict[str, Recipe], dict[str, ModelSpec]]:
+def served_recipes(
+    names: Sequence[str], overlap: Overlap | None = None
+) -> tuple[dict[str, Recipe], dict[str, ModelSpec]]:
     """Return the recipes by name, their stems named, and the specs of all their models.
+
+    `overlap` None cuts the models of each recipe as it was measured.
 
     Raises:
         ConfigError: no such recipe or model, one name twice, a model that needs the true stems, or a
@@ -48,6 +54,7 @@ def served_recipes(names: Sequence[str]) -> tuple[dict[str, Recipe], dict[str, M
     specs: dict[str, ModelSpec] = {}
     for name in names:
         recipe = load_recipe(name)
+        recipe = recipe if overlap is None else replace(recipe, overlap=overlap)
         if recipe.name in recipes:
             raise ConfigError(f"The recipe {recipe.name!r} is given twice: leave one out.")
         for model in recipe.models():
@@ -72,7 +79,10 @@ def _add(specs: dict[str, ModelSpec], model: str, spec: ModelSpec) -> None:
 
 
 def _two_models(name: str) -> ConfigError:
-    return ConfigError(f"Two different models are called {name!r}: give one another name.")
+    return ConfigError(
+        f"Two different models are called {name!r}: give one another name, or serve recipes of one "
+        "overlap (--set overlap=fast or reference)."
+    )
 
 
 def _servable(recipe: Recipe, model: str) -> ModelSpec:
