@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stemwise import __version__
 from stemwise.core.errors import ConfigError, StemwiseError
+from stemwise.core.precision import AUTO, CHOICES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,7 +97,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
 def _separate(options: argparse.Namespace, console: Console) -> int:
     stems = _names(options.stems)
     if options.server is not None:
-        for name in ("device", "level2", "overlap"):
+        for name in ("device", "level2", "overlap", "precision"):
             if getattr(options, name) is not None:
                 raise ConfigError(
                     f"--{name} is for this machine, but --server separates on another: "
@@ -125,6 +126,7 @@ def _separate(options: argparse.Namespace, console: Console) -> int:
         console,
         _names(options.level2 or ""),
         options.overlap,
+        options.precision or AUTO,
     )
 
 
@@ -181,6 +183,11 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
         choices=("reference", "fast"),
         help="how chunks overlap: as the models' authors let them, or by a quarter and no more "
         "(default: what the recipe was measured with)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=CHOICES,
+        help="of a GPU's arithmetic (default: auto, the fastest that agrees with float32)",
     )
 
 

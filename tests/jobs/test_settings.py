@@ -130,6 +130,12 @@ def test_every_job_refuses_with_one_sentence(tmp_path, capsys, job, kind):
             "dataset.genres=pop is not usable: give a list of names",
         ),
         ("evaluate", "device=null", "device=null is not usable: give a name."),
+        (
+            "evaluate",
+            "precision=bf61",
+            "precision=bf61 is not usable: did you mean bf16? give auto, fp32, tf32, bf16 or fp16, or",
+        ),
+        ("evaluate", "precision={scnet: half}", "is not usable: give auto, fp32, tf32, bf16 or "),
         ("evaluate", "recipes={a: b}", "recipes takes another kind of value."),
         ("fit", "models=[{a: b}]", "models=[{'a': 'b'}] is not usable: give a name or a list"),
         ("import_scores", "min_tracks=2.5", "min_tracks=2.5 is not usable: give a whole number"),

@@ -46,6 +46,8 @@ def test_one_model_may_differ() -> None:
     assert (loaded.for_model("drumsep").threads, loaded.for_model("drumsep").device) == (3, "cuda")
     assert loaded.for_model("drumsep").max_batch == loaded.separator.max_batch
     assert loaded.for_model("other") == loaded.separator
+    half = AppArgs(settings={"models": {"drumsep": {"precision": "fp16"}}}).load()
+    assert (half.for_model("drumsep").precision, half.separator.precision) == ("fp16", "auto")
     gpu = AppArgs(profile="gpu", settings={"models": {"scnet_large": {"threads": 2}}}).load()
     assert (gpu.for_model("scnet_large").num_gpus, gpu.for_model("scnet_large").threads) == (
         0.25,
@@ -76,6 +78,8 @@ def test_no_models_differ(models: Any) -> None:
         ({"models": {"drumsep": 5}}, "models.drumsep"),
         ({"models": {"drumsep": {"thread": 1}}}, "models.drumsep: thread "),
         ({"models": {"drumsep": {"threads": -1}}}, "models.drumsep: threads "),
+        ({"separator": {"precision": "half"}}, "separator.precision"),
+        ({"models": {"drumsep": {"precision": 16}}}, "models.drumsep: precision "),
         ({"": 1}, ""),
     ],
 )

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from stemwise.core.errors import AudioError, ModelError, OutputError
+from stemwise.core.precision import PRECISIONS
 from stemwise.storage.disk import disk_free, writable
 from stemwise.storage.estimates import EstimateStore, audio_digest, entry_key
 
@@ -125,9 +126,22 @@ def test_entries_that_do_not_tell_the_size_of_passes_stay_readable(store):
     assert entry.batch_size is None
     path = entry.folder / "entry.json"
     content = json.loads(path.read_text())
-    del content["batch_size"]  # as older versions wrote it
+    del content["batch_size"], content["precision"]  # as older versions wrote it
     path.write_text(json.dumps(content))
     assert store.get(KEY) == entry
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_an_entry_keeps_its_precision(tmp_path, raw):
+    store = EstimateStore(tmp_path / "store", raw=raw)
+    entry = store.put(KEY, ("a", "b"), in_parts(noise(samples=600)), "cuda", precision="bf16")
+    store.settle(KEY)
+    assert entry.precision == "bf16" == store.get(KEY).precision
+
+
+def test_only_other_precisions_than_float32_have_keys_of_their_own():
+    assert entry_key("audio", "identity", 1, "fp32") == KEY  # so older stores stay valid
+    assert len({entry_key("audio", "identity", 1, name) for name in PRECISIONS}) == 4
 
 
 def test_the_key_follows_audio_identity_and_engine():

@@ -12,7 +12,7 @@ COLUMNS = {
     "tracks": "dataset track_id title artist genre split duration_s:f sample_rate:i channels:i "
     "has_bleed:b stems:l problems:l drum_parts fingerprint:fl",
     "estimates": "dataset track_id model parent parent_source stem uri key gain:f wall_s:f "
-    "realtime_factor:f device attempt:i status error parent_model batch_size:i",
+    "realtime_factor:f device precision attempt:i status error parent_model batch_size:i",
     "measurements": "dataset track_id parent parent_source stem block:i start_s:f length_s:f "
     "signals:l gram:fl bss_projection:fl bss_remainder:fl "
     "si_interference:fl si_artifacts:fl",
@@ -66,13 +66,14 @@ def test_null_never_becomes_a_number(tmp_path):
 
 
 def test_a_column_that_is_new_is_null_where_older_parts_lack_it(tmp_path):
-    new = tables.to_table("estimates", [score("b", batch_size=2)])
-    old = tables.to_table("estimates", [score("a")]).drop_columns(["batch_size"])
+    new = tables.to_table("estimates", [score("b", batch_size=2, precision="bf16")])
+    old = tables.to_table("estimates", [score("a")]).drop_columns(["batch_size", "precision"])
     for parts in ([old, new], [old]):
         tables.write(tmp_path, "estimates", parts)
         found = tables.read(tmp_path, "estimates")
         assert found.columns == tables.SCHEMAS["estimates"].names
         assert found["batch_size"].to_list() == [None, 2][: len(parts)]
+        assert found["precision"].to_list() == [None, "bf16"][: len(parts)]
 
 
 def test_infinities_and_nan_stay_what_they_are(tmp_path):

@@ -27,6 +27,7 @@ class Origin:
     wall_s: float | None = None
     realtime_factor: float | None = None
     device: str | None = None
+    precision: str | None = None
     batch_size: int | None = None
     uris: Mapping[str, str | None] = field(default_factory=dict)
     gains: Mapping[str, float] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Origin:
             if entry.wall_s > 0
             else None,
             device=entry.device,
+            precision=entry.precision,
             batch_size=entry.batch_size,
             uris={stem: entry.uri(stem) for stem in entry.stems},
             gains=entry.gains,
@@ -113,6 +115,7 @@ def estimate_rows(
             "wall_s": origin.wall_s,
             "realtime_factor": origin.realtime_factor,
             "device": origin.device,
+            "precision": origin.precision,
             "batch_size": origin.batch_size,
             "attempt": attempt,
             "status": "failed" if error else "ok",

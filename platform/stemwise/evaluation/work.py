@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stemwise.core.places import Place, is_local
+from stemwise.core.precision import AUTO, PrecisionSetting
 from stemwise.core.types import Track
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
@@ -35,6 +36,7 @@ class Work:
     store: Place
     parts: Place
     device: str = "auto"
+    precision: PrecisionSetting = AUTO
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
     recipes: Sequence[Recipe] = ()
@@ -111,9 +113,9 @@ class Work:
         from stemwise.evaluation.zoo import Zoo
 
         zoo = (
-            Zoo.load(self.models, self.device, batch_size, turns, self.loaded)
+            Zoo.load(self.models, self.device, batch_size, turns, self.loaded, self.precision)
             if loaded
-            else Zoo.unloaded(self.models)
+            else Zoo.unloaded(self.models, self.precision)
         )
         store = self.store_here()
         if loaded and not is_local(self.store):

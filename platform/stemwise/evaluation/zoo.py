@@ -7,6 +7,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stemwise.core.errors import ModelError, StemwiseError
+from stemwise.core.precision import (
+    AUTO,
+    PRECISIONS,
+    Choice,
+    Precision,
+    PrecisionSetting,
+    named,
+    precision_for,
+)
 from stemwise.core.types import Audio
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.turns import Turns
@@ -25,6 +34,7 @@ class LoadedModel:
     # what another process, in which it is loaded, says of its stems
     told: tuple[str, ...] = ()
     turns: Turns | None = None
+    precision: Choice = AUTO
 
     @property
     def name(self) -> str:
@@ -79,8 +89,11 @@ class LoadedModel:
             return told, False
         used = references() if self.uses_references else {}
         audio = audio_digest(mixture, *used.values())
-        key = entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION)
-        found = store.get(key)
+        keys = [
+            entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION, precision)
+            for precision in self._precisions()
+        ]
+        found = next((entry for entry in map(store.get, keys) if entry is not None), None)
         if found is not None:
             return found, False
         if self.separator is None:
@@ -93,15 +106,23 @@ class LoadedModel:
         in_turn = turns.taking(separator.forward) if turns else None
         stream = separator.stream(mixture, used, forward=in_turn)
         entry = store.put(
-            key,
+            keys[0],
             separator.stems_for(used),
             (part.numpy() for part in stream),
             str(separator.device),
             # asked for at the end: out of memory makes it smaller on the way
             lambda: separator.batch_size,
             turns.clock if turns else time.perf_counter,
+            separator.precision,
         )
         return entry, True
+
+    def _precisions(self) -> tuple[Precision, ...]:
+        """Return the precision of its estimates; where others decided it, all that it can be."""
+        if self.separator is not None:
+            return (self.separator.precision,)
+        asked = named(self.precision)
+        return PRECISIONS if asked is None else (asked,)
 
 
 @dataclass
@@ -131,6 +152,7 @@ class Zoo:
         batch_size: int | None,
         turns: Turns | None = None,
         names: Collection[str] | None = None,
+        precision: PrecisionSetting = AUTO,
     ) -> Zoo:
         """Load the models; what a model raises becomes its `error`.
 
@@ -140,33 +162,38 @@ class Zoo:
             batch_size: chunks per forward pass; None lets the engine choose.
             turns: who may run a model next, where threads work on several songs.
             names: of those to load; the store answers for the others. None: all.
+            precision: in which models compute.
         """
         return cls(
             [
-                _load(item, device, batch_size, turns)
+                _load(item, device, batch_size, turns, precision_for(precision, item.spec.name))
                 if names is None or item.spec.name in names
-                else LoadedModel(item)
+                else LoadedModel(item, precision=precision_for(precision, item.spec.name))
                 for item in ready
             ]
         )
 
     @classmethod
-    def unloaded(cls, ready: Iterable[ReadyModel]) -> Zoo:
+    def unloaded(cls, ready: Iterable[ReadyModel], precision: PrecisionSetting = AUTO) -> Zoo:
         """Know the models without loading any weights: only the store can answer for them."""
-        return cls([LoadedModel(item) for item in ready])
+        return cls.load(ready, "cpu", None, names=(), precision=precision)
 
 
 def _load(
-    ready: ReadyModel, device: str, batch_size: int | None, turns: Turns | None
+    ready: ReadyModel,
+    device: str,
+    batch_size: int | None,
+    turns: Turns | None,
+    precision: Choice,
 ) -> LoadedModel:
     try:
         separator = Separator(
-            build(on_this_machine(ready)), device, batch_size, ready.spec.residual
+            build(on_this_machine(ready)), device, batch_size, ready.spec.residual, precision
         )
-        return LoadedModel(ready, separator, turns=turns)
+        return LoadedModel(ready, separator, turns=turns, precision=precision)
     # some libraries of models exit where others raise; whatever it is must not stop the others
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        return LoadedModel(ready, error=describe(error))
+        return LoadedModel(ready, error=describe(error), precision=precision)
 
 
 def describe(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from rich.progress import TaskID
 from stemwise import audio
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, ConfigError, ModelError, OutputError
+from stemwise.core.precision import AUTO, Choice
 from stemwise.core.stems import MIXTURE
 from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
 from stemwise.models.overlap import Overlap
@@ -34,6 +35,7 @@ def separate(
     console: Console | None = None,
     level2: Sequence[str] = (),
     overlap: Overlap | None = None,
+    precision: Choice = AUTO,
 ) -> int:
     """Separate each file into `<output>/<file name>/<stem>.<format>`; return the exit code.
 
@@ -48,7 +50,7 @@ def separate(
     plan = plan if overlap is None else replace(plan, overlap=overlap)
     _hint(plan, console)
     plan = plan.taking_apart(level2)
-    separator = RecipeSeparator(plan, device, _fetcher(plan, console))
+    separator = RecipeSeparator(plan, device, _fetcher(plan, console), precision)
 
     def work(file: Path, folder: Path) -> None:
         _separate_one(file, folder, separator, file_format, tuple(stems), console)

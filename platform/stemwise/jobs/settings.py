@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, JsonValue
 from pydantic.dataclasses import dataclass
 
+from stemwise.core.precision import AUTO, CHOICES, Choice
 from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.decision import DecisionSettings
 from stemwise.evaluation.cluster import ClusterSettings
@@ -37,6 +38,13 @@ def _ways(value: object) -> object:
 
 
 Ways = Annotated[Literal["reference", "fast", "both"], BeforeValidator(_ways)]
+
+PrecisionField = Annotated[
+    Choice | dict[str, Choice],
+    Field(
+        description=f"{', '.join(CHOICES[:-1])} or {CHOICES[-1]}, or a mapping of models to these"
+    ),
+]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -87,6 +95,7 @@ class EvaluateSettings(ReportSettings):
     store: Annotated[StoreSettings, BeforeValidator(StoreSettings.of)] = StoreSettings()
     device: Name = "auto"
     overlap: Ways = "reference"
+    precision: PrecisionField = AUTO
     hierarchy: HierarchyChoice = HierarchyChoice()
     tracks: Annotated[
         Annotated[int, Field(gt=0)] | Ids | None,

@@ -20,6 +20,13 @@ from stemwise.core.errors import (
 )
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.places import unwritable
+from stemwise.core.precision import (
+    AUTO,
+    Choice,
+    PrecisionSetting,
+    check_precision,
+    precision_for,
+)
 from stemwise.core.types import Track
 from stemwise.evaluation import pipeline
 from stemwise.evaluation.cluster import ClusterSettings
@@ -47,6 +54,7 @@ from stemwise.models.registry import ReadyModel, prepare
 from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay, show_note
+from stemwise.separation.precision import check_supported
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
 from stemwise.storage import parts
@@ -90,8 +98,9 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
     refuse_imported(output)
     for note in configuration.without_estimate(hierarchy, specs):
         tell(note)
-    if device not in ("auto", "cpu") and cluster.address is None:
-        pick_device(device)
+    check_precision(settings.precision, [spec.name for spec in specs])
+    if cluster.address is None and stage != "measure":  # which computes nothing
+        _check_device(device, [precision_for(settings.precision, spec.name) for spec in specs])
     if metric.museval and metric.engine == "museval":
         load_metrics()
     if "log_wmse" in metric.extra:
@@ -110,7 +119,9 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
         models = fetch(specs, console)
         work = Work(
             tracks=tracks,
-            fingerprints=fingerprints(tracks, models, files, metric, hierarchy, recipes),
+            fingerprints=fingerprints(
+                tracks, models, files, metric, hierarchy, recipes, settings.precision
+            ),
             models=models,
             files=files,
             metric=metric,
@@ -118,6 +129,7 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
             # estimates alone are another result than a whole evaluation
             parts=output / ("parts-separated" if stage == "separate" else "parts"),
             device=device,
+            precision=settings.precision,
             stage=stage,
             hierarchy=hierarchy,
             recipes=recipes,
@@ -125,6 +137,15 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
             scratch=cluster.scratch_folder,
         )
         yield Job(folder, specs, work, cluster, chosen.overlap)
+
+
+def _check_device(device: str, precisions: list[Choice]) -> None:
+    """Refuse what this machine does not have (DeviceError)."""
+    asked = [precision for precision in precisions if precision != AUTO]
+    if asked or device not in ("auto", "cpu"):
+        found = pick_device(device)
+        for precision in asked:
+            check_supported(precision, found)
 
 
 def _check_store(store: StoreSettings, stage: Stage) -> None:
@@ -174,6 +195,7 @@ def fingerprints(
     metric: MetricSettings,
     hierarchy: HierarchySettings,
     recipes: list[Recipe],
+    precision: PrecisionSetting = AUTO,
 ) -> dict[str, str]:
     """Return for each track a digest of all that decides what is measured on it."""
     run = {
@@ -184,6 +206,9 @@ def fingerprints(
         "recipes": [_facts(recipe) for recipe in recipes],
         "format": 5,
     }
+    asked = {m.spec.name: precision_for(precision, m.spec.name) for m in models}
+    if named := {name: word for name, word in asked.items() if word != AUTO}:
+        run["precision"] = named  # `auto` takes what is finished as it is
     return {track.track_id: parts.fingerprint(track, run) for track in tracks}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stemwise.audio.raw import Signal
+from stemwise.core.precision import AUTO, Choice
 from stemwise.models.registry import ReadyModel, build, prepare
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
@@ -26,6 +27,7 @@ class RecipeSeparator:
         recipe: what to make.
         device: see `Separator`.
         fetch: makes the recipe's model of a name ready, for example with a progress display.
+        precision: see `Separator`.
     """
 
     def __init__(
@@ -33,8 +35,9 @@ class RecipeSeparator:
         recipe: Recipe,
         device: str = "auto",
         fetch: Callable[[str], ReadyModel] | None = None,
+        precision: Choice = AUTO,
     ) -> None:
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.precision = recipe, device, precision
         self._fetch = fetch or (lambda name: prepare(recipe.spec(name)))
         self._loaded: dict[str, Separator] = {}
 
@@ -74,5 +77,7 @@ class RecipeSeparator:
         if name not in self._loaded:
             ready = self._fetch(name)
             residual = ready.spec.residual
-            self._loaded[name] = Separator(build(ready), self.device, residual=residual)
+            self._loaded[name] = Separator(
+                build(ready), self.device, residual=residual, precision=self.precision
+            )
         return self._loaded[name]

@@ -14,11 +14,13 @@ from torch import Tensor
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, DeviceError, ModelError
 from stemwise.core.memory import keep
+from stemwise.core.precision import AUTO, FP32, Choice, Precision, named
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
 from stemwise.models.spec import GPU_BATCH
 from stemwise.separation.halving import Halving, is_out_of_memory, too_small
 from stemwise.separation.overlap_add import Forward, overlap_add
+from stemwise.separation.precision import check_supported, computing
 
 # Part of every estimate's key: raise it when a change here changes samples.
 ENGINE_VERSION = 1
@@ -34,9 +36,10 @@ class Separator:
         batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, else 4.
             Where they do not fit the device's memory, this and all later passes take half as many.
         residual: a stem to add to the model's own: the input minus all of those.
+        precision: in which passes are computed (`precision.py`).
 
     Raises:
-        DeviceError: the device is not there.
+        DeviceError: the device is not there, or does not compute in the precision.
         DeviceMemoryError: its memory does not hold the model.
     """
 
@@ -46,15 +49,28 @@ class Separator:
         device: str = "auto",
         batch_size: int | None = None,
         residual: str | None = None,
+        precision: Choice = AUTO,
     ) -> None:
         self.model, self.residual = model, residual
         self.device = pick_device(device)
         if self.device.type == "cpu":
             keep()
+        check_supported(precision, self.device)
+        self._precision: Precision = named(precision) or FP32
         size = batch_size or (1 if self.device.type == "cpu" else GPU_BATCH)
-        self._forward = Halving(model.forward, size)
+        self._forward = Halving(self.run, size)
         with _memory_of(self.device):
             model.to(self.device)
+
+    @property
+    def precision(self) -> Precision:
+        """The precision in force."""
+        return self._precision
+
+    def run(self, chunks: Tensor) -> Tensor:
+        """Run one pass, `(batch, channels, samples)` to float32 `(batch, stems, channels, samples)`."""
+        with computing(self.device, self.precision):
+            return self.model.forward(chunks).float()
 
     @property
     def forward(self) -> Forward:

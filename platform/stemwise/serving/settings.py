@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stemwise.core.config import conf_dir, home, load_yaml
 from stemwise.core.errors import ConfigError
+from stemwise.core.precision import AUTO, Choice
 from stemwise.models.overlap import Overlap
 
 # In place of arguments, set on every node: URLs may hold passwords, and Serve shows an application's
@@ -41,6 +42,7 @@ class SeparatorSettings(Part):
     """One model's deployment. `num_gpus` may be a fraction; `threads` 0 is all cores."""
 
     device: str
+    precision: Choice = AUTO
     num_cpus: float = Field(ge=0)
     num_gpus: float = Field(ge=0)
     memory_mb: int = Field(ge=0)

@@ -1,9 +1,10 @@
 """The estimate store: what a model once made of a mixture is never computed again.
 
 An entry's key is a digest of the decoded audio, the model's identity (class, settings, checkpoint
-digests) and the engine's version. An entry is a folder `<root>/<key[:2]>/<key>/` with one 24-bit FLAC
-per stem and `entry.json`. A stem that would clip is stored scaled down; `gain` records by how much:
-stored samples = estimate · gain. An entry whose files are not whole counts as absent.
+digests), the engine's version, and the precision where that is not float32. It is a folder
+`<root>/<key[:2]>/<key>/` with one 24-bit FLAC per stem and `entry.json`. A stem that would clip is
+stored scaled down; `gain` records by how much: stored samples = estimate · gain. An entry whose files
+are not whole counts as absent.
 
 Entries are made in a folder of this machine (`scratch`). A local entry is then moved into place; of a
 remote one (`s3://…`) `entry.json` is written last, and makes it visible.
@@ -35,6 +36,7 @@ from stemwise.audio.raw import RawAudio
 from stemwise.core import places
 from stemwise.core.errors import AudioError, OutputError, StorageError
 from stemwise.core.places import Place, is_local
+from stemwise.core.precision import FP32, Precision
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.separation.spool import FULL_SCALE, Spool, as_stored, encode, raw_path
 
@@ -58,6 +60,7 @@ class Entry:
     wall_s: float
     device: str
     batch_size: int | None = None  # chunks of a pass; unknown of entries that older versions wrote
+    precision: Precision = FP32  # all that older versions knew
     raw: Path | None = field(default=None, compare=False)  # where it lies that is not encoded yet
     kept: bool = field(default=True, compare=False)  # whether it stays once it is measured
 
@@ -121,9 +124,11 @@ def audio_digest(*signals: Audio) -> str:
     return digest.hexdigest()
 
 
-def entry_key(audio: str, identity: str, engine: int) -> str:
-    """Return the key of (decoded audio, model identity, engine version)."""
-    return hashlib.sha256(f"{audio}:{identity}:{engine}".encode()).hexdigest()
+def entry_key(audio: str, identity: str, engine: int, precision: Precision = FP32) -> str:
+    """Return the key of (decoded audio, model identity, engine version, precision)."""
+    # float32 is not named, so that entries of versions that knew nothing else are found
+    named = "" if precision == FP32 else f":{precision}"
+    return hashlib.sha256(f"{audio}:{identity}:{engine}{named}".encode()).hexdigest()
 
 
 class EstimateStore:
@@ -234,6 +239,7 @@ class EstimateStore:
         device: str,
         batch_size: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        precision: Precision = FP32,
     ) -> Entry:
         """Store a separation as it is made and return its entry.
 
@@ -246,6 +252,7 @@ class EstimateStore:
             batch_size: tells the chunks of a pass; asked after the last stretch, since memory that does
                 not suffice makes them fewer on the way.
             clock: seconds that count for `wall_s`.
+            precision: in which it was computed.
 
         Raises:
             OutputError: the store cannot be written.
@@ -254,7 +261,7 @@ class EstimateStore:
         place = self._raw_folder(key) if self.raw else self._folder(key)
         try:
             with self._making() as scratch:
-                made = self._make(scratch, key, tuple(stems), timed, device, batch_size)
+                made = self._make(scratch, key, tuple(stems), timed, device, batch_size, precision)
                 self._publish(made, place)
         except (OSError, soundfile.SoundFileError) as error:
             if error is timed.error:
@@ -297,6 +304,7 @@ class EstimateStore:
         timed: _Timed,
         device: str,
         batch_size: Callable[[], int] | None,
+        precision: Precision,
     ) -> Path:
         """Write an entry into a folder below `scratch` and return that."""
         spooled = scratch / "raw"
@@ -306,7 +314,8 @@ class EstimateStore:
             spool.add(stretch)
         gains = {name: min(1.0, FULL_SCALE / max(spool.peaks[name], 1e-9)) for name in names}
         size = batch_size() if batch_size is not None else None
-        entry = Entry(key, spooled, gains, spool.samples, timed.seconds, device, size, raw=spooled)
+        facts = (gains, spool.samples, timed.seconds, device, size, precision)
+        entry = Entry(key, spooled, *facts, raw=spooled)
         if self.raw:
             self._write(spooled, entry)
             return spooled
@@ -333,6 +342,7 @@ class EstimateStore:
             "wall_s": entry.wall_s,
             "device": entry.device,
             "batch_size": entry.batch_size,
+            "precision": entry.precision,
         }
         (folder / _CONTENT).write_text(json.dumps(content | more), encoding="utf-8")
 

@@ -73,6 +73,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("wall_s", _FLOAT),
             ("realtime_factor", _FLOAT),
             ("device", _STRING),
+            # null in rows of versions that knew float32 only
+            ("precision", _STRING),
             # at the song, until it came to this: 1 where nothing had ended its process before
             ("attempt", _INT),
             ("status", _STRING),

@@ -45,12 +45,15 @@ class ModelReplica:
         ready = prepare(spec)
         self.name = spec.name
         self._separator = Separator(
-            build(ready), self._settings.device, residual=ready.spec.residual
+            build(ready),
+            self._settings.device,
+            residual=ready.spec.residual,
+            precision=self._settings.precision,
         )
         self._metrics = metrics.ModelMetrics(self.name)
         self._songs = ThreadPoolExecutor(_SONGS, "song")
         self._batcher = Batcher(
-            Halving(self._separator.model.forward),
+            Halving(self._separator.run),
             self._settings.max_batch,
             self._settings.batch_wait_ms / 1000,
             self._metrics.batch,
