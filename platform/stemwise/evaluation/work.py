@@ -60,8 +60,8 @@ class Work:
 
     @property
     def raw(self) -> bool:
-        """Whether estimates are measured raw and encoded afterwards, so that none is fetched again."""
-        return self.hands_on or (self.stage == "all" and not is_local(self.store))
+        """Whether estimates are measured raw and encoded afterwards, so that none is read back."""
+        return self.hands_on or self.stage == "all"
 
     @property
     def attempts(self) -> Place:
