@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+import torch
 
 from stemwise.models.base import WeightlessModel
 from stemwise.models.tiling import CenteredTiling, Tiling
+from stemwise.separation.copies import PlainCopies
+from stemwise.separation.gpu import Gpu
 
 
 @dataclass
@@ -27,3 +30,31 @@ class FakeModel(WeightlessModel):
 @pytest.fixture
 def fake():
     return FakeModel
+
+
+def no_graph(forward, chunks):
+    raise RuntimeError("there are none here")
+
+
+@pytest.fixture
+def gpu():
+    """Return a maker of devices beside the CPU that are the CPU itself.
+
+    `milliseconds` are what passes are said to take, one after another; `free` bytes, of which a pass of
+    one chunk takes 100.
+    """
+
+    def make(*milliseconds, free=10_000, capture=no_graph, precisions=("fp32", "bf16")):
+        told = iter(milliseconds)
+
+        def timed(work):
+            return work(), next(told)
+
+        def taken(work):
+            work()
+            return 100
+
+        copies = PlainCopies(torch.device("cpu"))
+        return Gpu("A GPU", precisions, copies, timed, capture, lambda: free, taken)
+
+    return make

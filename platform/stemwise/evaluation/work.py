@@ -111,9 +111,18 @@ class Work:
         # here, since they import torch, and those who only pass work on need none
         from stemwise.evaluation.track import TrackEvaluator
         from stemwise.evaluation.zoo import Zoo
+        from stemwise.separation.decisions import FOLDER as DECISIONS
 
         zoo = (
-            Zoo.load(self.models, self.device, batch_size, turns, self.loaded, self.precision)
+            Zoo.load(
+                self.models,
+                self.device,
+                batch_size,
+                turns,
+                self.loaded,
+                self.precision,
+                self.store / DECISIONS,
+            )
             if loaded
             else Zoo.unloaded(self.models, self.precision)
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stemwise.core.errors import ModelError, StemwiseError
+from stemwise.core.places import Place
 from stemwise.core.precision import (
     AUTO,
     PRECISIONS,
@@ -20,6 +21,7 @@ from stemwise.core.types import Audio
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel, build, needs_references, on_this_machine
+from stemwise.separation.decisions import Decisions
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.storage.estimates import Entry, EstimateStore, audio_digest, entry_key
 
@@ -89,6 +91,9 @@ class LoadedModel:
             return told, False
         used = references() if self.uses_references else {}
         audio = audio_digest(mixture, *used.values())
+        if self.separator is not None and not self.separator.settled:
+            settle = self.separator.settle  # the key needs the precision
+            (self.turns.taking(settle) if self.turns else settle)(mixture, used)
         keys = [
             entry_key(audio + "".join(used), self.ready.identity, ENGINE_VERSION, precision)
             for precision in self._precisions()
@@ -153,6 +158,7 @@ class Zoo:
         turns: Turns | None = None,
         names: Collection[str] | None = None,
         precision: PrecisionSetting = AUTO,
+        decisions: Place | None = None,
     ) -> Zoo:
         """Load the models; what a model raises becomes its `error`.
 
@@ -163,10 +169,18 @@ class Zoo:
             turns: who may run a model next, where threads work on several songs.
             names: of those to load; the store answers for the others. None: all.
             precision: in which models compute.
+            decisions: folder of what `auto` decided, for all workers; None keeps that here.
         """
         return cls(
             [
-                _load(item, device, batch_size, turns, precision_for(precision, item.spec.name))
+                _load(
+                    item,
+                    device,
+                    batch_size,
+                    turns,
+                    precision_for(precision, item.spec.name),
+                    None if decisions is None else Decisions(decisions, item.identity),
+                )
                 if names is None or item.spec.name in names
                 else LoadedModel(item, precision=precision_for(precision, item.spec.name))
                 for item in ready
@@ -185,10 +199,16 @@ def _load(
     batch_size: int | None,
     turns: Turns | None,
     precision: Choice,
+    decisions: Decisions | None,
 ) -> LoadedModel:
     try:
         separator = Separator(
-            build(on_this_machine(ready)), device, batch_size, ready.spec.residual, precision
+            build(on_this_machine(ready)),
+            device,
+            batch_size,
+            ready.spec.residual,
+            precision,
+            decisions,
         )
         return LoadedModel(ready, separator, turns=turns, precision=precision)
     # some libraries of models exit where others raise; whatever it is must not stop the others

@@ -19,6 +19,7 @@ from stemwise.models.tiling import Tile
 
 Forward = Callable[[Tensor], Tensor]
 _STEP = 1 << 13
+PLAIN = (0.0, 1.0)  # mean and deviation of what is not normalised
 
 
 def read_tile(track: Signal, tile: Tile, scale: tuple[float, float]) -> Tensor:
@@ -41,7 +42,7 @@ def read_tile(track: Signal, tile: Tile, scale: tuple[float, float]) -> Tensor:
 def _normalised(track: Signal, start: int, stop: int, scale: tuple[float, float]) -> Tensor:
     samples = torch.from_numpy(np.array(track[:, start:stop], dtype=np.float32))
     mean, deviation = scale
-    return samples if scale == (0.0, 1.0) else (samples - mean) / deviation
+    return samples if scale == PLAIN else (samples - mean) / deviation
 
 
 def batches(tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:
@@ -57,7 +58,7 @@ def overlap_add(
     forward: Forward,
     device: torch.device,
     batch_size: int = 1,
-    scale: tuple[float, float] = (0.0, 1.0),
+    scale: tuple[float, float] = PLAIN,
 ) -> Iterator[Tensor]:
     """Yield consecutive stretches of the estimates, `(stems, channels, n)` float32 on the CPU.
 
@@ -73,7 +74,7 @@ def overlap_add(
     length = track.shape[1]
     mean, deviation = scale
     done = 0
-    sums: _Sums | None = None
+    sums: Sums | None = None
     for batch in batches(tiles, batch_size):
         finished = batch[0].start - done
         if finished > (0 if sums is None else sums.length):
@@ -83,8 +84,8 @@ def overlap_add(
             done += finished
         chunks = torch.stack([read_tile(track, tile, scale) for tile in batch]).to(device)
         outputs = forward(chunks)
-        _check(outputs, chunks)
-        sums = sums or _Sums(outputs.shape[1:-1])
+        check_shape(outputs, chunks)
+        sums = sums or Sums(outputs.shape[1:-1])
         sums.grow(max(tile.stop for tile in batch) - done)
         for tile, output in zip(batch, outputs, strict=True):
             kept = output[..., tile.start - tile.read_start : tile.stop - tile.read_start]
@@ -94,7 +95,8 @@ def overlap_add(
     yield _finish(sums.take(sums.length), mean, deviation)
 
 
-def _check(outputs: Tensor, chunks: Tensor) -> None:
+def check_shape(outputs: Tensor, chunks: Tensor) -> None:
+    """Refuse what is not the estimates of `chunks` (ModelError)."""
     if outputs.ndim != 4 or len(outputs) != len(chunks):
         raise ModelError(
             f"The model returned {tuple(outputs.shape)} for {tuple(chunks.shape)}, which is not "
@@ -104,16 +106,18 @@ def _check(outputs: Tensor, chunks: Tensor) -> None:
         raise ModelError(f"The model returned {outputs.shape[-1]} samples for {chunks.shape[-1]}.")
 
 
-class _Sums:
+class Sums:
     """Weighted sums of the unfinished samples and of their weights, in memory that is used again.
 
     Args:
         shape: stems and channels.
+        device: where the sums are.
     """
 
-    def __init__(self, shape: Sequence[int]) -> None:
+    def __init__(self, shape: Sequence[int], device: torch.device | None = None) -> None:
         self.length = 0
-        self._total, self._weights = torch.zeros(*shape, 0), torch.zeros(0)
+        self._total = torch.zeros(*shape, 0, device=device)
+        self._weights = torch.zeros(0, device=device)
 
     def take(self, count: int) -> Tensor:
         """Return the means of the first `count` samples, `(stems, channels, count)`; drop them."""
@@ -143,14 +147,25 @@ class _Sums:
             part = kept[..., first : first + step]
             stop = first + part.shape[-1]
             product = part * weight[first:stop].to(kept.device)
-            self._total[..., start + first : start + stop] += product.to("cpu", torch.float32)
+            product = product.to(self._total.device, torch.float32)
+            self._total[..., start + first : start + stop] += product
         self._weights[start : start + kept.shape[-1]] += weight
 
 
 def _finish(out: Tensor, mean: float, deviation: float) -> Tensor:
-    if (mean, deviation) != (0.0, 1.0):
-        out = out.mul_(deviation).add_(mean)
-    # one look at the sum is cheaper than one at each sample; it may overflow where no sample does
-    if not bool(torch.isfinite(out.sum())) and not bool(torch.isfinite(out).all()):
-        raise ModelError("The model's output holds NaN or infinite samples.")
+    out = rescaled(out, (mean, deviation))
+    check_finite(out, out.sum())
     return out
+
+
+def rescaled(out: Tensor, scale: tuple[float, float]) -> Tensor:
+    """Put mean and deviation back on `out`, in place."""
+    mean, deviation = scale
+    return out if scale == PLAIN else out.mul_(deviation).add_(mean)
+
+
+def check_finite(out: Tensor, total: Tensor) -> None:
+    """Refuse NaN and infinite samples (ModelError); `total` is their sum."""
+    # one look at the sum is cheaper than one at each sample; it may overflow where no sample does
+    if not bool(torch.isfinite(total)) and not bool(torch.isfinite(out).all()):
+        raise ModelError("The model's output holds NaN or infinite samples.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from stemwise.audio.raw import Signal
 from stemwise.core.precision import AUTO, Choice
 from stemwise.models.registry import ReadyModel, build, prepare
+from stemwise.separation.decisions import Decisions
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
 from stemwise.separation.separator import Separator
@@ -78,6 +79,10 @@ class RecipeSeparator:
             ready = self._fetch(name)
             residual = ready.spec.residual
             self._loaded[name] = Separator(
-                build(ready), self.device, residual=residual, precision=self.precision
+                build(ready),
+                self.device,
+                residual=residual,
+                precision=self.precision,
+                decisions=Decisions.of_machine(ready.identity),
             )
         return self._loaded[name]

@@ -14,13 +14,17 @@ from torch import Tensor
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import AudioError, DeviceError, ModelError
 from stemwise.core.memory import keep
-from stemwise.core.precision import AUTO, FP32, Choice, Precision, named
+from stemwise.core.precision import AUTO, Choice, Precision
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
-from stemwise.models.spec import GPU_BATCH
-from stemwise.separation.halving import Halving, is_out_of_memory, too_small
-from stemwise.separation.overlap_add import Forward, overlap_add
-from stemwise.separation.precision import check_supported, computing
+from stemwise.models.tiling import Tile
+from stemwise.separation.decisions import Decisions
+from stemwise.separation.device_overlap_add import overlap_add_on_device
+from stemwise.separation.gpu import Gpu
+from stemwise.separation.halving import is_out_of_memory, too_small
+from stemwise.separation.overlap_add import PLAIN, Forward, overlap_add
+from stemwise.separation.passes import Passes
+from stemwise.separation.precision import check_supported
 
 # Part of every estimate's key: raise it when a change here changes samples.
 ENGINE_VERSION = 1
@@ -33,10 +37,14 @@ class Separator:
     Args:
         model: the loaded model; it is moved to `device`.
         device: `auto` (CUDA, then Apple MPS, then CPU), or a torch device name.
-        batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, else 4.
-            Where they do not fit the device's memory, this and all later passes take half as many.
+        batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, on CUDA as
+            many as memory allows (`device_memory.py`), else 4. Where they do not fit the device's
+            memory, this and all later passes take half as many.
         residual: a stem to add to the model's own: the input minus all of those.
-        precision: in which passes are computed (`precision.py`).
+        precision: in which passes are computed (`precision.py`); `auto` is float32 but on CUDA, where
+            the first track with sound decides (`auto_precision.py`).
+        decisions: where decisions of `auto` are kept for others; None keeps them here.
+        gpu: what the device offers; None asks it.
 
     Raises:
         DeviceError: the device is not there, or does not compute in the precision.
@@ -50,38 +58,57 @@ class Separator:
         batch_size: int | None = None,
         residual: str | None = None,
         precision: Choice = AUTO,
+        decisions: Decisions | None = None,
+        gpu: Gpu | None = None,
     ) -> None:
         self.model, self.residual = model, residual
         self.device = pick_device(device)
         if self.device.type == "cpu":
             keep()
         check_supported(precision, self.device)
-        self._precision: Precision = named(precision) or FP32
-        size = batch_size or (1 if self.device.type == "cpu" else GPU_BATCH)
-        self._forward = Halving(self.run, size)
+        gpu = gpu or Gpu.of(self.device)
+        self._copies = None if gpu is None else gpu.copies
+        self._passes = Passes(model, self.device, gpu, batch_size, precision, decisions)
         with _memory_of(self.device):
             model.to(self.device)
 
     @property
     def precision(self) -> Precision:
-        """The precision in force."""
-        return self._precision
-
-    def run(self, chunks: Tensor) -> Tensor:
-        """Run one pass, `(batch, channels, samples)` to float32 `(batch, stems, channels, samples)`."""
-        with computing(self.device, self.precision):
-            return self.model.forward(chunks).float()
+        """The precision in force: float32 as long as `auto` has heard nothing to decide on."""
+        return self._passes.precision
 
     @property
     def forward(self) -> Forward:
         """What runs a pass: the model, with fewer chunks at once where memory is short."""
-        return self._forward
+        return self._passes.halving
+
+    @property
+    def run(self) -> Forward:
+        """What runs a pass of just as many chunks as it gets, in the precision in force."""
+        return self._passes.run
 
     @property
     def batch_size(self) -> int:
         """Most chunks of a pass: what was asked for, or what memory has left of it."""
-        assert self._forward.limit is not None
-        return self._forward.limit
+        assert self._passes.halving.limit is not None
+        return self._passes.halving.limit
+
+    @property
+    def settled(self) -> bool:
+        """Whether precision and chunks of a pass are known, as they always are on a CPU."""
+        return self._passes.settled
+
+    def settle(self, mixture: Signal, references: Mapping[str, Audio] | None = None) -> None:
+        """Find out precision and chunks of a pass on a track, unless they are known.
+
+        Raises:
+            AudioError: as `stream`.
+            DeviceMemoryError: the device's memory does not hold one chunk.
+        """
+        if not self.settled:
+            track, tiles = self._track(mixture, references), self._tiles(mixture)
+            with torch.inference_mode(), _memory_of(self.device):
+                self._passes.settle(track, tiles, self._scale(mixture))
 
     def stream(
         self,
@@ -105,45 +132,62 @@ class Separator:
             ModelError: the model returned something that is not an estimate.
             DeviceMemoryError: the device's memory does not hold one chunk.
         """
-        if mixture.ndim != 2 or mixture.shape[0] != CHANNELS or mixture.shape[1] == 0:
-            raise AudioError(f"A mixture must be (2, samples), but this one is {mixture.shape}.")
-        track: Signal = mixture
-        if self.model.uses_references:
-            if not references:
-                raise AudioError("This model needs the true stems, but the track has none.")
-            if any(reference.shape != mixture.shape for reference in references.values()):
-                raise AudioError("The true stems do not all have the mixture's shape.")
-            track = np.concatenate([mixture[:, :], *references.values()])
-        scale = track_scale(mixture) if self.model.normalisation == "zscore" else (0.0, 1.0)
+        self.settle(mixture, references)
+        track, expected = self._track(mixture, references), len(self.stems_for(references))
+        stretches = self._stretches(track, self._tiles(mixture), forward, self._scale(mixture))
+        there = self._copies is not None
         done = 0
-        stretches = overlap_add(
-            track,
-            self.model.tiling.tiles(mixture.shape[1]),
-            forward or self._forward,
-            self.device,
-            self.batch_size,
-            scale,
-        )
         while True:
             # inference_mode must not be held while the caller's code runs between two stretches
             with torch.inference_mode(), _memory_of(self.device):
                 stretch = next(stretches, None)
             if stretch is None:
                 return
-            own = len(self.stems_for(references)) - (self.residual is not None)
-            expected = (own, CHANNELS)
-            if stretch.shape[:2] != expected:
+            here = self.residual is not None and not there
+            if stretch.shape[:2] != (expected - here, CHANNELS):
                 raise ModelError(
                     f"The model returned {tuple(stretch.shape[:2])} stems and channels instead of "
-                    f"{expected}."
+                    f"{(expected - here, CHANNELS)}."
                 )
-            if self.residual is not None:
+            if here:
                 heard = torch.from_numpy(np.array(mixture[:, done : done + stretch.shape[-1]]))
                 stretch = torch.cat([stretch, (heard - stretch.sum(dim=0))[None]])
             done += stretch.shape[-1]
             if progress is not None:
                 progress(done)
             yield stretch
+
+    def _track(self, mixture: Signal, references: Mapping[str, Audio] | None) -> Signal:
+        """Return what the model hears: the mixture, and below it the references that it uses."""
+        if mixture.ndim != 2 or mixture.shape[0] != CHANNELS or mixture.shape[1] == 0:
+            raise AudioError(f"A mixture must be (2, samples), but this one is {mixture.shape}.")
+        if not self.model.uses_references:
+            return mixture
+        if not references:
+            raise AudioError("This model needs the true stems, but the track has none.")
+        if any(reference.shape != mixture.shape for reference in references.values()):
+            raise AudioError("The true stems do not all have the mixture's shape.")
+        heard: Audio = np.concatenate([mixture[:, :], *references.values()])
+        return heard
+
+    def _tiles(self, mixture: Signal) -> Iterator[Tile]:
+        return self.model.tiling.tiles(mixture.shape[1])
+
+    def _scale(self, mixture: Signal) -> tuple[float, float]:
+        return track_scale(mixture) if self.model.normalisation == "zscore" else PLAIN
+
+    def _stretches(
+        self,
+        track: Signal,
+        tiles: Iterator[Tile],
+        forward: Forward | None,
+        scale: tuple[float, float],
+    ) -> Iterator[Tensor]:
+        run, size = forward or self.forward, self.batch_size
+        if self._copies is None:
+            return overlap_add(track, tiles, run, self.device, size, scale)
+        residual = self.residual is not None
+        return overlap_add_on_device(track, tiles, run, self._copies, size, scale, residual)
 
     def stems_for(self, references: Mapping[str, Audio] | None = None) -> tuple[str, ...]:
         """Return the stems of the estimates: the model's own, or those of the references it uses."""

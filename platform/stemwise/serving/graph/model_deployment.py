@@ -18,6 +18,7 @@ from stemwise.core.memory import keep_memory
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.registry import build, prepare
 from stemwise.models.spec import ModelSpec
+from stemwise.separation.decisions import Decisions
 from stemwise.separation.halving import Halving
 from stemwise.separation.separator import Separator
 from stemwise.serving.graph import metrics
@@ -49,6 +50,7 @@ class ModelReplica:
             self._settings.device,
             residual=ready.spec.residual,
             precision=self._settings.precision,
+            decisions=Decisions.of_machine(ready.identity),
         )
         self._metrics = metrics.ModelMetrics(self.name)
         self._songs = ThreadPoolExecutor(_SONGS, "song")
