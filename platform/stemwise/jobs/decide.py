@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from stemwise.analysis.less_overlap import Twins, less_overlap
 from stemwise.analysis.statistics import seconds_per_minute, statistics
 from stemwise.core.errors import OutputError
 from stemwise.core.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
@@ -17,7 +18,9 @@ from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import RECIPES, TABLES
 from stemwise.models.entries import Entry, relative
-from stemwise.models.overlap import KEY, REFERENCE, Overlap
+from stemwise.models.heard import heard_by
+from stemwise.models.overlap import KEY, REFERENCE, Overlap, cut, is_fast
+from stemwise.models.registry import same_model
 from stemwise.models.spec import ModelSpec
 from stemwise.report.dependence import dependence_notes
 from stemwise.report.zoo_cost import minute_cost
@@ -55,6 +58,8 @@ def write_decision(run: FinishedRun) -> list[str]:
         "front": decision.front,
         "deployment": decision.deployment,
     }
+    price = less_overlap(content.scores, content.tracks, twins_of(run.specs), run.duplicates)
+    found["less_overlap"] = tables.framed("less_overlap", price)
     results.write(output / TABLES, found | {"duplicates": run.duplicates})
     for recipe in decision.recipes.values():
         write_recipe(
@@ -65,6 +70,19 @@ def write_decision(run: FinishedRun) -> list[str]:
     silent = [tables.NOT_KEPT] if tables.none_kept(content.estimates) else []
     dependent = dependence_notes(content.tracks, run.duplicates)
     return [*dependent, *decision.notes, *unclaimed(decision, file, shown), *silent]
+
+
+def twins_of(specs: Sequence[ModelSpec]) -> list[Twins]:
+    """Return the models of a run that are one model, cut in both ways."""
+    found = []
+    for fast in filter(is_fast, specs):
+        whole = cut(fast, REFERENCE)
+        reference = next((one for one in specs if same_model(one, whole)), None)
+        if reference is not None:
+            counts = heard_by(reference), heard_by(fast)
+            known = None if counts[0] is None or counts[1] is None else (counts[0], counts[1])
+            found.append(Twins(reference.name, fast.name, known))
+    return found
 
 
 def _measured_recipes(scores: pl.DataFrame) -> list[str]:

@@ -21,6 +21,7 @@ from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.work import job
 from stemwise.report.abridged import abridged
 from stemwise.report.decision import deployments, leaders, ledger
+from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.page import write_report
 from stemwise.report.tables import TextTable, table_one, winners, winners_per_track
@@ -79,6 +80,7 @@ def report(
         *_to_deploy(folder),
         leaders(tables.read(folder, "leaderboard")),
         ledger(tables.read(folder, "regret")),
+        *_less_overlap(folder),
     ]
     shown = [table for table in tables_of_text if table.rows]
     for table in shown:
@@ -100,6 +102,13 @@ def _to_deploy(folder: Path) -> list[TextTable]:
     if not (folder / "deployment").is_dir():
         return []
     return [deployments(tables.read(folder, "deployment"))]
+
+
+def _less_overlap(folder: Path) -> list[TextTable]:
+    """Return what less overlap costs; nothing where the run has no such table."""
+    if not (folder / "less_overlap").is_dir():
+        return []
+    return [less_overlap_table(tables.read(folder, "less_overlap"))]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from stemwise.models.fast_tiling import FastTiling
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.models.state_dict import load_state
-from stemwise.models.tiling import Tiling
+from stemwise.models.tiling import CountedTiling, Tiling
 
 
 class MsstModel:
@@ -100,7 +100,7 @@ class ReflectedModel(MsstModel, ABC):
         """Raise ConfigError for a chunk that the network cannot take; most take any."""
 
 
-def reflected(chunk: int, num_overlap: int, overlap: Overlap = REFERENCE) -> Tiling:
+def reflected(chunk: int, num_overlap: int, overlap: Overlap = REFERENCE) -> CountedTiling:
     """Return MSST's tiling, or the least redundant one of such chunks; one without overlap stays.
 
     Raises:

@@ -43,9 +43,16 @@ class EvenTiling:
 
     def tiles(self, length: int) -> Iterator[Tile]:
         """Yield chunks from the start of the track until one starts beyond its end."""
-        for start in range(0, length, self.chunk // self.num_overlap):
+        for start in self._starts(length):
             stop = min(start + self.chunk, length)
             yield Tile(start, start + self.chunk, start, stop, torch.ones(stop - start))
+
+    def heard(self, length: int) -> int:
+        """Return the samples that the model hears of a track."""
+        return self.chunk * len(self._starts(length))
+
+    def _starts(self, length: int) -> range:
+        return range(0, length, self.chunk // self.num_overlap)
 
     def settings(self) -> dict[str, object]:
         """Return chunk and overlap."""

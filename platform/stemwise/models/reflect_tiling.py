@@ -42,15 +42,11 @@ class ReflectTiling:
 
     def tiles(self, length: int) -> Iterator[Tile]:
         """Yield the chunks that reach into the track; those wholly in the extension do not count."""
-        border = self.chunk - self.step
-        # a track shorter than its own extension is not extended
-        border = border if length > 2 * border else 0
+        border = self._border(length)
         extended = length + 2 * border
-        for begin in range(0, extended, self.step):
+        for begin in self._begins(length):
             held = min(self.chunk, extended - begin)
             start, stop = max(begin - border, 0), min(begin - border + held, length)
-            if start >= stop:
-                continue
             weight = self._window(first=begin == 0, last=begin + self.step >= extended)
             read_start = begin - border
             yield Tile(
@@ -61,6 +57,19 @@ class ReflectTiling:
                 weight[start - read_start : stop - read_start],
                 self._sources(read_start, held, length),
             )
+
+    def heard(self, length: int) -> int:
+        """Return the samples that the model hears of a track."""
+        return self.chunk * len(self._begins(length))
+
+    def _border(self, length: int) -> int:
+        """Return by how much each end is extended: not at all where it is longer than the track."""
+        border = self.chunk - self.step
+        return border if length > 2 * border else 0
+
+    def _begins(self, length: int) -> range:
+        """Return where in the extended track the chunks begin that reach into the track itself."""
+        return range(0, length + self._border(length), self.step)
 
     def _sources(self, read_start: int, held: int, length: int) -> Tensor:
         """Return for each sample of a chunk its place in the track; −1 is silence."""

@@ -46,6 +46,14 @@ class Tiling(Protocol):
         ...
 
 
+class CountedTiling(Tiling, Protocol):
+    """A tiling that knows, without making any tile, how much of a track its model hears."""
+
+    def heard(self, length: int) -> int:
+        """Return the samples of all tiles, overlaps and padding included."""
+        ...
+
+
 def triangle(chunk: int) -> Tensor:
     """Return demucs' weight: rises linearly to 1 in the middle of the chunk and falls again."""
     half = chunk // 2
@@ -83,13 +91,21 @@ class CenteredTiling:
     def tiles(self, length: int) -> Iterator[Tile]:
         """Yield chunks at multiples of the stride, the last ones cut at the end of the track."""
         weight = triangle(self.chunk)
-        # a chunk that begins here or later lies within the one before
-        end = max(1, length - self.chunk + self.stride) if self.exact else length
-        for start in range(0, end, self.stride):
+        for start in self._starts(length):
             size = min(self.chunk, length - start)
             read_length = self.valid_length(size)
             read_start = start - (read_length - size) // 2
             yield Tile(read_start, read_start + read_length, start, start + size, weight[:size])
+
+    def heard(self, length: int) -> int:
+        """Return the samples that the model hears of a track."""
+        sizes = (min(self.chunk, length - start) for start in self._starts(length))
+        return sum(self.valid_length(size) for size in sizes)
+
+    def _starts(self, length: int) -> range:
+        # a chunk that begins at this end or later lies within the one before
+        end = max(1, length - self.chunk + self.stride) if self.exact else length
+        return range(0, end, self.stride)
 
     def settings(self) -> dict[str, object]:
         """Return chunk and overlap; the valid length follows from the checkpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stemwise.analysis.multiplicity import FEW
 from stemwise.report.deployment import deployment_table
+from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row, RunTables, StemKey, label
 from stemwise.report.tables import TextTable, left_out
@@ -27,7 +28,7 @@ def probability(value: float | None) -> str:
 def all_ledgers(run: RunTables) -> list[TextTable]:
     """Return the tables that have rows."""
     made = [deployment(run), leaderboard(run), comparisons(run), regret(run), front(run)]
-    made += [genres(run), effects(run), anomalies(run)]
+    made += [less_overlap_table(run["less_overlap"]), genres(run), effects(run), anomalies(run)]
     return [table for table in made if table.rows]
 
 

@@ -9,6 +9,7 @@ from stemwise.report import explorer
 from stemwise.report.definitions import definitions
 from stemwise.report.drawing import Sheet
 from stemwise.report.imported import published
+from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import Child, Html, el, of_text
 from stemwise.report.palette import Palette
 from stemwise.report.run_tables import RunTables
@@ -85,7 +86,17 @@ def _of_a_run(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
             ("scores", "selections"),
         ),
         Section("cost", "Cost", "Quality against cost", fronts(run, sheet, colours), ("front",)),
+        *_less_overlap(run),
     ]
+
+
+def _less_overlap(run: RunTables) -> list[Section]:
+    """Return what the fast tiling costs, of a run that has a model cut in both ways."""
+    made = less_overlap_table(run["less_overlap"])
+    if not made.rows:
+        return []
+    body = of_text(made, 2, titled=False)
+    return [Section("overlap", "Overlap", made.title, body, ("less_overlap",))]
 
 
 def _of_imports(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:

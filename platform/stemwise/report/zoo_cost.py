@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import SAMPLE_RATE
-from stemwise.models.reflect_tiling import ReflectTiling
+from stemwise.models.msst import reflected
+from stemwise.models.overlap import FAST, REFERENCE, is_fast
 from stemwise.models.spec import ModelSpec
-from stemwise.models.tiling import CenteredTiling
+from stemwise.models.tiling import CenteredTiling, CountedTiling
 
 SONG_MINUTES = 4  # short songs pay more for their ends
 
@@ -21,12 +22,21 @@ def minute_cost(spec: ModelSpec) -> float | None:
     if cost is None:
         return None
     if cost.audio_s is not None:
-        return cost.cpu_s * 60 / cost.audio_s
+        return cost.cpu_s * 60 / cost.audio_s * _less_heard(spec, cost.audio_s)
     tiles = sum(1 for _ in default_tiling(spec).tiles(SONG_MINUTES * 60 * SAMPLE_RATE))
     return cost.cpu_s * tiles / SONG_MINUTES
 
 
-def default_tiling(spec: ModelSpec) -> CenteredTiling | ReflectTiling:
+def _less_heard(spec: ModelSpec, seconds: float) -> float:
+    """Return how much of what was heard of a track when its cost was measured is heard now."""
+    settings, length = spec.settings, round(seconds * SAMPLE_RATE)
+    if not is_fast(spec) or not {"chunk", "num_overlap"} <= settings.keys():
+        return 1.0  # Demucs hears at most one chunk less
+    cut = int(settings["chunk"]), int(settings["num_overlap"])
+    return reflected(*cut, FAST).heard(length) / reflected(*cut).heard(length)
+
+
+def default_tiling(spec: ModelSpec) -> CountedTiling:
     """Return how the model cuts a track, without its weights; a Demucs chunk is that of its cost.
 
     Raises:
@@ -40,9 +50,10 @@ def default_tiling(spec: ModelSpec) -> CenteredTiling | ReflectTiling:
             "measure again with benchmarks/model_cost.py --chunk."
         )
     if "num_overlap" in spec.settings:
-        return ReflectTiling(chunk, int(spec.settings["num_overlap"]))
+        overlap = FAST if is_fast(spec) else REFERENCE
+        return reflected(chunk, int(spec.settings["num_overlap"]), overlap)
     if "overlap" in spec.settings:
-        return CenteredTiling(chunk, float(spec.settings["overlap"]))
+        return CenteredTiling(chunk, float(spec.settings["overlap"]), exact=is_fast(spec))
     raise ConfigError(
         f"The model {spec.name!r}: how it cuts a track is not in its settings: give its cost for "
         "audio_s seconds instead of a chunk."

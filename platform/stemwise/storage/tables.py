@@ -249,6 +249,24 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("dropped", _INT),
         ]
     ),
+    # models that a run cut in both ways: fast minus reference
+    "less_overlap": pa.schema(
+        [
+            *_STEM,
+            ("model", _STRING),
+            ("fast_model", _STRING),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *(
+                (f"{name}{end}", _FLOAT)
+                for name in ("score", "snr")
+                for end in ("", "_low", "_high")
+            ),
+            ("time_ratio", _FLOAT),
+            ("heard_reference", _FLOAT),
+            ("heard_fast", _FLOAT),
+        ]
+    ),
     # what a run says to deploy per stem, and what a higher score would cost
     "deployment": pa.schema(
         [

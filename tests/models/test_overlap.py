@@ -1,0 +1,124 @@
+"""Which way a model is cut: a word of jobs, entries and recipes that changes its identity, or not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from stemwise.core.errors import ConfigError
+from stemwise.models import registry
+from stemwise.models.heard import heard_by
+from stemwise.models.msst import reflected
+from stemwise.models.overlap import FAST, REFERENCE, cut, is_fast, twin, with_overlap
+from stemwise.models.registry import get, resolve
+
+# before there was a fast tiling, with the digests that the zoo declares: estimates in stores stay valid
+IDENTITIES = {
+    "band_split": "effd99dcba2bef16",
+    "bs_roformer": "4fc572c7972cdb54",
+    "bsrnn": "d578a154d709c1e4",
+    "demo_drumsep": "57145a1fa682d2de",
+    "demo_htdemucs": "87232b7dec16d276",
+    "demo_karaoke": "33ff4a0d634983e2",
+    "demo_melband": "e3bf347da7094694",
+    "demo_scnet": "498472a185d421ab",
+    "demucs_package": "3ad299b2afa6764f",
+    "drumsep": "59f3cb9ed100ee6a",
+    "hpss": "84ec7ec11869fbe2",
+    "htdemucs_6s": "698d766b3283ff55",
+    "melband_roformer_karaoke": "4461b049eeef54fe",
+    "melband_roformer_vocals": "33a81bb0251f8c6e",
+    "mixture": "7505a2512416f700",
+    "oracle_irm": "e7a4aea302eb7215",
+    "repet_sim": "bf900dacf08f28cd",
+    "scnet": "1f9bff2cd6f930b8",
+    "scnet_large": "cd0660cdca4d37ad",
+    "spleeter_2stems": "e03ff71b578930ce",
+}
+WITHOUT = ("band_split", "spleeter_2stems", "hpss", "repet_sim", "mixture", "oracle_irm")
+
+
+@pytest.fixture
+def identity(monkeypatch):
+    """Return the identity of a spec as if its declared checkpoints were on disk."""
+    monkeypatch.setattr(
+        registry,
+        "ensure",
+        lambda item, name="", progress=None: SimpleNamespace(path=None, sha256=item.sha256),
+    )
+    return lambda spec: registry.prepare(spec).identity
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_reference_changes_no_identity_and_fast_just_those_of_models_with_overlap(name, identity):
+    spec = get(name)
+    assert with_overlap(spec, REFERENCE) is spec
+    assert identity(spec)[:16] == IDENTITIES[name]
+    fast = with_overlap(spec, FAST)
+    assert (identity(fast) != identity(spec)) == is_fast(fast) == (name not in WITHOUT)
+    assert cut(fast, REFERENCE) == spec
+
+
+def test_an_entry_says_how_its_model_is_cut_and_is_not_overruled():
+    fast = resolve({"name": "scnet_fast", "base": "scnet", "overlap": "fast"})
+    scnet = get("scnet")
+    assert fast.settings == {**scnet.settings, "tiling": "fast"}
+    assert fast.checkpoints == scnet.checkpoints and fast.trained_on == scnet.trained_on
+    assert fast.gpu_memory == scnet.gpu_memory
+    assert with_overlap(fast, REFERENCE) is fast
+    slow = resolve({"name": "slow", "base": "scnet", "overlap": "reference"})
+    assert slow.settings == scnet.settings and with_overlap(slow, FAST) is slow
+    plain = resolve({"name": "plain", "base": "scnet"})
+    assert is_fast(with_overlap(plain, FAST))
+
+
+def test_demucs_number_of_that_name_is_another_thing():
+    spec = resolve(
+        {"name": "mine", "base": "htdemucs_6s", "settings": {"overlap": 0.5}, "overlap": "fast"}
+    )
+    assert spec.settings == {"overlap": 0.5, "tiling": "fast"}
+    alone = resolve({"name": "mine", "base": "htdemucs_6s", "settings": {"overlap": 0.0}})
+    assert with_overlap(alone, FAST) is alone
+    with pytest.raises(ConfigError, match=r"overlap 0.5 is unknown: .*settings: \{overlap: 0.5\}"):
+        resolve({"name": "mine", "base": "htdemucs_6s", "overlap": 0.5})
+
+
+@pytest.mark.parametrize("word", ["fsat", None, True, ["fast"], ""])
+def test_any_other_word_is_refused_with_those_there_are(word):
+    if word is None:
+        assert resolve({"name": "mine", "base": "scnet", "overlap": None}).entry is not None
+        return
+    with pytest.raises(ConfigError, match="use reference or fast"):
+        resolve({"name": "mine", "base": "scnet", "overlap": word})
+
+
+def test_a_twin_is_the_same_model_under_another_name(identity):
+    spec = get("scnet")
+    other = twin(spec)
+    assert (other.name, other.trained_on) == ("scnet-fast", spec.trained_on)
+    assert registry.same_model(cut(other, REFERENCE), spec)
+    assert identity(resolve(other.entry)) == identity(other) == identity(with_overlap(spec, FAST))
+    assert [twin(one) for one in (other, get("band_split"))] == [None, None]
+
+
+def test_a_recipes_digest_checks_the_weights_that_the_base_names():
+    # as a recipe carries the entry of a model of the zoo that is cut otherwise
+    digest = get("scnet").checkpoints[0].sha256
+    entry = {"name": "scnet-fast", "base": "scnet", "overlap": "fast"}
+    assert resolve({**entry, "sha256": digest}).checkpoints == get("scnet").checkpoints
+    (other,) = resolve({**entry, "sha256": "0" * 64}).checkpoints
+    assert other.sha256 == "0" * 64 and other.filename == get("scnet").checkpoints[0].filename
+    with pytest.raises(ConfigError, match="one sha256 per checkpoint"):
+        resolve({"name": "mine", "base": "bsrnn", "sha256": digest})
+
+
+def test_what_a_model_hears_is_known_without_its_weights():
+    scnet = get("scnet")
+    reference, fast = heard_by(scnet), heard_by(with_overlap(scnet, FAST))
+    length = 240 * 44_100
+    assert reference(length) == reflected(485_100, 4).heard(length)
+    assert fast(length) == reflected(485_100, 4, FAST).heard(length)
+    demo = get("demo_htdemucs")
+    assert heard_by(demo)(44_100) == registry.build(registry.prepare(demo)).tiling.chunk
+    assert heard_by(get("spleeter_2stems")) is None
