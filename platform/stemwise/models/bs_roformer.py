@@ -12,6 +12,8 @@ from typing import Any
 from torch import nn
 
 from stemwise.core.errors import require
+from stemwise.models.fast.layout import Pass
+from stemwise.models.fast.roformer import roformer_pass
 from stemwise.models.msst import ReflectedModel
 
 
@@ -27,3 +29,8 @@ class BsRoformerModel(ReflectedModel):
             raise require("pymss-core", "zoo", "BS-RoFormer") from error
         made: nn.Module = BSRoformer(num_stems=len(stems), **network)
         return made
+
+    @staticmethod
+    def fast(network: nn.Module) -> Pass:
+        """Return a pass of our own, a few sequences at a time on a CPU."""
+        return roformer_pass(network)

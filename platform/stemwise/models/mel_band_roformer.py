@@ -12,6 +12,8 @@ from typing import Any
 from torch import nn
 
 from stemwise.core.errors import ConfigError, require
+from stemwise.models.fast.layout import Pass
+from stemwise.models.fast.roformer import roformer_pass
 from stemwise.models.msst import ReflectedModel
 
 
@@ -38,3 +40,8 @@ class MelBandRoformerModel(ReflectedModel):
             raise require("pymss-core", "zoo", "Mel-Band RoFormer") from error
         made: nn.Module = MelBandRoformer(num_stems=len(stems), **network)
         return made
+
+    @staticmethod
+    def fast(network: nn.Module) -> Pass:
+        """Return a pass of our own, a few sequences at a time on a CPU."""
+        return roformer_pass(network)

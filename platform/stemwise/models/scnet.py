@@ -14,6 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from stemwise.core.errors import require
+from stemwise.models.fast.layout import Pass
+from stemwise.models.fast.scnet import scnet_pass
 from stemwise.models.msst import ReflectedModel
 
 
@@ -29,6 +31,11 @@ class ScnetModel(ReflectedModel):
             raise require("pymss-core", "zoo", "SCNet") from error
         made: nn.Module = SCNet(sources=list(stems), **network)
         return made
+
+    @staticmethod
+    def fast(network: nn.Module) -> Pass:
+        """Return a pass of our own, channels last."""
+        return scnet_pass(network)
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Separate `(batch, 2, samples)` into `(batch, stems, 2, samples)`."""
