@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from demucs.apply import apply_model
 from demucs.states import load_model
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 Forward = Callable[[Tensor], Tensor]
@@ -64,6 +64,11 @@ def msst_separate(
 def demucs_separate(path: Path, mixture: np.ndarray, segment: float | None = None) -> Tensor:
     """Return what `demucs.api.Separator(shifts=0)` computes with the package at `path`."""
     network = load_model(torch.load(path, weights_only=False)).eval()
+    return demucs_apply(network, mixture, segment)
+
+
+def demucs_apply(network: nn.Module, mixture: np.ndarray, segment: float | None = None) -> Tensor:
+    """Do the same with a loaded network."""
     wav = torch.from_numpy(mixture.copy())
     ref = wav.mean(0)
     wav = (wav - ref.mean()) / (ref.std() + 1e-8)

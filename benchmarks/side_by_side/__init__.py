@@ -1,0 +1,1 @@
+"""Parts of `benchmarks/separation.py`: the same work done by stemwise and by its peers."""
