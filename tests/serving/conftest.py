@@ -19,6 +19,10 @@ LIMITS = (
     "limits.max_unfinished=6",
     "jobs.lease_s=4",
     "separator.threads=1",
+    # on a CPU the defaults let no chunks of two songs meet
+    "separator.max_batch=4",
+    "ensemble.turns=8",
+    "ensemble.jobs_per_replica=4",
 )
 
 

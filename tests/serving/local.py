@@ -32,6 +32,7 @@ from stemwise.serving.jobs.model_calls import JobStoppedError
 from stemwise.serving.jobs.records import Job, NewJob
 from stemwise.serving.jobs.runner import JobRunner
 from stemwise.serving.jobs.store import JobStore, QueueLimits
+from stemwise.serving.jobs.turns import Turns
 from stemwise.serving.jobs.work import JobWork
 from stemwise.serving.settings import AppArgs, JobSettings, Limits
 
@@ -102,7 +103,14 @@ class LocalModels:
     def chunks(self, model: str, samples: int) -> int:
         return sum(1 for _ in self._world.separators[model].model.tiling.tiles(samples))
 
-    def run(self, model: str, heard: Signal, folder: Path, done: Callable[[int], None]) -> Spool:
+    def run(
+        self,
+        model: str,
+        heard: Signal,
+        folder: Path,
+        due: tuple[float, str],
+        done: Callable[[int], None],
+    ) -> Spool:
         separator = self._world.separators[model]
         spool, fresh = Spool(folder, separator.stems_for()), 0
 
@@ -158,13 +166,17 @@ class Bench:
             runner.wake()
         return job
 
-    def runner(self, slots: int = 2, store: JobStore | None = None, **changes: float) -> JobRunner:
+    def runner(
+        self, slots: int = 2, store: JobStore | None = None, turns: int = 0, **changes: float
+    ) -> JobRunner:
         """Start a worker."""
-        runner = self.made(slots, store, **changes)
+        runner = self.made(slots, store, turns, **changes)
         runner.start()
         return runner
 
-    def made(self, slots: int = 2, store: JobStore | None = None, **changes: float) -> JobRunner:
+    def made(
+        self, slots: int = 2, store: JobStore | None = None, turns: int = 0, **changes: float
+    ) -> JobRunner:
         """Make a worker that is not started yet."""
         settings: dict[str, Any] = {
             "lease_s": 30,
@@ -179,6 +191,7 @@ class Bench:
             self.world,
             JobSettings(**(settings | changes)),
             slots,
+            Turns(turns),
             logging.getLogger("stemwise.test"),
             self._ended,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +32,13 @@ def raw_path(folder: Path, stem: str) -> Path:
 class Spool:
     """Collects consecutive stretches of several stems in raw files; `folder` must exist.
 
-    First everything is added, then it is read.
+    First everything is added, then it is read. With the mode `r+b` the files must exist, too.
     """
 
-    def __init__(self, folder: Path, stems: Iterable[str]) -> None:
-        self.stems = tuple(stems)
+    def __init__(
+        self, folder: Path, stems: Iterable[str], mode: Literal["ab", "r+b"] = "ab"
+    ) -> None:
+        self.stems, self._mode = tuple(stems), mode
         self.peaks = dict.fromkeys(self.stems, 0.0)
         self.samples = 0
         self._paths = {stem: raw_path(folder, stem) for stem in self.stems}
@@ -43,7 +47,8 @@ class Spool:
         """Append `(stems, 2, n)` float32."""
         self.samples += stretch.shape[2]
         for stem, signal in zip(self.stems, stretch, strict=True):
-            with self._paths[stem].open("ab", buffering=0) as file:
+            with self._paths[stem].open(self._mode, buffering=0) as file:
+                file.seek(0, os.SEEK_END)
                 for frames in _frames(signal):
                     frames.tofile(file)
                     peak = max(float(frames.max()), -float(frames.min()))

@@ -33,13 +33,17 @@ class Replicas(Part):
 
 
 class EnsembleSettings(Replicas):
-    """`jobs_per_replica` songs are worked on at once by each replica."""
+    """Songs and pieces of work at a time of each replica; 0 follows from the cores (`sizes`).
 
-    jobs_per_replica: int = Field(ge=1)
+    `turns` models and encoders work at a time for its songs, the most urgent song's first.
+    """
+
+    jobs_per_replica: int = Field(ge=0)
+    turns: int = Field(ge=0)
 
 
 class SeparatorSettings(Part):
-    """One model's deployment. `num_gpus` may be a fraction; `threads` 0 is all cores."""
+    """One model's deployment. `num_gpus` may be a fraction; `threads` 0 follows from the cores."""
 
     device: str
     precision: Choice = AUTO

@@ -446,6 +446,43 @@ def test_a_full_disk_for_scratch_files_fails_the_job_only(
     assert up.final("second").status is Status.SUCCEEDED
 
 
+def test_a_short_song_does_not_wait_until_long_ones_end(up: Bench, world: World) -> None:
+    world.hold()
+    up.runner(slots=1)
+    up.submit(noise(500 * CHUNK), "long", recipe="single")
+    assert world.begun.acquire(timeout=20)
+    up.submit(noise(500 * CHUNK), "long-too", recipe="single")
+    up.submit(noise(CHUNK), "short", recipe="single")
+    until(lambda: up.store.get("short").status is Status.RUNNING)
+    up.submit(noise(CHUNK), "short-too", recipe="single")  # twice the slots are taken
+    world.release()
+    for id in ("long", "long-too", "short", "short-too"):
+        assert up.final(id).status is Status.SUCCEEDED
+    begun = {id: up.store.get(id).started_at for id in ("long", "long-too", "short", "short-too")}
+    assert sorted(begun, key=lambda id: begun[id] or 0) == [
+        "long",
+        "short",
+        "short-too",
+        "long-too",
+    ]
+
+
+def test_with_one_turn_the_most_urgent_song_is_worked_on_first(up: Bench, world: World) -> None:
+    world.hold()
+    up.runner(slots=3, turns=1)
+    up.submit(noise(5 * CHUNK), "first", recipe="single")
+    assert world.begun.acquire(timeout=20)
+    for id, chunks in (("third", 500), ("second", 3)):
+        up.submit(noise(chunks * CHUNK), id, recipe="single")
+    until(lambda: len(up.runners[0].turns._pieces) == 3)
+    world.release()
+    for id in ("first", "second", "third"):
+        assert up.final(id).status is Status.SUCCEEDED
+    until(lambda: len(up.ends) == 3)
+    assert [id for id, _ in up.ends] == ["first", "second", "third"]
+    assert not up.runners[0].turns._pieces
+
+
 def test_slots_are_free_again_after_every_kind_of_end(up: Bench, world: World) -> None:
     runner = up.runner(slots=1)
     faults = (ModelError("no"), ValueError("no"), None)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from stemwise.core.errors import ConflictError, QueueFullError, TooManyJobsError
-from stemwise.serving.jobs.records import NewJob, Status
+from stemwise.core.types import SAMPLE_RATE
+from stemwise.serving.jobs.records import Due, NewJob, Status
 from stemwise.serving.jobs.store import JobStore, QueueLimits
 
 LIMITS = QueueLimits(max_unfinished=4, max_unfinished_per_owner=3)
@@ -27,6 +28,7 @@ class Model:
     id: str
     owner: str
     created: float
+    seconds: int
     digest: str
     key: str | None
     status: Status = Status.QUEUED
@@ -35,6 +37,10 @@ class Model:
     lease: float = 0.0
     expires: float | None = None
     files: bool = True
+
+    @property
+    def due(self) -> tuple[float, str]:
+        return self.created + self.seconds, self.id
 
     @property
     def unfinished(self) -> bool:
@@ -68,12 +74,19 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
         self.folder.cleanup()
 
-    @rule(owner=OWNERS, key=st.sampled_from([None, "k"]), digest=st.sampled_from(["d1", "d2"]))
-    def submit(self, owner: str, key: str | None, digest: str) -> None:
+    @rule(
+        owner=OWNERS,
+        key=st.sampled_from([None, "k"]),
+        digest=st.sampled_from(["d1", "d2"]),
+        seconds=st.sampled_from([1, 8, 20]),
+    )
+    def submit(self, owner: str, key: str | None, digest: str, seconds: int) -> None:
         self.made += 1
         id = f"j{self.made:04}"
         known = self.model.of_key(owner, key)
-        new = NewJob(id, owner, "best", ("vocals",), "flac", "t", 1, digest, key)
+        new = NewJob(
+            id, owner, "best", ("vocals",), "flac", "t", seconds * SAMPLE_RATE, digest, key
+        )
         try:
             job, is_new = self.store.submit(new, LIMITS)
         except ConflictError:
@@ -86,24 +99,25 @@ class StoreMachine(RuleBasedStateMachine):
             assert is_new == (known is None)
             assert job.id == (known.id if known else id)
             if is_new:
-                self.model.jobs[id] = Model(id, owner, self.now, digest, key)
+                self.model.jobs[id] = Model(id, owner, self.now, seconds, digest, key)
                 assert self.model.unfinished() <= LIMITS.max_unfinished
                 assert self.model.unfinished(owner) <= 3
 
-    @rule(worker=WORKERS)
-    def claim(self, worker: str) -> None:
+    @rule(worker=WORKERS, before=st.none() | st.floats(0, 100))
+    def claim(self, worker: str, before: float | None) -> None:
+        limit = None if before is None else Due(self.now + before - 50, "j0002")
         ready = []
         for job in self.model.jobs.values():
             stalled = job.status is Status.RUNNING and job.lease <= self.now
             if stalled and job.attempts >= ATTEMPTS:
                 job.status, job.expires = Status.FAILED, self.now + TTL
-            elif stalled or job.status is Status.QUEUED:
+            elif (stalled or job.status is Status.QUEUED) and (limit is None or job.due < limit):
                 ready.append(job)
-        claimed = self.store.claim(worker, LEASE, ATTEMPTS, lost_ttl_s=TTL)
+        claimed = self.store.claim(worker, LEASE, ATTEMPTS, lost_ttl_s=TTL, before=limit)
         if claimed is None:
             assert not ready
             return
-        first = min(ready, key=lambda job: (job.created, job.id))
+        first = min(ready, key=lambda job: job.due)
         assert claimed.id == first.id and claimed.worker == worker
         first.status, first.worker, first.lease = Status.RUNNING, worker, self.now + LEASE
         first.attempts += 1

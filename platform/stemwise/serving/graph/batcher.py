@@ -25,8 +25,8 @@ Forward = Callable[[Tensor], Tensor]
 class Song:
     """One song's access to the batches, for the thread that cuts and adds up its chunks."""
 
-    def __init__(self, batcher: Batcher) -> None:
-        self._batcher = batcher
+    def __init__(self, batcher: Batcher, due: tuple[float, str]) -> None:
+        self._batcher, self.due = batcher, due
         self._count = 0
         self.stopped = threading.Event()
 
@@ -80,9 +80,9 @@ class Batcher:
         self._thread.start()
 
     @contextmanager
-    def song(self) -> Iterator[Song]:
-        """Take part with one song; leaving stops it."""
-        song = Song(self)
+    def song(self, due: tuple[float, str] = (0.0, "")) -> Iterator[Song]:
+        """Take part with one song; leaving stops it. The smaller `due`, the sooner it is served."""
+        song = Song(self, due)
         self._count_songs(1)
         try:
             yield song
@@ -121,7 +121,10 @@ class Batcher:
             self._pass(batch)
 
     def _next_batch(self) -> list[_Item]:
-        """Wait for chunks; return those of equal shape that fit, the longest waiting first."""
+        """Wait for chunks; return those of equal shape that fit.
+
+        The most urgent song's are first, and of equally urgent ones those that wait longest.
+        """
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -131,6 +134,7 @@ class Batcher:
                 self._drop_stopped()
                 if self._waiting:
                     break
+            self._waiting.sort(key=lambda item: item.song.due)  # stable
             batch = [self._waiting[0]]
             size = len(batch[0].chunks)
             for item in self._waiting[1:]:

@@ -14,14 +14,17 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from stemwise.core.errors import NotReadyError, StemwiseError
+from stemwise.core.memory import release
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.separation.recipe import Recipe
+from stemwise.serving import sizes
 from stemwise.serving.graph.backend import open_files, open_store
 from stemwise.serving.graph.logs import LOGGING, SHUTDOWN
 from stemwise.serving.graph.metrics import JobMetrics
 from stemwise.serving.graph.remote_models import RemoteModels
 from stemwise.serving.jobs.records import Job
 from stemwise.serving.jobs.runner import JobRunner
+from stemwise.serving.jobs.turns import Turns
 from stemwise.serving.jobs.work import JobWork
 from stemwise.serving.settings import AppArgs
 
@@ -43,6 +46,9 @@ class Ensemble:
     ) -> None:
         self._args = AppArgs(**args)
         settings = self._args.load()
+        cores = sizes.cores()
+        threads = sizes.threads(cores, settings.separator.threads)
+        turns = sizes.turns(cores, threads, settings.ensemble.turns)
         self._models, self._metrics = models, JobMetrics()
         self._stems: dict[str, tuple[str, ...]] = {}
         self._store = open_store(self._args)
@@ -52,7 +58,8 @@ class Ensemble:
             recipes,
             lambda: RemoteModels(self._models, self._stems, self._metrics.retried),
             settings.jobs,
-            settings.ensemble.jobs_per_replica,
+            sizes.jobs(turns, settings.ensemble.jobs_per_replica),
+            Turns(turns),
             logger,
             self._ended,
         )
@@ -97,6 +104,8 @@ class Ensemble:
         if job.started_at is not None:
             stages["queue"] = job.started_at - job.created_at
         self._metrics.ended(job.recipe, outcome, stages, job.samples / SAMPLE_RATE)
+        if self._runner.idle():
+            release()
 
     def __del__(self) -> None:
         runner = getattr(self, "_runner", None)

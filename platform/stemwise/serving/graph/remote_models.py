@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -21,9 +22,12 @@ from ray.serve.exceptions import DeploymentUnavailableError, RequestCancelledErr
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import ModelError, StemwiseError
 from stemwise.separation.spool import Spool
+from stemwise.serving.jobs.hand_over import Place, spool_of
 from stemwise.serving.jobs.model_calls import JobStoppedError
+from stemwise.serving.jobs.records import Due
 
 T = TypeVar("T")
+Done = Callable[[int], None]
 # A lost replica is replaced by Serve in seconds; a song that kills every one is given up.
 TRIES = 3
 _PAUSE_S = 1.0
@@ -60,15 +64,24 @@ class RemoteModels:
         ask = self._handles[model].chunks
         return self._again(model, lambda: int(ask.remote(samples).result()))
 
-    def run(self, model: str, heard: Signal, folder: Path, done: Callable[[int], None]) -> Spool:
+    def run(
+        self,
+        model: str,
+        heard: Signal,
+        folder: Path,
+        due: Due,
+        done: Callable[[int], None],
+    ) -> Spool:
         """See `ModelCalls`."""
-        reference = self._put(heard)
         attempts = iter(range(TRIES))
+        ask = self._handles[model].options(stream=True)
 
         def once() -> Spool:
             below = folder / str(next(attempts))
             below.mkdir()
-            return self._stream(model, reference, Spool(below, self.stems(model)), done)
+            return self._as_files(model, ask, heard, below, due, done) or self._as_objects(
+                model, ask, heard, below, due, done
+            )
 
         return self._again(model, once)
 
@@ -80,6 +93,35 @@ class RemoteModels:
         for stream in streams:
             stream.cancel()
 
+    def _as_files(
+        self, model: str, ask: Any, heard: Signal, folder: Path, due: Due, done: Done
+    ) -> Spool | None:
+        """Let the replica write the job's files; None where it does not see them."""
+        place = Place.made(heard, folder, self.stems(model))
+        if place is None:
+            return None
+        with self._counted(done) as count, self._open(ask.separate_in.remote(place, due)) as steps:
+            for step in steps:
+                if isinstance(step, tuple):
+                    return spool_of(place, *step)
+                if step is None:
+                    return None
+                count(step)
+        raise ModelError(f"The model {model!r} ended before the song did.")
+
+    def _as_objects(
+        self, model: str, ask: Any, heard: Signal, folder: Path, due: Due, done: Done
+    ) -> Spool:
+        """Hand the signal over, and take the estimates, through Ray's object store."""
+        spool = Spool(folder, self.stems(model))
+        # in a list the reference itself arrives there, not a copy of what it refers to
+        answer = ask.separate.remote([self._put(heard)], due)
+        with self._counted(done) as count, self._open(answer) as stretches:
+            for chunks, stretch in stretches:
+                spool.add(stretch)
+                count(chunks)
+        return spool
+
     def _put(self, heard: Signal) -> Any:
         """Return the one reference to a signal that all its models share."""
         with self._lock:
@@ -87,28 +129,34 @@ class RemoteModels:
                 self._refs[heard] = ray.put(np.asarray(heard))
             return self._refs[heard]
 
-    def _stream(
-        self, model: str, reference: Any, spool: Spool, done: Callable[[int], None]
-    ) -> Spool:
-        counted = 0
-        # in a list the reference itself arrives there, not a copy of what it refers to
-        stream = self._handles[model].options(stream=True).separate.remote([reference])
+    @contextmanager
+    def _open(self, stream: Any) -> Iterator[Any]:
+        """Let `stop` cancel a stream as long as it is read."""
         with self._lock:
             self._streams.add(stream)
         try:
             if self._stopped:
                 stream.cancel()
-            for chunks, stretch in stream:
-                spool.add(stretch)
-                counted += chunks
-                done(chunks)
-        except _LOST:
-            done(-counted)
-            raise
+            yield stream
         finally:
             with self._lock:
                 self._streams.discard(stream)
-        return spool
+
+    @contextmanager
+    def _counted(self, done: Done) -> Iterator[Done]:
+        """Pass chunks on, and take them back where the replica is lost."""
+        counted = 0
+
+        def count(chunks: int) -> None:
+            nonlocal counted
+            counted += chunks
+            done(chunks)
+
+        try:
+            yield count
+        except _LOST:
+            done(-counted)
+            raise
 
     def _again(self, model: str, call: Callable[[], T]) -> T:
         """Call, and call again where a replica was lost."""

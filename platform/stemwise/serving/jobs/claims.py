@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, tuple_, update
 
+from stemwise.core.types import SAMPLE_RATE
 from stemwise.serving.jobs.database import JobDatabase
-from stemwise.serving.jobs.records import Job, Status
+from stemwise.serving.jobs.records import Due, Job, Status
 from stemwise.serving.jobs.table import jobs, storable, to_job
 
+_DUE = jobs.c.created_at + jobs.c.samples / float(SAMPLE_RATE)  # as `Job.due`
 _UNCLAIMED = {"worker": None, "lease_until": None, "chunks_done": 0, "chunks_total": None}
 
 
@@ -28,9 +30,16 @@ class JobClaims:
         self._clock = clock
 
     def claim(
-        self, worker: str, lease_s: float, max_attempts: int = 3, lost_ttl_s: float = 86_400
+        self,
+        worker: str,
+        lease_s: float,
+        max_attempts: int = 3,
+        lost_ttl_s: float = 86_400,
+        before: Due | None = None,
     ) -> Job | None:
-        """Give the oldest job that is queued, or whose lease has run out, to `worker`.
+        """Give the most urgent job that is queued, or whose lease has run out, to `worker`.
+
+        It is the one that is due first (see `Due`); with `before` only one due earlier than that.
 
         A job whose lease has run out for the `max_attempts`th time becomes failed instead, with the
         reason `worker_lost`; its files are kept for `lost_ttl_s`.
@@ -42,7 +51,8 @@ class JobClaims:
             connection.execute(
                 update(jobs).where(lost).values(_lost(max_attempts, now, lost_ttl_s))
             )
-            id = connection.scalar(_oldest(or_(jobs.c.status == Status.QUEUED, stalled)))
+            free = or_(jobs.c.status == Status.QUEUED, stalled)
+            id = connection.scalar(_first(free if before is None else free & _earlier(before)))
             if id is None:
                 return None
             claimed = {
@@ -133,10 +143,14 @@ class JobClaims:
             return connection.execute(update(jobs).where(*claim).values(values)).rowcount == 1
 
 
-def _oldest(condition: ColumnElement[bool]) -> Select[tuple[str]]:
+def _earlier(than: Due) -> ColumnElement[bool]:
+    return tuple_(_DUE, jobs.c.id) < tuple_(literal(than.at), literal(than.id))
+
+
+def _first(condition: ColumnElement[bool]) -> Select[tuple[str]]:
     # PostgreSQL: workers that claim at the same time each lock another row. SQLite's dialect leaves
     # the clause out, as its writing transactions run one after the other.
-    query = select(jobs.c.id).where(condition).order_by(jobs.c.created_at, jobs.c.id)
+    query = select(jobs.c.id).where(condition).order_by(_DUE, jobs.c.id)
     return query.limit(1).with_for_update(skip_locked=True)
 
 

@@ -74,7 +74,7 @@ def _retry_after(connection: Connection, group: ColumnElement[bool]) -> float:
     pace = seconds_per_job(connection)
     if pace is None:
         return _UNKNOWN_S
-    # Jobs are begun in the order of their arrival, so the group's oldest is finished first.
+    # An estimate: jobs of about equal length are begun in the order of their arrival.
     oldest = select(func.min(jobs.c.created_at)).where(group).scalar_subquery()
     ahead = _count(connection, _unfinished & (jobs.c.created_at <= oldest))
     return min(_MOST_S, max(_LEAST_S, pace * ahead))

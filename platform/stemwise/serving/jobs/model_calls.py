@@ -8,6 +8,7 @@ from typing import Protocol
 
 from stemwise.audio.raw import Signal
 from stemwise.separation.spool import Spool
+from stemwise.serving.jobs.records import Due
 
 
 class JobStoppedError(Exception):
@@ -25,8 +26,17 @@ class ModelCalls(Protocol):
         """Return into how many chunks a model cuts a signal."""
         ...
 
-    def run(self, model: str, heard: Signal, folder: Path, done: Callable[[int], None]) -> Spool:
+    def run(
+        self,
+        model: str,
+        heard: Signal,
+        folder: Path,
+        due: Due,
+        done: Callable[[int], None],
+    ) -> Spool:
         """Let a model hear a signal; `done` is called with the chunks finished since the last call.
+
+        Of the songs that a model works on, the chunks of the one with the smallest `due` are first.
 
         Raises:
             JobStoppedError: `stop` was called.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+
+from stemwise.core.types import SAMPLE_RATE
 
 # Owner of the jobs of a server that asks for no keys.
 ANYONE = ""
@@ -25,6 +27,19 @@ class Status(StrEnum):
     def final(self) -> bool:
         """Whether nothing more will be done for the job."""
         return self not in {Status.QUEUED, Status.RUNNING}
+
+
+class Due(NamedTuple):
+    """How urgent a job is: the smaller, the sooner it is worked on.
+
+    A song is due as many seconds after it came as it lasts itself. Of songs of equal length the oldest
+    is first; a short one overtakes a long one that came before it by less than the difference of their
+    lengths. So a song waits only for those that are due before it, all of which came at most its own
+    length later: no stream of short songs holds up a long one for ever.
+    """
+
+    at: float  # seconds since the epoch
+    id: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,11 @@ class Job:
     reason: str | None = None
     error: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def due(self) -> Due:
+        """How urgent it is."""
+        return Due(self.created_at + self.samples / SAMPLE_RATE, self.id)
 
     @property
     def progress(self) -> float:

@@ -23,6 +23,7 @@ from stemwise.serving.jobs import results
 from stemwise.serving.jobs.model_calls import JobStoppedError, ModelCalls
 from stemwise.serving.jobs.records import Job
 from stemwise.serving.jobs.store import JobStore
+from stemwise.serving.jobs.turns import Turns
 from stemwise.serving.jobs.work import JobWork
 from stemwise.serving.settings import JobSettings
 
@@ -41,7 +42,9 @@ class JobRunner:
     Args:
         recipes: by name; a job of another recipe fails.
         calls: makes the access to the models for one job.
-        slots: jobs at a time.
+        slots: jobs at a time, the most urgent ones (see `Due`). One that loses its place to a more
+            urgent one goes on beside it, as long as there are no more than twice as many.
+        turns: how many of their models and encoders work at a time.
         logger: told about each job's beginning and end, with `separation_id` as an extra.
         ended: told of each job that ended here.
     """
@@ -54,17 +57,18 @@ class JobRunner:
         calls: Callable[[], ModelCalls],
         settings: JobSettings,
         slots: int,
+        turns: Turns,
         logger: logging.Logger,
         ended: Ended = lambda *_: None,
     ) -> None:
         self.store, self.files, self.recipes = store, files, recipes
-        self.settings, self.slots = settings, slots
+        self.settings, self.slots, self.turns = settings, slots, turns
         self.name = uuid.uuid4().hex
         self._calls, self._log, self._ended = calls, logger, ended
         self._active: dict[tuple[str, int], JobWork] = {}
         self._held: dict[tuple[str, int], Job] = {}  # claimed here and not ended
         self._lock, self._wake, self._stopping = Lock(), Event(), Event()
-        self._pool = ThreadPoolExecutor(slots, "job")
+        self._pool = ThreadPoolExecutor(2 * slots, "job")
         loops = (self._take_jobs, self._pulse, self._clean)
         self._loops = [Thread(target=self._guard, args=(loop,), daemon=True) for loop in loops]
 
@@ -76,6 +80,11 @@ class JobRunner:
     def wake(self) -> None:
         """Look for a job now, not at the next turn."""
         self._wake.set()
+
+    def idle(self) -> bool:
+        """Tell whether no job is in work here."""
+        with self._lock:
+            return not self._held
 
     def alive(self) -> bool:
         """Tell whether jobs are still being taken and kept."""
@@ -109,9 +118,7 @@ class JobRunner:
                 self._stopping.wait(1.0)
 
     def _take_jobs(self) -> None:
-        with self._lock:
-            free = len(self._held) < self.slots
-        job = self._claim() if free else None
+        job = self._claim()
         if job is None:
             self._wake.wait(_IDLE_S)
             self._wake.clear()
@@ -124,8 +131,16 @@ class JobRunner:
         self._give_back(job)  # `stop` was called while it was claimed
 
     def _claim(self) -> Job | None:
+        """Claim the next job if it is among the `slots` most urgent ones."""
+        with self._lock:
+            held = sorted(job.due for job in self._held.values())
+        if len(held) >= 2 * self.slots:
+            return None
+        before = held[self.slots - 1] if len(held) >= self.slots else None
         limits = self.settings
-        return self.store.claim(self.name, limits.lease_s, limits.max_attempts, limits.keep_s)
+        return self.store.claim(
+            self.name, limits.lease_s, limits.max_attempts, limits.keep_s, before
+        )
 
     def _pulse(self) -> None:
         """Renew all leases, write progress, and stop what is no longer ours."""
@@ -190,7 +205,7 @@ class JobRunner:
             return self._fail(
                 job, "unknown_recipe", f"This server no longer has the recipe {job.recipe!r}."
             )
-        work = JobWork(job, recipe, self.files, self._calls(), scratch)
+        work = JobWork(job, recipe, self.files, self._calls(), scratch, self.turns)
         with self._lock:
             if self._stopping.is_set():
                 raise JobStoppedError

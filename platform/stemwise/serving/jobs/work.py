@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -21,9 +22,12 @@ from stemwise.serving.files.job_files import JobFiles
 from stemwise.serving.jobs import results
 from stemwise.serving.jobs.model_calls import JobStoppedError, ModelCalls
 from stemwise.serving.jobs.records import Job
+from stemwise.serving.jobs.turns import Turns
 
 # Threads of one job: they wait for models, or blend; more than any recipe has models at a time.
 _THREADS = 12
+# Stems that are encoded side by side; each is in memory block by block.
+_ENCODERS = 4
 
 
 @dataclass
@@ -52,9 +56,16 @@ class JobWork:
     """Works on one job: `work = JobWork(...)`, `work()`; `work.stop()` from another thread."""
 
     def __init__(
-        self, job: Job, recipe: Recipe, files: JobFiles, calls: ModelCalls, scratch: Path
+        self,
+        job: Job,
+        recipe: Recipe,
+        files: JobFiles,
+        calls: ModelCalls,
+        scratch: Path,
+        turns: Turns,
     ) -> None:
         self.job, self.files, self.calls, self.scratch = job, files, calls, scratch
+        self._turns = turns
         self.recipe = (
             recipe if recipe.any_stem is None else recipe.explicit(calls.stems(recipe.any_stem))
         )
@@ -65,6 +76,7 @@ class JobWork:
     def stop(self) -> None:
         """Make `__call__` raise JobStoppedError within a chunk."""
         self.stopped = True
+        self._turns.look()
         self.calls.stop()
 
     def __call__(self) -> Outcome:
@@ -98,7 +110,8 @@ class JobWork:
 
     def _separate(self, mixture: Signal) -> tuple[dict[str, Spool], dict[str, StemwiseError]]:
         def run_model(model: str, heard: Signal, folder: Path) -> Spool:
-            return self.calls.run(model, heard, folder, self.progress.add)
+            with self._turn():
+                return self.calls.run(model, heard, folder, self.job.due, self.progress.add)
 
         with ThreadPoolExecutor(_THREADS, f"job-{self.job.id[:8]}") as threads:
             futures = run_recipe(
@@ -106,21 +119,28 @@ class JobWork:
             )
             return _gather(futures)
 
+    def _turn(self) -> AbstractContextManager[None]:
+        return self._turns.taken(self.job.due, lambda: self.stopped)
+
     def _store(self, mixture: Signal, made: dict[str, Spool]) -> dict[str, Any]:
         wanted = [stem for stem in in_order(made) if not self.job.stems or stem in self.job.stems]
         spools = {stem: made[stem] for stem in wanted}
         gain = common_gain(spools, self.job.format)
         known = results.quality(self.recipe)
-        stems = []
-        for stem, spool in spools.items():
-            self._check()
+
+        def store(stem: str) -> dict[str, Any]:
             parent, models = results.origin(self.recipe, stem)
-            facts = results.write_stem(
-                self.job.id, stem, spool, self.job.format, gain, self.files, self.scratch
-            )
+            with self._turn():
+                facts = results.write_stem(
+                    self.job.id, stem, spools[stem], self.job.format, gain, self.files, self.scratch
+                )
             about = {"parent": parent, "models": models, "quality_db": known.get(stem)}
-            stems.append({"stem": stem} | facts | about)
-        conserved = results.conservation(self.recipe, mixture, made)
+            return {"stem": stem} | facts | about
+
+        with ThreadPoolExecutor(_ENCODERS, f"encode-{self.job.id[:8]}") as threads:
+            stems = list(threads.map(store, spools))
+        with self._turn():
+            conserved = results.conservation(self.recipe, mixture, made)
         return {"results": stems, "conservation": conserved, "gain": gain}
 
     def _check(self) -> None:
