@@ -1,9 +1,10 @@
 """Load on the service over loopback, against peers' ways to serve the same models, and with faults.
 
-Clients send songs of mixed lengths and fetch all stems. Ways, in the same run and with the same models,
-settings and number of clients:
+Clients send songs of mixed lengths and fetch all stems. Ways, in the same run and with the same models
+and number of clients:
 
-    stemwise             `stemwise serve`, started here with a state folder of its own
+    stemwise             `stemwise serve` as it is shipped, with a state folder of its own
+    one after the other  one `stemwise separate` for all songs: what first come, first served gives
     process per request  `stemwise separate FILE` for each song, at most one process per core; this is
                          what a web handler does that calls a separator's command line
     naive serve          one Ray Serve deployment that separates in its handler (naive_app.py)
@@ -33,7 +34,8 @@ from serving_load.clients import Load, Way, check, drive
 from serving_load.service import Service
 from serving_load.songs import Song, render
 
-OURS, PROCESSES, NAIVE = "stemwise", "process per request", "naive serve"
+OURS, IN_TURN = "stemwise", "one after the other"
+PROCESSES, NAIVE = "process per request", "naive serve"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ def stemwise(plan: Plan) -> Load:
         faults.audit(way, set(), load)
     shutil.rmtree(state)
     return load
+
+
+def in_turn(plan: Plan) -> Load:
+    """Measure one process that takes all songs."""
+    way = ways.OneAfterTheOther(plan.songs, plan.stems, plan.conditions)
+    return plan.run(IN_TURN, way, way.cpu_s)
 
 
 def processes(plan: Plan) -> Load:
@@ -145,9 +153,9 @@ def main() -> int:
         audio_s = sum(song.seconds for song in plan.songs)
         _say(
             f"{len(plan.songs)} songs, {audio_s:.0f} s of audio, {plan.clients} clients, recipe "
-            f"{options.recipe}, threads {options.threads or 'all'}, {os.cpu_count()} cores"
+            f"{options.recipe}, {os.cpu_count()} cores, other ways' threads {options.threads or 'all'}"
         )
-        chosen = {OURS: stemwise, PROCESSES: processes, NAIVE: naive}
+        chosen = {OURS: stemwise, IN_TURN: in_turn, PROCESSES: processes, NAIVE: naive}
         wanted = {name: chosen[name] for name in options.ways}
         results: dict[str, list[Load]] = {name: [] for name in wanted}
         for _ in range(options.rounds):
@@ -199,8 +207,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=_seconds, default=[2.0, 5.0, 12.0], help="lengths")
     parser.add_argument("--rounds", type=_bounded(1, 20), default=3, help="medians are shown")
     parser.add_argument("--recipe", default="demo", help="or a model")
-    parser.add_argument("--threads", type=_bounded(0, 256), default=0, help="torch's; 0: all cores")
-    ways_known = (OURS, PROCESSES, NAIVE)
+    parser.add_argument(
+        "--threads",
+        type=_bounded(0, 256),
+        default=1,
+        help="torch's, of the processes of the last two ways (default 1; 0: all cores)",
+    )
+    ways_known = (OURS, IN_TURN, PROCESSES, NAIVE)
     parser.add_argument("--ways", nargs="+", choices=ways_known, default=ways_known)
     parser.add_argument("--limit-s", type=_bounded(10, 3600), default=900, help="of each round")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")

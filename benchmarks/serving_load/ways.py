@@ -1,15 +1,17 @@
-"""Three ways to have songs separated: stemwise's service, a process per request, a naive Serve app."""
+"""Ways to have songs separated: stemwise's service, its command line, a naive Serve app."""
 
 from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,11 @@ _AGAIN = (ServerBusyError, ServerTooManyJobsError, ServerBrokenError, Unreachabl
 
 @dataclass(frozen=True)
 class Conditions:
-    """The same for all ways: `threads` are torch's of each process, 0 is all cores."""
+    """The same for all ways.
+
+    `threads` are torch's of the processes of the other ways (0 is all cores), `settings` changes to the
+    service's profile, which is otherwise as it is shipped.
+    """
 
     recipe: str
     threads: int
@@ -82,7 +88,7 @@ class Stemwise:
 @contextmanager
 def stemwise(conditions: Conditions, folder: Path, *settings: str) -> Iterator[Stemwise]:
     """Start `stemwise serve` with a state folder of its own."""
-    changes = [f"separator.threads={conditions.threads}", *conditions.settings, *settings]
+    changes = [*conditions.settings, *settings]
 
     def command(port: int, metrics_port: int) -> list[str]:
         line = [sys.executable, "-m", "stemwise.cli", "serve", "--recipe", conditions.recipe]
@@ -92,6 +98,48 @@ def stemwise(conditions: Conditions, folder: Path, *settings: str) -> Iterator[S
 
     with running(command, folder / "stemwise.log", "/healthz", has_metrics=True) as service:
         yield Stemwise(service, conditions)
+
+
+class OneAfterTheOther:
+    """One `stemwise separate` for all songs, with its defaults: first come, first served.
+
+    It loads its models once and keeps all cores for one song, in the order of `songs`.
+    """
+
+    def __init__(self, songs: Sequence[Song], stems: Sequence[str], conditions: Conditions) -> None:
+        self._songs, self._stems, self._conditions = songs, stems, conditions
+        self._folder = Path(tempfile.mkdtemp(prefix="stemwise-load-"))
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, song: Song, folder: Path, load: Load) -> None:
+        """See `Way`."""
+        del load
+        with self._lock:
+            self._process = self._process or self._started()
+        until = time.monotonic() + self._conditions.limit_s
+        made = [self._folder / song.name / f"{stem}.flac" for stem in self._stems]
+        while not all(path.exists() for path in made):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise LostError(f"the process ended with {self._process.poll()}")
+            time.sleep(0.05)
+        for path in made:
+            shutil.move(path, folder / path.name)
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds of it and all other processes started here, once it has ended."""
+        if self._process is not None:
+            self._process.wait()
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return children_cpu_s()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        line = [sys.executable, "-m", "stemwise.cli", "separate"]
+        line += [str(song.path) for song in self._songs]
+        line += ["--recipe", self._conditions.recipe, "--device", "cpu"]
+        line += ["--output", str(self._folder)]
+        with (self._folder / "log").open("wb") as out:
+            return subprocess.Popen(line, stdout=out, stderr=out)
 
 
 class ProcessPerRequest:

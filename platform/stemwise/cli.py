@@ -220,7 +220,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="another name under which browsers may call this server",
     )
-    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="of Prometheus' metrics")
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        metavar="PORT",
+        help="of Prometheus' metrics; Ray opens it on all addresses of this machine, without a key",
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -195,6 +195,15 @@ def test_unusable_samples_are_refused(tmp_path, reader):
         save(path, samples, subtype="FLOAT")
         with pytest.raises(AudioError, match="NaN or infinite"):
             reader(path)
+    for value, said in ((3e38, r"3e\+38 \(\+770 dB"), (-32767.0, r"3.28e\+04 \(\+90 dB")):
+        samples = noise(100)
+        samples[1, 5] = value
+        save(path, samples, subtype="FLOAT")
+        with pytest.raises(AudioError, match=rf"a\.wav has a peak of {said}.*from -1 to 1\.$"):
+            reader(path)
+    samples[1, 5] = 99.9  # loud beyond reason, but a level
+    save(path, samples, subtype="FLOAT")
+    assert float(np.max(reader(path))) == pytest.approx(99.9)
     save(path, noise(0))
     with pytest.raises(AudioError, match="no audio samples"):
         reader(path)

@@ -164,6 +164,60 @@ def container(suffix: str, codec: str) -> bytes:
         return path.read_bytes()
 
 
+def box(kind: bytes, content: bytes = b"") -> bytes:
+    """Return a box of an MP4 file."""
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def video() -> bytes:
+    """Return a second of black pictures with silence."""
+    import av
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.mp4"
+        with av.open(str(path), "w") as out:
+            pictures = out.add_stream("mpeg4", rate=10, width=32, height=32)
+            pictures.pix_fmt = "yuv420p"
+            sound = out.add_stream("aac", rate=48_000, layout="stereo")
+            for _ in range(10):
+                out.mux(pictures.encode(av.VideoFrame(32, 32, "yuv420p")))
+            for start in range(0, 48_000, 1024):
+                frame = av.AudioFrame.from_ndarray(
+                    np.zeros((2, 1024), np.float32), format="fltp", layout="stereo"
+                )
+                frame.sample_rate, frame.pts = 48_000, start
+                out.mux(sound.encode(frame))
+            out.mux(pictures.encode(None))
+            out.mux(sound.encode(None))
+        return path.read_bytes()
+
+
+def _mp4() -> Iterator[tuple[str, bytes, str, frozenset[int]]]:
+    m4a, aac = container(".m4a", "aac"), container(".aac", "aac")
+    yield "m4a", m4a, "a.m4a", ACCEPTED
+    yield "m4a_named_wav", m4a, "a.wav", ACCEPTED
+    yield "mp4", container(".mp4", "aac"), "a.mp4", ACCEPTED
+    yield "alac", container(".m4a", "alac"), "a.m4a", ACCEPTED
+    yield "m4a_cut", m4a[: len(m4a) // 2], "a.m4a", UNUSABLE
+    yield "m4a_cut_at_its_end", m4a[:-20], "a.m4a", UNUSABLE
+    yield "m4a_damaged", damaged(m4a), "a.m4a", ANY
+    yield "m4a_without_movie", m4a.replace(b"moov", b"mooX"), "a.m4a", UNKNOWN
+    yield "mp4_video", video(), "a.mp4", UNKNOWN
+    yield "mp4_nothing", box(b"ftyp", b"M4A \0\0\0\0"), "a.m4a", UNKNOWN
+    nested = box(b"moov")
+    for _ in range(2000):
+        nested = box(b"moov", nested)
+    yield "mp4_nested", box(b"ftyp", b"M4A \0\0\0\0") + nested, "a.m4a", UNKNOWN
+    yield "mp4_playlist", box(b"ftyp", b"M4A ") + b"#EXTM3U\nfile:///etc/passwd\n", "a", UNKNOWN
+    times = m4a.find(b"stts")  # how many samples there are: 4 billion
+    yield "mp4_4e9_samples", m4a[: times + 8] + b"\xff" * 8 + m4a[times + 16 :], "a.m4a", ANY
+    yield "aac", aac, "a.aac", ACCEPTED
+    yield "aac_behind_id3", id3(100) + aac, "a.aac", ACCEPTED
+    yield "aac_cut", aac[: len(aac) // 2], "a.aac", ANY  # a bare stream does not say its length
+    yield "aac_damaged", damaged(aac), "a.aac", ANY
+    yield "aac_junk_behind_sync", aac[:7] + b"junk" * 5000, "a.aac", UNKNOWN
+
+
 def zipped(content: bytes) -> bytes:
     """Return a zip archive with one compressed file."""
     out = io.BytesIO()
@@ -191,8 +245,7 @@ def _no_audio() -> Iterator[tuple[str, bytes, str, frozenset[int]]]:
     yield "pdf", b"%PDF-1.7\n" + bytes(500), "a.wav", UNKNOWN
     yield "playlist", b"#EXTM3U\n/etc/passwd\n", "a.mp3", UNKNOWN
     yield "avi", b"RIFF\xff\0\0\0AVI LIST" + bytes(500), "a.wav", UNKNOWN
-    yield "mp4", container(".mp4", "aac"), "a.mp4", UNKNOWN
-    yield "m4a_named_wav", container(".m4a", "aac"), "a.wav", UNKNOWN
+    yield "heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "a.heic", UNKNOWN
     yield "webm", container(".webm", "libopus"), "a.webm", UNKNOWN
     yield "random", np.random.default_rng(1).bytes(5000), "a.wav", UNKNOWN
     yield "ogg_theora", ogg_page(b"\x80theora\3\2\1") + bytes(500), "a.ogg", UNKNOWN
@@ -233,7 +286,9 @@ def _wav_headers() -> Iterator[tuple[str, bytes, str, frozenset[int]]]:
 def _wav_samples() -> Iterator[tuple[str, bytes, str, frozenset[int]]]:
     yield "wav_nan", float_wav(np.nan), "a.wav", UNPROCESSABLE
     yield "wav_inf", float_wav(-np.inf), "a.wav", UNPROCESSABLE
-    yield "wav_largest_floats", float_wav(3e38), "a.wav", ANY
+    yield "wav_largest_floats", float_wav(3e38), "a.wav", UNPROCESSABLE
+    yield "wav_16_bits_as_floats", float_wav(32767.0), "a.wav", UNPROCESSABLE
+    yield "wav_12_db_over", float_wav(4.0), "a.wav", ACCEPTED
     yield (
         "wav_double_beyond_float",
         encoded(np.full((1000, 2), 1e300), "WAV", "DOUBLE"),
@@ -284,6 +339,7 @@ _PARTS: tuple[Callable[[], Iterator[tuple[str, bytes, str, frozenset[int]]]], ..
     _wav_headers,
     _wav_samples,
     _compressed,
+    _mp4,
 )
 
 

@@ -1,5 +1,6 @@
 """Decoding audio files: whole, in blocks, or on disk; what cut and odd files need."""
 
+from stemwise.audio.containers import CODECS
 from stemwise.audio.decoding import (
     AUDIO_SUFFIXES,
     Decoded,
@@ -17,6 +18,7 @@ from stemwise.audio.decoding import (
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "CODECS",
     "Decoded",
     "Opened",
     "append_frames",

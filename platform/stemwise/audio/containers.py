@@ -22,9 +22,18 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
+# Audio in MP4 as phones, stores and encoders write it; other decoders are kept from uploads.
+CODECS = ("aac", "alac", "mp3", "mp3float", "opus", "flac")
+_FORMATS = {".mp3": "mp3", ".m4a": "mov", ".aac": "aac"}
+_CAUTION = {"codec_whitelist": ",".join(CODECS), "protocol_whitelist": "file"}
+
+
 @contextmanager
-def open_container(path: Path, suffix: str) -> Iterator[InputContainer]:
+def open_container(path: Path, suffix: str, told: bool = False) -> Iterator[InputContainer]:
     """Open the file at `path`, which is an MP3 where `suffix` is `.mp3`.
+
+    Where somebody has `told` by its content what an upload is, it is read as that, and FFmpeg itself
+    uses no decoder but those of CODECS while it looks at it.
 
     Raises:
         AudioError: FFmpeg does not know its format.
@@ -33,14 +42,26 @@ def open_container(path: Path, suffix: str) -> Iterator[InputContainer]:
 
     # Left alone, FFmpeg chooses the format by the content behind an ID3 tag; a playlist there would
     # make it read other files.
-    form = "mp3" if suffix == ".mp3" else None
+    form = _FORMATS.get(suffix) if told or suffix == ".mp3" else None
+    options = _CAUTION if told else {}
     with ExitStack() as stack:
         try:
             # Tags in another encoding than UTF-8 are no reason to refuse a song.
-            container = av.open(str(path), format=form, metadata_errors="ignore")
+            container = av.open(str(path), format=form, options=options, metadata_errors="ignore")
         except av.FFmpegError as error:
             raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
         yield stack.enter_context(container)
+
+
+def streams(container: InputContainer) -> tuple[tuple[str, str], ...]:
+    """Return kind and codec of the streams, for example `("audio", "aac")`, without cover pictures."""
+    from av.stream import Disposition
+
+    return tuple(
+        (stream.type, getattr(stream.codec_context, "name", "unknown"))
+        for stream in container.streams
+        if not stream.disposition & Disposition.attached_pic
+    )
 
 
 def audio_stream(path: Path, container: InputContainer, index: int) -> AudioStream:

@@ -31,6 +31,10 @@ SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".
 AV_SUFFIXES = {".m4a", ".mp4", ".aac", ".mka", ".webm", ".wma"}
 AUDIO_SUFFIXES = SNDFILE_SUFFIXES | AV_SUFFIXES
 _READ_FRAMES = 1 << 20
+# 40 dB above full scale. Mixes in float overshoot it by some 20 dB at most; what lies beyond is no
+# level but another scale (16-bit steps written as floats peak at +90 dBFS) or nonsense, and models
+# answer it with numbers that overflow.
+MAX_PEAK = 100.0
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,24 @@ def _read_local(path: Path, stream: int | None) -> Decoded:
         decoded = _read_av(path, stream or 0)
     if decoded.samples.shape[1] == 0:
         raise AudioError(f"{path} holds no audio samples.")
-    bad = decoded.samples.size - int(np.count_nonzero(np.isfinite(decoded.samples)))
+    _check_level(path, decoded.samples)
+    return decoded
+
+
+def _check_level(path: Path, samples: Audio) -> None:
+    """Raise `AudioError` where samples are not finite, or beyond any level (`MAX_PEAK`)."""
+    peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+    if peak <= MAX_PEAK:
+        return
+    bad = samples.size - int(np.count_nonzero(np.isfinite(samples)))
     if bad:
         raise AudioError(
             f"{path} holds {bad} samples that are NaN or infinite: export the file again."
         )
-    return decoded
+    raise AudioError(
+        f"{path} has a peak of {peak:.3g} ({20 * math.log10(peak):+.0f} dB re full scale, at most "
+        f"{20 * math.log10(MAX_PEAK):+.0f} are taken): export it again with samples from -1 to 1."
+    )
 
 
 def _read_sndfile(path: Path) -> Decoded:
@@ -177,26 +193,30 @@ class Opened:
     """An open audio file.
 
     `sample_rate` in Hz and `channels` are the file's own, `frames` what its header promises (None
-    where it does not say). `blocks` gives stereo at 44.1 kHz, `(2, samples)`, block by block, and
-    raises an `AudioError` as `read` and `to_layout` would.
+    where it does not say). `streams` are kind and codec of what a container holds, for example
+    `("audio", "aac")`, cover pictures left out. `blocks` gives stereo at 44.1 kHz, `(2, samples)`,
+    block by block, and raises an `AudioError` as `read` and `to_layout` would.
     """
 
     sample_rate: int
     channels: int
     frames: int | None
     blocks: Iterator[Audio]
+    streams: tuple[tuple[str, str], ...] = ()
 
 
 @contextmanager
 def open_blocks(path: Path, suffix: str | None = None) -> Iterator[Opened]:
     """Open a file to be decoded and resampled block by block, so that an hour costs no memory.
 
-    `suffix` (with its dot) says what the file is where its name does not.
+    `suffix` (with its dot) says what the file is where its name does not; it is then read as that and
+    nothing else.
 
     Raises:
         AudioError: the file is absent or cannot be opened as audio.
     """
-    suffix = (path.suffix if suffix is None else suffix).lower()
+    told, suffix = suffix is not None, (path.suffix if suffix is None else suffix).lower()
+    streams: tuple[tuple[str, str], ...] = ()
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file.")
     with ExitStack() as stack:
@@ -207,11 +227,12 @@ def open_blocks(path: Path, suffix: str | None = None) -> Iterator[Opened]:
             frames = int(file.frames) if file.frames < LENGTH_UNKNOWN else None
             blocks = _sndfile_blocks(path, file)
         else:
-            container = stack.enter_context(containers.open_container(path, suffix))
+            container = stack.enter_context(containers.open_container(path, suffix, told))
             stream = containers.audio_stream(path, container, 0)
+            streams = containers.streams(container)
             rate, channels, frames = int(stream.rate), int(stream.channels), None
             blocks = containers.blocks(path, container, stream, _READ_FRAMES)
-        yield Opened(rate, channels, frames, _stereo_blocks(path, rate, channels, blocks))
+        yield Opened(rate, channels, frames, _stereo_blocks(path, rate, channels, blocks), streams)
 
 
 def _sndfile_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[Audio]:
@@ -238,8 +259,7 @@ def _stereo_blocks(
             stream = soxr.ResampleStream(
                 rate, SAMPLE_RATE, channels, dtype="float32", quality="VHQ"
             )
-        if not np.isfinite(block).all():
-            raise AudioError(f"{path} holds samples that are NaN or infinite: export it again.")
+        _check_level(path, block)
         yield _two_channels(block if stream is None else stream.resample_chunk(block.T).T)
     if stream is not None:
         rest = np.zeros((0, channels), np.float32)

@@ -23,6 +23,8 @@ def test_stems_may_be_chosen_in_several_ways(api: Api, stems: str | list[str]) -
     [
         ({"recipe": "none"}, "both, single"),
         ({"stems": "bass"}, "vocals"),
+        ({"stems": ",,,,"}, "names no stem"),
+        ({"stems": " , "}, "names no stem"),
         ({"recipe": "single", "stems": "vocals"}, "drums"),
         ({"format": "mp3"}, "flac or wav"),
         ({"colour": "red"}, "recipe, stems, format"),

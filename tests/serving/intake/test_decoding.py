@@ -64,6 +64,7 @@ def test_hostile_files_do_no_harm(tmp_path, name, caplog):
 
 
 PARITY = ("wav_pcm_24", "wav_10_samples_8_khz", "flac", "opus", "mp3", "mp3_bare", "aiff")
+PARITY += ("m4a", "alac", "aac")
 
 
 @pytest.mark.parametrize("name", PARITY)
@@ -284,7 +285,7 @@ def test_no_bytes_are_taken_for_audio_by_accident(tmp_path_factory, content):
         ("zip", "is a zip archive"),
         ("png", "is a PNG image"),
         ("pdf", "is a PDF document"),
-        ("mp4", "is an MP4 or M4A file"),
+        ("heic", "is a HEIF picture"),
         ("webm", "is a Matroska or WebM file"),
         ("playlist", "is a playlist"),
         ("ogg_theora", "is an Ogg video"),
@@ -330,3 +331,20 @@ def test_frames_of_real_mp3s_lie_where_their_headers_say():
         assert position == len(content) and frames > 20
     for header in (b"", b"\xff\xfb", b"\xff\xfb\xf0\x64", b"\xff\xfb\x9c\x64", b"\xff\xe9\x90\x64"):
         assert frame_length(header) is None
+
+
+def test_a_video_is_refused_as_one(tmp_path):
+    with pytest.raises(UnsupportedAudioError, match="is a video: send its sound alone"):
+        run(save(tmp_path, hostile.corpus()["mp4_video"].content), tmp_path / "out")
+
+
+def test_a_cut_m4a_is_told_so(tmp_path):
+    content = hostile.corpus()["m4a"].content
+    with pytest.raises(RequestError, match=r"^The file (is cut|cannot be opened)"):
+        run(save(tmp_path, content[:-20]), tmp_path / "out")
+
+
+def test_a_level_that_is_none_is_named_with_the_way_out(tmp_path):
+    path = save(tmp_path, hostile.corpus()["wav_largest_floats"].content)
+    with pytest.raises(UnprocessableError, match=r"peak of 3e\+38 \(\+770 dB.*from -1 to 1\.$"):
+        run(path, tmp_path / "out")

@@ -19,7 +19,8 @@ _MEANING = {
     405: "The method is not possible here.",
     409: "The Idempotency-Key was used for another request, or the job is not finished.",
     413: "The file is larger, or the audio longer, than the server takes.",
-    415: "The file is not audio in a format that the server decodes (WAV, FLAC, Ogg, MP3, AIFF).",
+    415: "The file is not audio in a format that the server decodes (WAV, FLAC, MP3, M4A, AAC, Ogg,"
+    " AIFF).",
     416: "The range lies outside the file.",
     422: "A field, or the audio itself, cannot be worked on.",
     429: "The key has as many unfinished jobs as it may have.",
@@ -54,7 +55,7 @@ UPLOAD: dict[str, Any] = {
                     "file": {
                         "type": "string",
                         "format": "binary",
-                        "description": "WAV, FLAC, Ogg, MP3 or AIFF, mono or stereo.",
+                        "description": "WAV, FLAC, MP3, M4A, AAC, Ogg or AIFF, mono or stereo.",
                     },
                     "recipe": {
                         "type": "string",

@@ -115,6 +115,11 @@ def _decode(task: dict[str, Any]) -> dict[str, Any]:
 
 def _check_header(opened: audio.Opened, duration_s: float) -> None:
     """Refuse by what the header says, before anything is decoded."""
+    for kind, codec in opened.streams:
+        if kind == "video":
+            raise UnsupportedAudioError("The file is a video: send its sound alone, as M4A or WAV.")
+        if kind == "audio" and codec not in audio.CODECS:
+            raise UnsupportedAudioError(f"The file holds {codec} audio: {_EXPORT}.")
     if not RATES[0] <= opened.sample_rate <= RATES[1]:
         raise UnprocessableError(
             f"The file has a sample rate of {opened.sample_rate} Hz, but {RATES[0]} to {RATES[1]} "

@@ -157,6 +157,11 @@ class Intake:
         text = ",".join(fields.get("stems", ()))
         asked = dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
         known = recipe.all_stems()
+        if not asked and any(value.strip() for value in fields.get("stems", ())):
+            raise UnprocessableError(
+                f"The field 'stems' ({text[:80]!r}) names no stem: leave it out for all of them, or "
+                f"choose from {', '.join(known)}."
+            )
         unknown = [stem for stem in asked if stem not in known]
         if unknown:
             raise UnprocessableError(

@@ -1,4 +1,4 @@
-"""Headers of MPEG audio frames (ISO 11172-3 and 13818-3, the four bytes before each MP3 frame)."""
+"""Headers of MPEG audio frames: MP3's (ISO 11172-3, 13818-3) and bare AAC's (ADTS, ISO 13818-7)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _BITRATES = {
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = (44_100, 48_000, 32_000)
+# Bytes of the longer of the two headers.
+HEADER = 7
 
 
 def frame_length(header: bytes) -> int | None:
@@ -29,3 +31,11 @@ def frame_length(header: bytes) -> int | None:
         return (12 * bits_per_s // samples_per_s + padding) * 4
     samples = 1152 if first or layer == 2 else 576
     return samples // 8 * bits_per_s // samples_per_s + padding
+
+
+def adts_length(header: bytes) -> int | None:
+    """Return how many bytes the AAC frame with this header of 7 bytes has; None where it is none."""
+    if len(header) < HEADER or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+        return None
+    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
+    return length if header[2] >> 2 & 15 < 13 and length > HEADER else None

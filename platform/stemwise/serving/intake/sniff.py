@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import codecs
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from stemwise.core.errors import UnsupportedAudioError
-from stemwise.serving.intake.mpeg import frame_length
+from stemwise.serving.intake.mpeg import HEADER, adts_length, frame_length
 
-_WANTED = "send WAV, FLAC, Ogg, MP3 or AIFF"
+_WANTED = "send WAV, FLAC, MP3, M4A, AAC, Ogg or AIFF"
 _HEAD = 4096
+# Brands of pictures in the same container as MP4.
+_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 _OGG_AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 _OGG_VIDEO = (b"\x80theora", b"BBCD\x00", b"\x80daala", b"OVP80")
 # First bytes → what people call it. Nothing here is decoded; the names only help the sender.
@@ -36,7 +39,9 @@ _KNOWN = (
 
 
 def suffix_of(path: Path) -> str:
-    """Return `.wav`, `.flac`, `.ogg`, `.mp3` or `.aiff`: which of them the file's content is.
+    """Return `.wav`, `.flac`, `.ogg`, `.mp3`, `.m4a`, `.aac` or `.aiff`: what the content is.
+
+    `.m4a` stands for all of MP4's family (ISO 14496-12); whether it holds only audio, its decoder says.
 
     Raises:
         UnsupportedAudioError: it is none of them; the sentence names what it is where known.
@@ -54,8 +59,12 @@ def suffix_of(path: Path) -> str:
             return ".ogg"
         if head[:3] == b"ID3":
             return _behind_tags(file)
-        if _is_mpeg_audio(file, 0):
+        if head[4:8] == b"ftyp" and head[8:12] not in _PICTURES:
+            return ".m4a"
+        if _is_mpeg_audio(file, 0, frame_length):
             return ".mp3"
+        if _is_mpeg_audio(file, 0, adts_length):
+            return ".aac"
     raise UnsupportedAudioError(f"The file is {_name_of(head)}: {_WANTED}.")
 
 
@@ -93,24 +102,25 @@ def _behind_tags(file: BinaryIO) -> str:
         start += 10 + size + (10 if head[5] & 16 else 0)
     if head[:4] == b"fLaC":
         return ".flac"
-    if _is_mpeg_audio(file, start):
+    if _is_mpeg_audio(file, start, frame_length):
         return ".mp3"
+    if _is_mpeg_audio(file, start, adts_length):
+        return ".aac"
     raise UnsupportedAudioError(f"The file has an ID3 tag, but no MP3 follows it: {_WANTED}.")
 
 
-def _is_mpeg_audio(file: BinaryIO, start: int) -> bool:
+def _is_mpeg_audio(file: BinaryIO, start: int, length_of: Callable[[bytes], int | None]) -> bool:
     """Tell whether a frame of MPEG audio is at `start`, and where it ends another or the end."""
     file.seek(start)
-    header = file.read(4)
-    length = frame_length(header)
+    length = length_of(file.read(HEADER))
     if length is None:
         return False
     if start + length >= os.fstat(file.fileno()).st_size:
         return True
     file.seek(start + length)
-    following = file.read(4)
+    following = file.read(HEADER)
     # Tags, too, may follow the last frame; their beginnings are "TAG" and "APETAGEX".
-    return frame_length(following) is not None or following[:3] in (b"TAG", b"APE")
+    return length_of(following) is not None or following[:3] in (b"TAG", b"APE")
 
 
 def _name_of(head: bytes) -> str:
@@ -120,11 +130,9 @@ def _name_of(head: bytes) -> str:
         if head.startswith(magic):
             return name
     if head[4:8] == b"ftyp":
-        return "an MP4 or M4A file"
+        return "a HEIF picture"
     if head[:4] == b"RIFF":
         return "a RIFF file that is not WAV"
-    if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
-        return "a bare AAC stream"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return "a web page"
