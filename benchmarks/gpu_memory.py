@@ -47,7 +47,8 @@ class Loaded:
         model.to(torch.device(device))
         self.forward = model.forward
         owned = vars(model).values()
-        self.networks = [item for item in owned if isinstance(item, torch.nn.Module)]
+        # once each: what runs a model may be its network itself
+        self.networks = list({item for item in owned if isinstance(item, torch.nn.Module)})
         (tile,) = islice(model.tiling.tiles(_SAMPLES), 1, 2)
         heard = 1 + (_TRUE_STEMS if model.uses_references else 0)
         self.shape = (CHANNELS * heard, tile.read_stop - tile.read_start)
