@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from stemwise.core.errors import DeviceError
 from stemwise.core.precision import AUTO, FP32, Choice, Precision
+from stemwise.separation.inverse_stft import inverse_stft
 
 HALVES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _AMPERE = (8, 0)  # compute capability of the first GPUs with TF32 and bfloat16
@@ -34,6 +35,7 @@ def computing(device: torch.device, precision: Precision) -> Iterator[None]:
     with ExitStack() as stack:
         if device.type == "cuda":
             stack.enter_context(switched("tf32" if precision == "tf32" else "ieee"))
+            stack.enter_context(InversesThatDoNotWait())
         if precision in HALVES:
             # each weight is used once a pass, so there is nothing to gain from kept casts, and CUDA
             # graphs forbid them
@@ -82,6 +84,22 @@ class FloatSpectra(TorchFunctionMode):
         wide_args, wide_kwargs = tree_map(_widened, (tuple(args), dict(kwargs or {})))
         with torch.autocast(self._device, enabled=False):
             return func(*wide_args, **wide_kwargs)
+
+
+class InversesThatDoNotWait(TorchFunctionMode):
+    """Lets `inverse_stft` stand in for `torch.istft`, whoever calls it."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run `func`, or ours in its place."""
+        if func in (torch.istft, torch.Tensor.istft):
+            return inverse_stft(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
 
 
 _FFT = [getattr(torch.fft, name) for name in torch.fft.__all__]
