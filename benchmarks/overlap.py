@@ -109,8 +109,8 @@ def ways(chunk: int) -> dict[str, Way]:
         "25 %, raised cosine": Way(chunk, 0.25, cosine),
         "25 %, short": Way(chunk, 0.25, short),
         "25 %, linear, spread": Way(chunk, 0.25, linear, spread=True),
-        "20 %, linear": Way(chunk, 0.2, linear),
-        "12.5 %, linear": Way(chunk, 0.125, linear),
+        "20 %, linear, spread": Way(chunk, 0.2, linear, spread=True),
+        "12.5 %, linear, spread": Way(chunk, 0.125, linear, spread=True),
     }
 
 

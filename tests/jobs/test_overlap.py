@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from stemwise.cli import main
-from stemwise.core.errors import ConfigError
+from stemwise.core.errors import AudioError, ConfigError
 from stemwise.jobs import work
 from stemwise.jobs.configuration import hierarchy
 from stemwise.jobs.decide import twins_of, write_recipe
 from stemwise.jobs.run_models import models_of
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import read, written
+from stemwise.models.fast_tiling import FastTiling
 from stemwise.models.overlap import FAST, is_fast
+from stemwise.models.reflect_tiling import ReflectTiling
 from stemwise.models.registry import prepare
 from stemwise.separation.recipe import load_recipe
+from stemwise.separation.recipe_separator import RecipeSeparator
 from stemwise.serving.graph.backend import served_recipes
 
 DEMO = {"_target_": "stemwise.datasets.demo.DemoDataset"}
@@ -154,3 +159,30 @@ def test_a_recipe_of_reference_has_the_fingerprint_that_it_had(recipe):
 def test_a_recipe_of_another_word_is_refused(recipe, word):
     with pytest.raises(ConfigError, match="use reference or fast"):
         load_recipe(recipe(overlap=word))
+
+
+@pytest.mark.parametrize(
+    ("told", "flag", "fast"),
+    [
+        ({}, [], False),
+        ({"overlap": "fast"}, [], True),
+        ({}, ["--overlap", "fast"], True),
+        ({"overlap": "fast"}, ["--overlap", "reference"], False),
+    ],
+)
+def test_separate_runs_a_recipe_as_measured_unless_told(
+    told, flag, fast, recipe, tmp_path, monkeypatch
+):
+    tilings = []
+
+    class Loaded(RecipeSeparator):
+        def __call__(self, *_):
+            tilings.append(type(self._separator("demo_scnet").model.tiling))
+            raise AudioError("far enough")
+
+    monkeypatch.setattr("stemwise.jobs.separate.RecipeSeparator", Loaded)
+    song = tmp_path / "song.wav"
+    soundfile.write(song, np.full((1_000, 2), 0.1), 44_100)
+    output = ["--output", str(tmp_path / "out")]
+    main(["separate", str(song), "--recipe", recipe(**told), *output, *flag])
+    assert tilings == [FastTiling if fast else ReflectTiling]

@@ -12,6 +12,7 @@ from stemwise.models.heard import heard_by
 from stemwise.models.msst import reflected
 from stemwise.models.overlap import FAST, REFERENCE, cut, is_fast, twin, with_overlap
 from stemwise.models.registry import get, resolve
+from stemwise.report.zoo_cost import minute_cost
 
 # before there was a fast tiling, with the digests that the zoo declares: estimates in stores stay valid
 IDENTITIES = {
@@ -122,3 +123,12 @@ def test_what_a_model_hears_is_known_without_its_weights():
     demo = get("demo_htdemucs")
     assert heard_by(demo)(44_100) == registry.build(registry.prepare(demo)).tiling.chunk
     assert heard_by(get("spleeter_2stems")) is None
+
+
+def test_declared_costs_follow_what_is_heard():
+    for name, seconds in (("scnet", 240), ("demo_scnet", 60)):
+        spec = get(name)
+        usual, fast = heard_by(spec), heard_by(cut(spec, FAST))
+        length = seconds * 44_100
+        ratio = minute_cost(cut(spec, FAST)) / minute_cost(spec)
+        assert ratio == pytest.approx(fast(length) / usual(length))

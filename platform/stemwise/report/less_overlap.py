@@ -16,8 +16,9 @@ TITLE = "What less overlap costs"
 _COLUMNS = ("model", "stem", "score dB", "95 %", "SNR dB", "95 % of SNR", "time", "heard", "tracks")
 _NOTE = (
     "Mean of fast minus reference over the same tracks, intervals over artists. Time: reference over "
-    "fast, as measured. Heard: samples that the model hears per sample of audio, reference → fast, "
-    "which is counted. Sub-stems are of the same parent, so that only their own model's tiling differs."
+    "fast, median of what was measured (of a busy machine, trust what is heard). Heard: samples that "
+    "the model hears per sample of audio, reference → fast, which is counted. Sub-stems are of the same "
+    "parent, so that only their own model's tiling differs."
 )
 
 
