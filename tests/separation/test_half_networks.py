@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,11 @@ from torch.overrides import TorchFunctionMode
 
 from stemwise.models.bs_roformer import BsRoformerModel
 from stemwise.models.demucs import DemucsModel, save_package
+from stemwise.models.fast import layout, roformer
 from stemwise.models.mel_band_roformer import MelBandRoformerModel
 from stemwise.models.scnet import ScnetModel
 from stemwise.separation.auto_precision import agreement
+from stemwise.separation.precision import InversesThatDoNotWait
 from stemwise.separation.separator import Separator
 
 STFT = {"stft_n_fft": 512, "stft_hop_length": 128, "stft_win_length": 512}
@@ -102,3 +106,30 @@ def test_a_whole_track_goes_through(tmp_path):
     expected, found = (Separator(made, "cpu", precision=word)(mixture) for word in ("fp32", "bf16"))
     assert found.dtype == torch.float32
     assert agreement(expected.double(), found.double()) > 35
+
+
+class Elsewhere(TorchFunctionMode):
+    """Refuses tensors of the CPU among those of another device."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for item in (*args, made):
+            assert not isinstance(item, torch.Tensor) or item.is_meta or item.ndim == 0, func
+        return made
+
+
+@pytest.mark.parametrize("name", MSST)
+def test_no_pass_waits_for_its_device(name, monkeypatch):
+    """On the device `meta` there are no numbers to wait for, so a CUDA graph may hold the pass."""
+    family, settings = MSST[name]
+    network = family.untrained(["a", "b"], settings).eval()
+    if name == "mel_band_roformer":  # looks at its bands' bins once, when it is made
+        starts = roformer._starts(network, network.band_split.dim_inputs, True)
+        monkeypatch.setattr(roformer, "_starts", lambda *_: starts)
+    monkeypatch.setattr(layout, "_DEVICES", ("meta",))
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # unknown to `meta`
+    run = family.fast(network.to("meta"))
+    assert run is not network
+    with torch.inference_mode(), InversesThatDoNotWait(), Elsewhere():
+        made = run(torch.zeros(2, 2, 8192, device="meta"))
+    assert made.is_meta and made.shape == (2, 2, 2, 8192)

@@ -58,6 +58,26 @@ def test_a_stretch_is_handed_on_while_the_next_pass_computes():
     assert begun == [2, 3, 4, 4]
 
 
+class NoNumbers:
+    """Copies to the device `meta`, on which nothing can be waited for, and where the CPU's tensors fail."""
+
+    device = torch.device("meta")
+
+    def bring(self, here):
+        return lambda: here.to(self.device)
+
+    def fetch(self, there):
+        assert there.is_meta
+        return lambda: torch.zeros(there.shape)
+
+
+def test_sums_and_residual_stay_on_the_device():
+    tiles = CenteredTiling(1000).tiles(5000)
+    forward = lambda chunks: torch.stack([chunks] * 3, dim=1)  # noqa: E731
+    stretches = overlap_add_on_device(noise(5000), tiles, forward, NoNumbers(), 2, (0.1, 2.0), True)
+    assert torch.cat(list(stretches), dim=-1).shape == (4, 2, 5000)
+
+
 @pytest.mark.parametrize("parts", [[(0, 40), (60, 100)], [(0, 40), (40, 99)], [(0, 101)]])
 def test_a_tiling_that_does_not_cover_the_track_is_refused(parts):
     tiles = [Tile(a, b, a, b, torch.ones(b - a)) for a, b in parts]
