@@ -59,7 +59,7 @@ def test_a_stretch_is_handed_on_while_the_next_pass_computes():
 
 
 class NoNumbers:
-    """Copies to the device `meta`, on which nothing can be waited for, and where the CPU's tensors fail."""
+    """Copies to the device `meta`, on which nothing can be waited for and CPU tensors fail."""
 
     device = torch.device("meta")
 
