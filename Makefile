@@ -3,12 +3,13 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-fast test-faults lint clean
+.PHONY: help demo test test-fast test-faults test-thorough lint style clean
 
 help:
 	@echo "make demo   evaluate eight models on the embedded songs, offline (results in runs/demo)"
 	@echo "make test   linters, types, import rules and the whole test suite"
 	@echo "make test-faults   the faults that take a minute each: what is killed is replaced, and what kills given up"
+	@echo "make test-thorough   the same with more examples and larger cases"
 	@echo "make lint   the first three of these"
 
 # The stamps remember which pyproject.toml was installed, so that a second run installs nothing.
@@ -25,8 +26,17 @@ $(VENV)/.dev-stamp: pyproject.toml
 demo: $(VENV)/.demo-stamp
 	$(BIN)/stemwise evaluate dataset=demo models=demo output=runs/demo
 
-test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults"
+# mypy without a cache takes half a minute, so the tests run beside it; what it says comes last. Tests start
+# some fifty processes and compile their own asserts: compiled files are kept even where the shell says not to.
+test: export PYTHONDONTWRITEBYTECODE =
+test: style
+	@types=$$(mktemp); $(BIN)/mypy >$$types 2>&1 & mypy=$$!; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults"; tests=$$?; \
+	wait $$mypy; typed=$$?; echo "mypy:"; cat $$types; rm -f $$types; \
+	test $$tests -eq 0 && test $$typed -eq 0
+
+test-thorough:
+	STEMWISE_THOROUGH=1 STEMWISE_FUZZ_EXAMPLES=50 $(MAKE) test
 
 test-faults: $(VENV)/.dev-stamp
 	$(BIN)/python -m pytest -m faults
@@ -34,10 +44,12 @@ test-faults: $(VENV)/.dev-stamp
 test-fast: $(VENV)/.dev-stamp
 	$(BIN)/python -m pytest -m "not ray and not slow and not faults"
 
-lint: $(VENV)/.dev-stamp
+lint: style
+	$(BIN)/mypy
+
+style: $(VENV)/.dev-stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 clean:

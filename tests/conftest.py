@@ -14,8 +14,17 @@ import hypothesis
 import numpy as np
 import pytest
 import soundfile
-import torch
-from threadpoolctl import threadpool_limits
+
+from .scheduling import Closers, in_order, rooms
+
+# `make test-thorough`: more examples and larger cases of what `make test` shows on smaller ones
+THOROUGH = os.environ.get("STEMWISE_THOROUGH") == "1"
+
+
+def examples(few: int, many: int) -> int:
+    """Return how many examples of a costly property are tried: `many` in `make test-thorough`."""
+    return many if THOROUGH else few
+
 
 # no test is about how long an example takes, and machines are shared
 hypothesis.settings.register_profile("stemwise", deadline=None)
@@ -23,6 +32,31 @@ hypothesis.settings.load_profile("stemwise")
 
 RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")
+_CLOSERS = Closers()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long: see `scheduling.py`."""
+    items[:] = in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep what shares a Ray in one process."""
+    return rooms(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop what no later test needs: an idle Ray takes a tenth of a core."""
+    _CLOSERS.leave(item, nextitem)
+
+
+@pytest.fixture(scope="session")
+def closers() -> Closers:
+    """Return what stops services when the last test of their room is done."""
+    return _CLOSERS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +69,9 @@ def _interruptible() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Keep torch and BLAS to one thread, as a worker does: others spin where cores are shared."""
+    import torch  # here, since xdist's own process needs none of it
+    from threadpoolctl import threadpool_limits
+
     torch.set_num_threads(1)
     with threadpool_limits(1):
         yield
@@ -131,15 +168,45 @@ def bucket(s3_server: Requests, request: pytest.FixtureRequest) -> Iterator[str]
 
 
 @pytest.fixture(scope="session")
-def session_ray(s3_address: str) -> Iterator[None]:
+def session_ray(s3_address: str, closers: Closers) -> Iterator[None]:
     """Start one Ray for all tests that need it; jobs join it instead of starting their own."""
     ray = pytest.importorskip("ray")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray.init(
         "local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False
     )
+    closers.add(ray.shutdown)
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluate songs in this process: for tests of what a job does around its songs."""
+    from stemwise.evaluation import pipeline
+
+    from .in_this_process import run
+
+    monkeypatch.setattr(pipeline, "run", run)
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the figures of a report, but leave out what takes most of its time: SVG and PNG of each."""
+    leave_figures_unrendered(monkeypatch)
+
+
+def leave_figures_unrendered(patch: pytest.MonkeyPatch) -> None:
+    """Let reports have empty pictures: for tests of what else there is in them."""
+    from stemwise.report import drawing
+
+    def rendered(_: object, folder: Path, name: str) -> str:
+        svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
+        (folder / f"{name}.svg").write_text(svg)
+        (folder / f"{name}.png").write_bytes(b"\x89PNG")
+        return svg
+
+    patch.setattr(drawing, "_rendered", rendered)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ..scheduling import Closers
 from .running import Running, running
 
 RATE = 44_100
@@ -44,12 +45,13 @@ def song_file(path: Path, seconds: float = 4.0, seed: int = 0) -> Path:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(tmp_path_factory: pytest.TempPathFactory, closers: Closers) -> Iterator[Running]:
     """Serve the demo zoo once for all tests that need it."""
     pytest.importorskip("ray.serve")
     folder = tmp_path_factory.mktemp("service")
     settings = [text for limit in LIMITS for text in ("--set", limit)]
     with running(folder, "--recipe", "demo", "--recipe", "demo_scnet", *settings) as up:
+        closers.add(up.end)
         yield up
 
 

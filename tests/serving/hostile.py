@@ -94,6 +94,7 @@ def flac_of_silence(seconds: float, *, says: float | None = None, rate: int = RA
     return head + b"".join(_silent_frame(n, block) for n in range(int(seconds * rate) // block))
 
 
+@cache
 def _silent_frame(number: int, block: int) -> bytes:
     # 16-bit block size after the header, rate and size from STREAMINFO, mono, one constant of 0.
     header = b"\xff\xf8\x70\x00" + _utf8(number) + struct.pack(">H", block - 1)

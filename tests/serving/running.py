@@ -42,6 +42,11 @@ class Running:
             self.process.kill()
             raise
 
+    def end(self) -> None:
+        """Stop it unless it has ended."""
+        if self.process.poll() is None:
+            self.stop()
+
 
 @contextmanager
 def running(
@@ -63,8 +68,7 @@ def running(
             wait_until_ready(service)
         yield service
     finally:
-        if process.poll() is None:
-            service.stop()
+        service.end()
 
 
 def wait_until_ready(service: Running, timeout_s: float = START_S) -> None:

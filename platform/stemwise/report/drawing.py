@@ -16,6 +16,7 @@ from stemwise.report.palette import NEUTRAL, themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # 360 points: on a phone a figure is as wide as the page, and its letters keep their size.
 WIDTH_IN = 5.0
@@ -87,17 +88,22 @@ class Sheet:
             figure = Figure(figsize=(WIDTH_IN, height), layout="constrained")
             FigureCanvasAgg(figure)
             draw(_plain(figure.add_subplot()))
-            made = io.StringIO()
-            try:
-                figure.savefig(made, format="svg", metadata={"Date": None})
-                figure.set_layout_engine("none")  # keep it: laying out takes most of the time
-                (self.folder / f"{name}.svg").write_text(made.getvalue(), encoding="utf-8")
-                figure.savefig(self.folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
-            except OSError as error:
-                raise OutputError(
-                    f"{self.folder} cannot be written ({error.strerror or error}): make room."
-                ) from error
-        return made.getvalue()
+            return _rendered(figure, self.folder, name)
+
+
+def _rendered(figure: Figure, folder: Path, name: str) -> str:
+    """Write a figure as SVG and PNG and return the SVG."""
+    made = io.StringIO()
+    try:
+        figure.savefig(made, format="svg", metadata={"Date": None})
+        figure.set_layout_engine("none")  # keep it: laying out takes most of the time
+        (folder / f"{name}.svg").write_text(made.getvalue(), encoding="utf-8")
+        figure.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written ({error.strerror or error}): make room."
+        ) from error
+    return made.getvalue()
 
 
 def _plain(axes: Axes) -> Axes:

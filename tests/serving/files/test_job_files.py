@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -254,7 +255,9 @@ def test_places_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         JobFiles("memory://x", file)
     with pytest.raises(ConfigError, match="gopher://"):
         JobFiles("gopher://x/y", tmp_path)
-    monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    # an earlier test of the process may have made fsspec remember it
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     with pytest.raises(MissingDependencyError, match="s3fs"):
         JobFiles("s3://bucket/x", tmp_path)
 
