@@ -12,7 +12,7 @@ import soundfile
 from stemwise.cli import main
 from stemwise.storage import tables
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
+pytestmark = pytest.mark.usefixtures("without_ray")
 RATE = 44_100
 
 

@@ -1,16 +1,14 @@
-"""The main job on a real Ray: tables, resuming, failures, exit codes."""
+"""The main job around its songs: resuming, settings, sentences, exit codes (on Ray: the next file)."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
-import soundfile
 import yaml
 from filelock import FileLock
 
@@ -19,7 +17,10 @@ from stemwise.evaluation import pipeline
 from stemwise.selection import form_table
 from stemwise.storage import tables
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
+from .. import in_this_process
+from ..conftest import make_song
+
+pytestmark = pytest.mark.usefixtures("without_ray")
 Songs = Callable[..., Path]
 MODELS = "models=[band_split,oracle_irm]"
 
@@ -33,58 +34,44 @@ def scores(output: Path) -> pl.DataFrame:
     return tables.read(output / "tables", "scores")
 
 
+@dataclass
+class Run:
+    """A finished run, to be read or copied."""
+
+    root: Path
+    output: Path
+
+    def copied(self, folder: Path) -> Path:
+        """Copy its output and return the copy, of which a test may do what it likes."""
+        return Path(shutil.copytree(self.output, folder / "run"))
+
+
+def finished_run(folder: Path, models: str) -> Run:
+    for number in range(2):
+        make_song(folder / "songs" / f"song-{number}", number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "run", in_this_process.run)
+        assert evaluate(folder / "songs", folder / "run", models) == 0
+    return Run(folder / "songs", folder / "run")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two songs, one model and one that knows the truth."""
+    return finished_run(tmp_path_factory.mktemp("finished"), MODELS)
+
+
+@pytest.fixture(scope="module")
+def with_one_model(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return finished_run(tmp_path_factory.mktemp("one-model"), "models=[band_split]")
+
+
 def no_work(*_: object) -> None:
     raise AssertionError("the pipeline was started although nothing was left to do")
 
 
-def test_a_run_writes_every_table_and_the_report(songs: Songs, tmp_path: Path, capsys):
-    output = tmp_path / "run"
-    assert evaluate(songs(2), output, MODELS) == 0
-    for name, schema in tables.SCHEMAS.items():
-        found = tables.read(output / "tables", name)
-        assert found.columns == schema.names
-        assert len(found) > 0
-    table = scores(output)
-    models = {"mixture", "band_split", "oracle_irm", "oracle", "recipe:deployable"}
-    assert set(table["model"]) == models
-    bass = table.filter(pl.col("stem") == "bass", pl.col("track_id") == "song-0")
-    by_model = dict(zip(bass["model"], bass["snr"], strict=True))
-    assert by_model["oracle_irm"] > by_model["band_split"] > by_model["mixture"]
-    assert by_model["oracle"] == by_model["band_split"]  # the mask knows the truth: never chosen
-    printed = capsys.readouterr().out
-    assert "Mean scores per model and stem" in printed
-    assert "Winners per stem" in printed
-    written = {path.name for path in (output / "report").iterdir()}
-    assert {
-        "table1.csv",
-        "table1.md",
-        "winners.csv",
-        "winners_per_track.csv",
-        "report.md",
-    } <= written
-    assert json.loads((output / "config.json").read_text())["models"] == [
-        "band_split",
-        "oracle_irm",
-    ]
-
-
-def test_estimates_lie_in_the_store_as_the_table_says(songs: Songs, tmp_path: Path):
-    output = tmp_path / "run"
-    root = songs(1)
-    evaluate(root, output, MODELS)
-    estimates = tables.read(output / "tables", "estimates").filter(pl.col("model") == "band_split")
-    mixture = sum(soundfile.read(path)[0] for path in sorted((root / "song-0").glob("*.wav")))
-    total = np.zeros_like(mixture)
-    for row in estimates.iter_rows(named=True):
-        signal, _ = soundfile.read(row["uri"])
-        total += signal / row["gain"]
-    # the bands of an equaliser add up to its input, up to 24-bit rounding
-    assert np.abs(total - mixture).max() < 1e-5
-
-
-def test_a_finished_run_is_not_done_again(songs: Songs, tmp_path: Path, monkeypatch):
-    root, output = songs(2), tmp_path / "run"
-    evaluate(root, output, MODELS)
+def test_a_finished_run_is_not_done_again(finished: Run, tmp_path: Path, monkeypatch):
+    root, output = finished.root, finished.copied(tmp_path)
     first = scores(output)
     monkeypatch.setattr(pipeline, "run", no_work)
     assert evaluate(root, output, MODELS) == 0
@@ -94,9 +81,10 @@ def test_a_finished_run_is_not_done_again(songs: Songs, tmp_path: Path, monkeypa
     assert scores(output)["paper_sdr"].equals(scores(output)["si_sdr"])
 
 
-def test_an_added_model_does_not_separate_again_with_the_others(songs: Songs, tmp_path: Path):
-    root, output = songs(1), tmp_path / "run"
-    evaluate(root, output, "models=[band_split]")
+def test_an_added_model_does_not_separate_again_with_the_others(
+    with_one_model: Run, tmp_path: Path
+):
+    root, output = with_one_model.root, with_one_model.copied(tmp_path)
     flac = next((output / "store").glob("*/*/bass.flac"))
     before = flac.stat().st_mtime_ns
     evaluate(root, output, MODELS)
@@ -104,9 +92,9 @@ def test_an_added_model_does_not_separate_again_with_the_others(songs: Songs, tm
     assert set(scores(output)["model"]) >= {"band_split", "oracle_irm"}
 
 
-def test_a_changed_file_is_evaluated_again(songs: Songs, tmp_path: Path):
-    root, output = songs(2), tmp_path / "run"
-    evaluate(root, output, "models=[band_split]")
+def test_a_changed_file_is_evaluated_again(with_one_model: Run, tmp_path: Path):
+    root = Path(shutil.copytree(with_one_model.root, tmp_path / "songs"))
+    output = with_one_model.copied(tmp_path)
     before = scores(output)
     shutil.copy(root / "song-0" / "vocals.wav", root / "song-1" / "vocals.wav")
     evaluate(root, output, "models=[band_split]")
@@ -114,65 +102,6 @@ def test_a_changed_file_is_evaluated_again(songs: Songs, tmp_path: Path):
     untouched = pl.col("track_id") == "song-0"
     assert after.filter(untouched).equals(before.filter(untouched))
     assert not after.filter(~untouched)["snr"].equals(before.filter(~untouched)["snr"])
-
-
-def test_one_broken_track_fails_alone_and_is_tried_again(songs: Songs, tmp_path: Path, capsys):
-    root, output = songs(2), tmp_path / "run"
-    good = (root / "song-1" / "bass.wav").read_bytes()
-    for stem in ("vocals", "drums", "bass", "other"):
-        (root / "song-1" / f"{stem}.wav").write_text("this is not audio")
-    assert evaluate(root, output, "models=[band_split]") == 3
-    assert "song-1" in capsys.readouterr().out
-    table = scores(output)
-    failed = table.filter(pl.col("status") == "failed")
-    assert set(failed["track_id"]) == {"song-1"}
-    assert set(failed["stem"]) == {"bass", "vocals", "drums", "other"}
-    assert failed["error"].is_not_null().all()
-    assert set(table.filter(pl.col("status") == "ok")["track_id"]) == {"song-0"}
-    assert len(tables.read(output / "tables", "tracks")) == 2
-    (root / "song-1" / "bass.wav").write_bytes(good)
-    assert evaluate(root, output, "models=[band_split]") in (0, 3)
-    mended = scores(output).filter(pl.col("track_id") == "song-1", pl.col("stem") == "bass")
-    assert "ok" in set(mended["status"])
-
-
-def test_a_model_that_cannot_load_fails_alone(songs: Songs, tmp_path: Path):
-    checkpoint = tmp_path / "weights.th"
-    checkpoint.write_bytes(b"<!DOCTYPE html><html>Not found</html>")
-    bad = f"{{name: mine, base: demucs_package, checkpoint: {checkpoint}}}"
-    output = tmp_path / "run"
-    assert evaluate(songs(1), output, f"models=[band_split,{bad}]") == 3
-    table = scores(output)
-    assert set(table.filter(pl.col("model") == "mine")["status"]) == {"failed"}
-    assert "HTML" in table.filter(pl.col("model") == "mine")["error"][0]
-    assert "ok" in set(table.filter(pl.col("model") == "band_split")["status"])
-
-
-def test_finished_estimates_are_measured_like_a_models(songs: Songs, tmp_path: Path):
-    root, output = songs(1), tmp_path / "run"
-    estimate = root / "song-0" / "estimates" / "Other-Tool"
-    estimate.mkdir(parents=True)
-    samples, rate = soundfile.read(root / "song-0" / "bass.wav")
-    soundfile.write(estimate / "bass.wav", 0.5 * samples, rate, subtype="FLOAT")
-    assert evaluate(root, output, "models=files") == 0
-    row = scores(output).filter(pl.col("model") == "file:Other-Tool").row(0, named=True)
-    assert row["stem"] == "bass"
-    assert row["snr"] == pytest.approx(20 * np.log10(2), abs=1e-5)
-    assert row["gain_db"] == pytest.approx(-20 * np.log10(2), abs=1e-5)
-    assert row["lag_samples"] == 0
-    assert evaluate(root, tmp_path / "named", "models=['file:Other-Tool',band_split]") == 0
-    assert evaluate(root, tmp_path / "absent", "models=['file:Nobody',band_split]") == 3
-
-
-def test_two_runs_give_the_same_rows(songs: Songs, tmp_path: Path):
-    root = songs(2)
-    volatile = ["wall_s", "realtime_factor"]
-    for name in ("one", "two"):
-        evaluate(root, tmp_path / name, MODELS)
-    for table in ("tracks", "measurements", "selections"):
-        first, second = (tables.read(tmp_path / name / "tables", table) for name in ("one", "two"))
-        assert first.equals(second)
-    assert scores(tmp_path / "one").drop(volatile).equals(scores(tmp_path / "two").drop(volatile))
 
 
 def test_a_second_run_on_the_same_folder_is_refused(songs: Songs, tmp_path: Path, capsys):
@@ -195,9 +124,8 @@ def test_a_sweep_gives_each_job_a_folder_and_all_one_store(songs: Songs, tmp_pat
     assert len(list((output / "store").glob("*/*/entry.json"))) == 1
 
 
-def test_report_applies_another_rule_to_a_finished_run(songs: Songs, tmp_path: Path):
-    output = tmp_path / "run"
-    evaluate(songs(1), output, MODELS)
+def test_report_applies_another_rule_to_a_finished_run(finished: Run, tmp_path: Path):
+    output = finished.copied(tmp_path)
     assert main(["report", f"output={output}", "selection=paper_naive", "metric=plain"]) == 0
     assert set(tables.read(output / "tables", "selections")["rule"]) == {"paper_naive"}
     assert main(["report", f"output={tmp_path / 'nothing'}"]) == 1
@@ -217,8 +145,6 @@ def test_report_applies_another_rule_to_a_finished_run(songs: Songs, tmp_path: P
         (["metric.extra=l1_freq"], 2, "a list of names"),
         (["selection.rule=best"], 2, "best"),
         (["selection.draws=0"], 2, "draws"),
-        (["cluster.actors=99"], 2, "actors=99"),
-        (["cluster.gpus_per_actor=1", "models=[band_split]"], 2, "GPU"),
         (["device=cuda", "models=[band_split]"], 2, "cuda"),
         (["no_such_key=1"], 2, "no_such_key"),
         (["tracks=[nobody]"], 2, "nobody"),
@@ -269,16 +195,13 @@ def test_an_empty_dataset_and_a_missing_root_are_named(tmp_path: Path, capsys):
         (["metric.silence_dbfs=x"], "metric.silence_dbfs=x"),
         (["selection.seed=abc"], "selection.seed=abc"),
         (["cluster.memory_per_actor_gb=x"], "memory_per_actor_gb=x"),
-        (["cluster.address=127.0.0.1:9"], "does not answer"),
         (["models=[{name: mine, base: demucs_package}]"], "needs a file"),
     ],
 )
 def test_settings_that_cannot_be_meant_change_nothing(
-    songs: Songs, tmp_path: Path, capsys, monkeypatch, overrides, text
+    songs: Songs, tmp_path: Path, capsys, overrides, text
 ):
     root, output = songs(1), tmp_path / "run"
-    if overrides[0].startswith("cluster.address"):
-        monkeypatch.setattr("ray.is_initialized", lambda: False)
     given = [item for item in ("models=[band_split]",) if not overrides[0].startswith("models")]
     assert evaluate(root, output, *given, *overrides) == 2
     error = capsys.readouterr().err
@@ -304,9 +227,8 @@ def test_a_recording_that_is_left_out_is_said_on_screen_and_in_the_report(
     assert "bass.wav is left out" in (output / "report" / "report.md").read_text()
 
 
-def test_a_report_cannot_change_what_was_measured(songs: Songs, tmp_path: Path, capsys):
-    output = tmp_path / "run"
-    evaluate(songs(1), output, MODELS)
+def test_a_report_cannot_change_what_was_measured(finished: Run, tmp_path: Path, capsys):
+    output = finished.copied(tmp_path)
     assert main(["report", f"output={output}", "metric.block_s=2"]) == 2
     assert "metric.block_s" in capsys.readouterr().err
     sweep = ["report", "-m", f"output={output}", "selection=linear,paper_naive"]
@@ -318,22 +240,6 @@ def test_help_names_settings_and_examples(capsys):
     text = capsys.readouterr().out
     assert "models: demo" in text
     assert "stemwise evaluate dataset=folder" in text
-
-
-def test_the_stages_alone_give_what_the_whole_job_gives(songs: Songs, tmp_path: Path, capsys):
-    root, output, store = songs(1), tmp_path / "stages", tmp_path / "store"
-    given = ["dataset=folder", f"dataset.root={root}", MODELS, f"store={store}"]
-    assert main(["measure", *given, f"output={output}"]) == 3  # nothing has been separated yet
-    assert "stemwise run-separate" in capsys.readouterr().out
-    assert main(["run-separate", *given, f"output={output}"]) == 0
-    assert "7 estimates are in the store" in capsys.readouterr().out  # 3 bands, 4 masked stems
-    assert len(tables.read(output / "tables", "estimates")) == 7
-    made = {path: path.stat().st_mtime_ns for path in store.glob("*/*/*.flac")}
-    assert main(["measure", *given, f"output={output}"]) == 0
-    assert {path: path.stat().st_mtime_ns for path in store.glob("*/*/*.flac")} == made
-    assert evaluate(root, tmp_path / "whole", MODELS) == 0
-    volatile = ["wall_s", "realtime_factor"]
-    assert scores(output).drop(volatile).equals(scores(tmp_path / "whole").drop(volatile))
 
 
 def test_a_recipe_is_fitted_to_a_finished_run(songs: Songs, tmp_path: Path, capsys):
@@ -381,9 +287,8 @@ def test_a_recipe_is_evaluated_as_just_another_model(songs: Songs, tmp_path: Pat
     assert "models=" in told and "mine" in told and "gone.yaml" in told
 
 
-def test_tables_of_an_older_version_are_refused(songs: Songs, tmp_path: Path, capsys):
-    output = tmp_path / "run"
-    evaluate(songs(1), output, MODELS)
+def test_tables_of_an_older_version_are_refused(finished: Run, tmp_path: Path, capsys):
+    output = finished.copied(tmp_path)
     path = output / "tables" / "scores" / "scores.parquet"
     pl.read_parquet(path).drop("parent_model").write_parquet(path)
     assert main(["report", f"output={output}"]) == 1
@@ -409,9 +314,8 @@ def test_a_model_that_takes_another_parent_apart_is_evaluated_anew(
         ("tables/scores/scores.parquet", b"PAR1"),
     ],
 )
-def test_a_damaged_run_is_named(songs: Songs, tmp_path: Path, capsys, file, content):
-    output = tmp_path / "run"
-    evaluate(songs(1), output, "models=[band_split]")
+def test_a_damaged_run_is_named(with_one_model: Run, tmp_path: Path, capsys, file, content):
+    output = with_one_model.copied(tmp_path)
     (output / file).write_bytes(content)
     assert main(["report", f"output={output}"]) == 1
     error = capsys.readouterr().err

@@ -11,8 +11,8 @@ import pytest
 from stemwise.cli import main
 from stemwise.storage import tables
 
-pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("librosa", reason="librosa is not installed")
+pytestmark = pytest.mark.usefixtures("without_ray")
 
 PAIRS = {"vocals": ("snr", "snr"), "drums": ("si_sar", "si_sar"), "other": ("snr", "bss_sdr")}
 

@@ -16,7 +16,8 @@ from stemwise.storage import tables
 
 from ..models.test_demucs import content
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
+# a checkpoint of one's own on Ray: evaluation/test_overlap.py
+pytestmark = pytest.mark.usefixtures("without_ray")
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ from stemwise.core.places import place
 from stemwise.evaluation import pipeline
 from stemwise.storage import tables
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray", "s3_server")]
+from .. import in_this_process
+
+pytestmark = pytest.mark.usefixtures("s3_server")
 MODELS = "models=[band_split]"
 # how long it took and at which attempt, where it lies, and when
 VARYING = ("wall_s", "realtime_factor", "uri", "seconds_per_minute", "attempt")
@@ -51,10 +53,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def local(root: Path, session_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def local(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Evaluate them on this machine, once."""
     output = tmp_path_factory.mktemp("local")
-    assert evaluate(root, output) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "run", in_this_process.run)
+        assert evaluate(root, output) == 0
     return output
 
 
@@ -164,7 +168,9 @@ def finished(folder) -> list[str]:
         return []
 
 
+@pytest.mark.ray
 @pytest.mark.faults
+@pytest.mark.usefixtures("session_ray")
 def test_a_run_in_a_bucket_is_killed_and_goes_on_and_equals_a_local_one(
     root: Path, local: Path, bucket: str, tmp_path: Path, watched: Watcher, capsys, monkeypatch
 ):
@@ -209,6 +215,7 @@ def the_page_links_to_what_is_there(report: Path) -> None:
     assert len(list((report / "spectrograms").glob("*.png"))) >= 3 * SONGS
 
 
+@pytest.mark.usefixtures("without_ray")
 def test_a_run_that_keeps_no_estimates(root: Path, local: Path, tmp_path: Path, capsys):
     output, store = tmp_path / "none", tmp_path / "store"
     assert evaluate(root, output, "store.keep=none", f"store={store}") == 0
@@ -252,7 +259,9 @@ def test_what_cannot_be_used_is_told_in_one_sentence(
     assert not Path("s4:").exists()
 
 
+@pytest.mark.ray
 @pytest.mark.faults
+@pytest.mark.usefixtures("session_ray")
 def test_a_bucket_that_vanishes_halfway_ends_the_run_with_one_sentence(
     root: Path, bucket: str, capsys
 ):

@@ -24,7 +24,7 @@ from stemwise.storage import tables
 from .official_checkpoints import NAMES, SMALL, content_of, entry, file_name, network_of
 
 pytest.importorskip("pymss_core")
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray", "home")]
+pytestmark = pytest.mark.usefixtures("home")
 LEVEL2 = {"drumsep": "drums", "melband_roformer_karaoke": "vocals"}
 
 
@@ -59,6 +59,8 @@ def run(command: str, root: Path, output: Path, models: list[str], *overrides: s
     )
 
 
+@pytest.mark.ray
+@pytest.mark.usefixtures("session_ray")
 def test_all_six_separate_a_real_song(models, real_data, tmp_path, capsys):
     song = sorted((real_data / "musdb18-7" / "train").glob("*.stem.mp4"))[0]
     for stream, stem in enumerate((MIXTURE, "drums", "bass", "other", "vocals")):
@@ -88,6 +90,7 @@ def test_all_six_separate_a_real_song(models, real_data, tmp_path, capsys):
     assert np.abs(total - true).max() < 1e-5
 
 
+@pytest.mark.usefixtures("without_ray")
 def test_drums_of_a_real_recording_are_taken_apart_and_scored(models, real_data, tmp_path, capsys):
     clip = sorted(path for path in (real_data / "stemgmd").iterdir() if path.is_dir())[0]
     for stem in (MIXTURE, "kick", "snare", "toms", "hihat", "cymbals"):
