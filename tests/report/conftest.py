@@ -39,9 +39,14 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
     """
 
     def make(**options: object) -> Run:
-        return _Maker(tmp_path / "run <b>&", options).write()
+        return written(tmp_path, **options)
 
     return make
+
+
+def written(folder: Path, **options: object) -> Run:
+    """Write a run into a folder: see `make_run`."""
+    return _Maker(folder / "run <b>&", options).write()
 
 
 class _Maker:

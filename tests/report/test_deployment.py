@@ -45,6 +45,7 @@ def test_a_single_model_stands_where_no_blend_is_established_and_its_ties_are_na
     assert "No blend gained with certainty" in found.blend
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("below", "says", "ends"),
     [
@@ -112,6 +113,7 @@ def test_weights_are_written_where_there_are_several():
     assert set_of({"models": ["a", "b"], "weights": [0.5, -0.25]}) == "0.50 a + −0.25 b"
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_table_is_a_file_and_stands_in_the_terminal(make_run):
     run = make_run(level2=False, deployment={"vocals": {}, "drums": MODEL})
     write_report(run.output, run.models)

@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import polars as pl
@@ -20,6 +21,8 @@ from stemwise.report.palette import Palette, themed
 from stemwise.report.run_tables import read_run
 from stemwise.report.verdict import routing_sentence, verdict
 from stemwise.storage import tables
+
+from .conftest import Run, written
 
 VOID = {"meta", "link", "br", "img", "input", "path", "line", "circle", "use", "rect", "col"}
 SECTIONS = ("verdict", "leaderboard", "ledger", "paper", "cost", "genre", "troubles", "explore")
@@ -63,6 +66,14 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
+class Whole(NamedTuple):
+    """A made run and what its page says."""
+
+    run: Run
+    reader: Reader
+    page: Path
+
+
 def opened(run) -> tuple[Reader, Path]:
     page = write_report(run.output, run.models)
     assert page == run.output / "report" / "index.html"
@@ -75,9 +86,16 @@ def data_of(page: Path) -> dict:
     return json.loads(found)
 
 
-def test_a_whole_run(make_run):
-    run = make_run(audio=True, infinite=True, flagged=["beta"])
-    reader, page = opened(run)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Whole:
+    """A run with whatever is hard in it, and its page; to be read only."""
+    options = {"audio": True, "infinite": True, "flagged": ["beta"]}
+    run = written(tmp_path_factory.mktemp("whole"), **options)
+    return Whole(run, *opened(run))
+
+
+def test_a_whole_run(whole):
+    reader, page = whole.reader, whole.page
     html = page.read_text(encoding="utf-8")
     assert len(html) < 3_000_000
     assert [a["id"] for a in reader.all("section")] == [*SECTIONS, "definitions"]
@@ -98,8 +116,8 @@ def test_a_whole_run(make_run):
         assert (page.parent / f"leaderboard.{kind}").is_file()
 
 
-def test_nothing_is_loaded_from_elsewhere(make_run):
-    reader, page = opened(make_run(audio=True))
+def test_nothing_is_loaded_from_elsewhere(whole):
+    reader, page = whole.reader, whole.page
     for _, attributes in reader.found:
         for name in ("src", "href", "xlink:href", "srcset", "action", "poster"):
             assert not re.match(r"(\w+:)?//|http", attributes.get(name) or "")
@@ -122,8 +140,15 @@ def test_what_users_name_is_text(make_run):
     assert "run <b>&" in "".join(reader.words)
 
 
-def test_ids_are_unique_and_tables_have_headers(make_run):
-    reader, _ = opened(make_run())
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Whole:
+    """A run as it should be."""
+    run = written(tmp_path_factory.mktemp("plain"))
+    return Whole(run, *opened(run))
+
+
+def test_ids_are_unique_and_tables_have_headers(plain):
+    reader = plain.reader
     ids = [a["id"] for _, a in reader.found if a.get("id")]
     repeated = {i for i in ids if ids.count(i) > 1}
     assert not repeated
@@ -153,6 +178,7 @@ def test_hard_runs_have_a_page_too(make_run, options):
     assert data_of(page)["rows"]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_run_without_any_score(make_run):
     run = make_run(analysis=False)
     tables.write(run.output / "tables", "scores", [tables.to_table("scores", [])])
@@ -162,6 +188,7 @@ def test_a_run_without_any_score(make_run):
     assert data_of(page)["rows"] == []
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_no_tables_and_older_tables(make_run, tmp_path):
     with pytest.raises(OutputError, match="stemwise evaluate"):
         write_report(tmp_path / "nowhere", [])
@@ -172,6 +199,7 @@ def test_no_tables_and_older_tables(make_run, tmp_path):
         write_report(run.output, run.models)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_score_that_is_younger_than_the_run(make_run):
     run = make_run(tracks=2)
     path = run.output / "tables" / "scores" / "scores.parquet"
@@ -179,6 +207,7 @@ def test_a_score_that_is_younger_than_the_run(make_run):
     assert opened(run)[1].is_file()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_file_in_the_place_of_the_folder(make_run):
     run = make_run(tracks=1)
     (run.output / "report").write_text("x")
@@ -204,6 +233,7 @@ def test_the_verdict_says_who_and_how_surely(make_run):
     )
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_verdict_names_ties_with_the_tracks_they_need(make_run):
     run = make_run()
     board = run.output / "tables" / "leaderboard" / "leaderboard.parquet"
@@ -246,6 +276,7 @@ def test_the_verdict_is_cautious(make_run):
     assert found.blend == ""
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_stem_that_no_model_makes_has_no_card(make_run):
     run = make_run(models=(), level2=False, analysis=False)
     reader, _ = opened(run)
@@ -275,6 +306,7 @@ def test_routing_by_genre_is_said_plainly(gain, low, high, expected):
     assert expected in routing_sentence({"routing_gain": gain, "low": low, "high": high})
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_papers_numbers_stand_in_their_own_columns(make_run):
     run = make_run()
     write_report(run.output, run.models)
@@ -294,9 +326,8 @@ def test_the_papers_numbers_stand_in_their_own_columns(make_run):
     assert voices == ["lead_vocals (female)", "lead_vocals (male)", "backing_vocals"]
 
 
-def test_rows_are_compact_and_link_to_what_exists(make_run):
-    run = make_run(audio=True, infinite=True)
-    _, page = opened(run)
+def test_rows_are_compact_and_link_to_what_exists(whole):
+    run, page = whole.run, whole.page
     data = data_of(page)
     scores = tables.read(run.output / "tables", "scores")
     assert len(data["rows"]) == len(scores)
@@ -312,6 +343,7 @@ def test_rows_are_compact_and_link_to_what_exists(make_run):
     assert any(row[5] is None for row in data["rows"])
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_spectrograms_are_made_once_and_swept(make_run):
     run = make_run(audio=True)
     _, page = opened(run)
@@ -321,13 +353,12 @@ def test_spectrograms_are_made_once_and_swept(make_run):
     assert pictures == {p: p.stat().st_mtime_ns for p in (page.parent / "spectrograms").iterdir()}
 
 
-def test_equal_runs_have_equal_pages(make_run):
-    run = make_run()
-    _, page = opened(run)
-    first = page.read_bytes()
-    assert opened(run)[1].read_bytes() == first
+def test_equal_runs_have_equal_pages(plain):
+    first = plain.page.read_bytes()
+    assert opened(plain.run)[1].read_bytes() == first
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_clips_of_the_songs(make_run, songs):
     run = make_run(tracks=2)
     root = songs(1)
@@ -353,6 +384,7 @@ def test_many_tracks_stay_small(make_run):
     assert page.stat().st_size < 3_000_000
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_recipes_are_shown_and_none_is_taken_for_the_papers(make_run):
     run = make_run(tracks=2)
     folder = run.output / "recipes"
@@ -384,6 +416,7 @@ def test_one_colour_per_model():
     assert palette.variable("recipe:x") == "var(--recipe)"
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_large_run_lists_its_first_tracks_and_says_so(make_run, monkeypatch):
     run = make_run(tracks=12, level2=False)
     monkeypatch.setattr(explorer, "MOST_ROWS", 50)  # 15 rows a track, with floor and oracle

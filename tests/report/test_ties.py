@@ -180,6 +180,7 @@ def test_many_models_fold_and_their_pairs_are_bounded(make_run, count):
     assert ('href="../tables/comparisons/comparisons.parquet"' in html) == (count > 2)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_perfect_model_is_listed_first_and_asked_about(make_run):
     run = make_run(level2=False)
     folder = run.output / "tables"

@@ -21,21 +21,24 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "models.md"
 
 
-def test_the_page_is_what_the_yamls_say():
-    assert PAGE.read_text(encoding="utf-8") == zoo_page(), (
+@pytest.fixture(scope="module")
+def page() -> str:
+    return zoo_page()
+
+
+def test_the_page_is_what_the_yamls_say(page):
+    assert PAGE.read_text(encoding="utf-8") == page, (
         "docs/models.md is not what conf/model says: run `python docs/make_models.py`."
     )
 
 
-def test_the_page_says_nothing_about_this_machine(monkeypatch, tmp_path):
-    here = zoo_page()
+def test_the_page_says_nothing_about_this_machine(page, monkeypatch, tmp_path):
     monkeypatch.setenv("STEMWISE_HOME", str(tmp_path))
     monkeypatch.setattr(facts, "find_spec", lambda name: None)
-    assert zoo_page() == here
+    assert zoo_page() == page
 
 
-def test_every_model_has_a_section_that_the_tables_lead_to():
-    page = zoo_page()
+def test_every_model_has_a_section_that_the_tables_lead_to(page):
     for name in registry.names():
         assert page.count(f"\n### {name}\n") == 1
         assert f"[{name}](#{name})" in page
@@ -44,8 +47,8 @@ def test_every_model_has_a_section_that_the_tables_lead_to():
         assert f"`models={name}`" in page
 
 
-def test_a_score_stands_with_metric_songs_and_source():
-    lines = zoo_page().splitlines()
+def test_a_score_stands_with_metric_songs_and_source(page):
+    lines = page.splitlines()
     for spec in map(registry.get, registry.names()):
         for row in spec.published:
             ending = f"| {row.metric} | {row.dataset} | {row.source} |"
