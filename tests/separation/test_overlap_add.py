@@ -11,6 +11,8 @@ from stemwise.models.tiling import CenteredTiling, Tile
 from stemwise.separation import overlap_add as module
 from stemwise.separation.overlap_add import overlap_add
 
+from ..conftest import examples
+
 CPU = torch.device("cpu")
 PLAIN = (0.0, 1.0)
 
@@ -55,7 +57,7 @@ def tilings(draw):
     return length, tiles
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(30, 100), deadline=None)
 @given(tilings(), st.integers(1, 4), st.sampled_from([PLAIN, (0.1, 2.5)]), st.sampled_from([1, 64]))
 def test_it_is_the_sum_over_the_whole_track(tiling, batch_size, scale, step):
     length, tiles = tiling

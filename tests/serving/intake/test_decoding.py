@@ -25,6 +25,7 @@ from stemwise.serving.intake.decoding import DecodeLimits, decode
 from stemwise.serving.intake.mpeg import frame_length
 from stemwise.serving.intake.sniff import suffix_of
 
+from ...conftest import examples
 from .. import hostile
 
 LIMITS = DecodeLimits(hostile.MAX_DURATION_S)
@@ -252,7 +253,7 @@ MAGICS = {
 
 
 @pytest.mark.parametrize("kind", MAGICS)
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5, 12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_random_bytes_behind_each_magic_do_no_harm(tmp_path, caplog, kind, data):
     content = bytearray(MAGICS[kind])

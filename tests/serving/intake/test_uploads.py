@@ -23,6 +23,7 @@ from stemwise.serving.intake import uploads
 from stemwise.serving.intake.form import MAX_FIELD_BYTES, MAX_FIELDS, display_name
 from stemwise.serving.intake.uploads import OVERHEAD, read_form
 
+from ...conftest import examples
 from ..hostile import FILENAMES
 
 MAX_BYTES = 3_000_000
@@ -335,6 +336,7 @@ def test_any_name_becomes_harmless(name):
     assert display_name(shown) == shown
 
 
+@settings(max_examples=examples(30, 100))
 @given(st.binary(max_size=300), st.integers(1, 50))
 def test_no_bytes_do_more_than_be_refused(tmp_path_factory, rest, size):
     folder = Path(tmp_path_factory.getbasetemp())

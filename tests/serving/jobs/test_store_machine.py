@@ -15,6 +15,8 @@ from stemwise.core.types import SAMPLE_RATE
 from stemwise.serving.jobs.records import Due, NewJob, Status
 from stemwise.serving.jobs.store import JobStore, QueueLimits
 
+from ...conftest import examples
+
 LIMITS = QueueLimits(max_unfinished=4, max_unfinished_per_owner=3)
 LEASE, TTL, ATTEMPTS = 10.0, 25.0, 2
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
@@ -222,4 +224,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestStore.settings = settings(max_examples=examples(15, 40), stateful_step_count=40, deadline=None)
