@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, signal
+from scipy import fft
 
 from stemwise.core.types import SAMPLE_RATE, Audio
 
@@ -57,7 +57,10 @@ def bleedless_fullness(reference: Audio, estimate: Audio) -> tuple[float, float]
 
 def _mel_decibels(x: Audio) -> Float:
     """Return 20·log₁₀ of the mel spectrogram, `(channels, bands, frames)`."""
-    window, bands = signal.get_window("hann", _MEL_SIZE), mel_bands(_MEL_SIZE, _BANDS)
+    # here, since it takes half a second to import, and each process of a run would
+    from scipy.signal import get_window
+
+    window, bands = get_window("hann", _MEL_SIZE), mel_bands(_MEL_SIZE, _BANDS)
     spectra = _magnitudes(x, _MEL_SIZE, window, "constant")
     mel = np.concatenate([bands @ part.swapaxes(1, 2) for part in spectra], axis=2)
     decibels: Float = 20 * np.log10(np.maximum(mel, _FLOOR))
