@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from stemwise.cli import main
 from stemwise.core.errors import ConfigError
@@ -256,3 +258,26 @@ def test_weights_that_cannot_be_fetched_are_said_before_anything_starts(
     model.write_text(f"{{name: mine, base: demucs_package, checkpoint: {tmp_path / 'gone.th'}}}")
     error = started.refused("--port", str(free_port()), "--recipe", model, code=1)
     assert "gone.th" in error
+
+
+def test_a_stop_says_nothing_of_rays_processes_but_what_went_wrong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def noisy() -> None:
+        sys.stdout.write("(raylet) Task ServeController.graceful_shutdown failed.\n")
+
+    def broken() -> None:
+        raise TimeoutError("no answer")
+
+    ends = []
+    job._stop(Console(), noisy, lambda: ends.append("ray"))
+    assert capsys.readouterr().out == "" and ends == ["ray"]
+    job._stop(Console(width=200), broken, lambda: ends.append("ray"))
+    assert "did not stop by itself and is ended (no answer)" in capsys.readouterr().out
+    assert ends == ["ray", "ray"]
+
+
+def test_the_metrics_port_is_warned_of(started: Started) -> None:
+    port = free_port()
+    _, out, _ = started.main("--port", str(free_port()), "--metrics-port", str(port))
+    assert f"metrics' port {port} on all addresses" in " ".join(out.split())

@@ -73,6 +73,7 @@ def test_killed_as_a_whole_it_goes_on_where_it_was(tmp_path: Path) -> None:
         assert kept.status_code == 200 and len(kept.content) > 1000
         assert len(rows(again, "id")) == 3
         assert again.stop(signal.SIGTERM) == 0
+        assert again.log.read_text().rstrip().endswith("Stopping.")  # nothing of Ray's own ends
 
 
 def rows(service: Running, column: str) -> list[tuple]:

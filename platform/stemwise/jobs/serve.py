@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,14 +145,22 @@ def _wait_for_a_signal() -> None:
     stopped.wait()
 
 
-def _stop(shutdown: Callable[[], None], console: Console) -> None:
-    """Stop Serve. What it says of its own processes' ends is for its log files: all of them end now."""
+def _stop(console: Console, *steps: Callable[[], None]) -> None:
+    """Stop Serve and Ray without what they say of their own processes' ends.
+
+    Ray prints to the standard output that the controller's task failed that was to end it; both have
+    logs of their own for such things.
+    """
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
-    try:
-        shutdown()
-    except Exception as error:  # noqa: BLE001 (said; Ray ends what is left, and jobs are on disk)
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        console.print(f"Serve did not stop by itself and is ended ({reason}). Jobs are kept.")
+    failed = ""
+    with redirect_stdout(io.StringIO()):
+        for step in steps:
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 (said; what is left ends with this process)
+                failed = " ".join(str(error).split())[:200] or type(error).__name__
+    if failed:
+        console.print(f"Serve did not stop by itself and is ended ({failed}). Jobs are kept.")
 
 
 def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
@@ -184,7 +194,8 @@ def _run(options: ServeOptions, arguments: Any, console: Console) -> int:
         )
         _wait_for_a_signal()
         console.print("Stopping.")
-        _stop(ray_serve.shutdown, console)
-    finally:
+    except BaseException:
         ray.shutdown()
+        raise
+    _stop(console, ray_serve.shutdown, ray.shutdown)
     return 0
