@@ -47,6 +47,8 @@ def test_what_is_written_there_is_what_a_spool_here_holds(place: Place, tmp_path
 
 def test_a_folder_of_the_same_name_on_another_machine_is_not_the_jobs(place: Place) -> None:
     assert not replace(place, token="another").is_here()
+    assert not replace(place, samples=place.samples + 1).is_here()
+    assert not replace(place, path=place.path.with_name("elsewhere.f32")).is_here()
     shutil.rmtree(place.folder)
     assert not place.is_here()
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from stemwise.audio.raw import RawAudio, Signal
 from stemwise.core.errors import OutputError
-from stemwise.core.types import Audio
+from stemwise.core.types import CHANNELS, Audio
 from stemwise.separation.spool import Spool, raw_path
 from stemwise.serving.jobs.model_calls import JobStoppedError
 
 _TOKEN = ".token"
+FRAME_BYTES = CHANNELS * 4  # float32
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Place:
         return Place(heard.path.absolute(), heard.samples, folder.absolute(), token)
 
     def is_here(self) -> bool:
-        """Tell whether this process sees the folder, and not another machine's of the same name."""
+        """Tell whether this process sees signal and folder, not another machine's of the same name."""
         try:
-            return (self.folder / _TOKEN).read_text() == self.token
+            same = (self.folder / _TOKEN).read_text() == self.token
+            return same and self.path.stat().st_size == self.samples * FRAME_BYTES
         except OSError:
             return False
 
