@@ -32,7 +32,7 @@ ROOMS = {
 }
 # fixtures that start what a room shares, and where they are called that
 SHARED = {"service": ("serve", "serving/"), "session_ray": ("ray", "")}
-# what takes more than five seconds of a core, longest first; others follow as they are found
+# what takes some seconds of a core or more, longest first; others follow as they are found
 LONG = (
     "report/test_page.py",
     "serving/page/test_player.py",
@@ -40,28 +40,39 @@ LONG = (
     "serving/page/test_access.py",
     "serving/page/test_errors.py",
     "report/test_browser.py",
-    "jobs/test_evaluate.py",
+    "serving/intake/test_decoding.py",
     "measurement/test_bsseval.py",
     "models/test_official_checkpoints.py",
+    "jobs/test_evaluate.py",
     "evaluation/test_song_process.py",
-    "jobs/test_import_scores.py",
     "models/test_official_sizes.py",
-    "jobs/test_own_model.py",
-    "serving/intake/test_decoding.py",
+    "jobs/test_import_scores.py",
     "jobs/test_settings.py",
-    "jobs/test_train_demo_zoo.py",
+    "test_packaging.py",
+    "jobs/test_own_model.py",
+    "test_cli.py",
     "models/test_audio_separator.py",
     "models/test_demucs.py",
     "separation/test_separator.py",
     "report/test_zoo_page.py",
-    "report/test_deployment.py",
-    "datasets/test_demo.py",
+    "serving/api/test_requests.py",
     "analysis/test_dependence.py",
+    "datasets/test_demo.py",
+    "jobs/test_train_demo_zoo.py",
     "models/test_spleeter.py",
+    "report/test_ties.py",
+    "serving/api/test_ends.py",
     "measurement/test_engines.py",
-    "models/test_baselines.py",
     "jobs/test_dependence.py",
+    "models/test_baselines.py",
+    "jobs/test_store_setting.py",
+    "measurement/test_museval_engine.py",
+    "report/test_deployment.py",
+    "serving/jobs/test_store.py",
+    "serving/jobs/test_runner.py",
     "jobs/test_listeners.py",
+    "serving/jobs/test_store_machine.py",
+    "serving/intake/test_uploads.py",
 )
 _ROOM = {file: room for room, files in ROOMS.items() for file in files}
 _PLACE = {file: number for number, file in enumerate((*_ROOM, *LONG))}
