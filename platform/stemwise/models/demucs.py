@@ -21,6 +21,8 @@ from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.core.stems import check_name
 from stemwise.core.types import CHANNELS
 from stemwise.models.base import Normalisation
+from stemwise.models.fast.hybrid_demucs import demucs_pass
+from stemwise.models.fast.layout import Pass
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.safe_load import load, metadata
 from stemwise.models.state_dict import fit, unwrap
@@ -68,6 +70,7 @@ class DemucsModel:
         tiling: Overlap = REFERENCE,
     ) -> None:
         self.network = load_package(checkpoint)
+        self._pass: Pass = demucs_pass(self.network)
         sources = [RENAMES.get(name, name) for name in self.network.sources]
         self.stems = tuple(check_name(name) for name in stems or sources)
         if len(self.stems) != len(sources) or len(set(self.stems)) != len(sources):
@@ -105,12 +108,13 @@ class DemucsModel:
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Separate `(batch, channels, samples)` into `(batch, stems, channels, samples)`."""
-        out: Tensor = self.network(chunks)
+        out: Tensor = self._pass(chunks)
         return out
 
     def to(self, device: torch.device) -> None:
         """Move the network."""
         self.network.to(device)
+        self._pass = demucs_pass(self.network)
 
     @staticmethod
     def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:
