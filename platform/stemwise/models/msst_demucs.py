@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import CHANNELS
 from stemwise.models.demucs import DemucsModel
+from stemwise.models.fast.hybrid_demucs import demucs_pass
+from stemwise.models.fast.layout import Pass
 from stemwise.models.fast_tiling import FastTiling
 from stemwise.models.msst import MsstModel
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
@@ -87,3 +90,8 @@ class MsstDemucsModel(MsstModel):
             cut = FastTiling(chunk, reflect=False)
         made = DemucsModel.untrained(stems, arguments)
         super().__init__(made, checkpoint, stems, cut, zscore)
+
+    @staticmethod
+    def fast(network: nn.Module) -> Pass:
+        """Return a pass of our own, channels last."""
+        return demucs_pass(network)

@@ -58,7 +58,7 @@ class FastHybridDemucs:
         with torch.autocast(audio.device.type, enabled=False):
             sound = self._spectra.synthesise(_restored(x, scale), audio.shape[-1])
             sound += _restored(xt, scale_t)[:, 0].transpose(1, 2)
-        return sound.unflatten(1, (self._stems, -1))[..., :kept]
+        return sound.view(len(sound), self._stems, -1, sound.shape[-1])[..., :kept]
 
     def _separated(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         saved: list[tuple[Tensor, int]] = []

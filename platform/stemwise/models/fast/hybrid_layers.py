@@ -8,6 +8,7 @@ frequencies at a time pass through all that does not mix them, and what lies bet
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -81,17 +82,18 @@ class Residual:
         expect(type(scale).__name__ == "LayerScale" and not scale.channel_last, "scale of a branch")
         # the scale of the gated half goes into the norm before it
         both = torch.cat([scale.scale, torch.ones_like(scale.scale)]).detach()
-        weight, bias = (norm2.weight * both).detach(), (norm2.bias * both).detach()
-        return Convolution(conv), norm, inner, Convolution(widen), norm2.eps, weight, bias
+        gated = SimpleNamespace(
+            eps=norm2.eps, weight=norm2.weight.detach() * both, bias=norm2.bias.detach() * both
+        )
+        return Convolution(conv), norm, inner, Convolution(widen), gated
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Add the branches to rows, in their place."""
-        for conv, norm, inner, widen, eps, weight, bias in self._branches:
+        for conv, norm, inner, widen, gated in self._branches:
             hidden = gelu(standardised(conv(rows), norm, 2))
             if inner:
                 hidden = _by_channel(inner, hidden)
-            wide = functional.layer_norm(widen(hidden), (rows.shape[2], len(weight)), eps=eps)
-            rows += functional.glu(wide.mul_(weight).add_(bias), dim=-1)
+            rows += functional.glu(standardised(widen(hidden), gated, 2), dim=-1)
         return rows
 
 

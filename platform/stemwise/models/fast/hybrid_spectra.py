@@ -36,7 +36,7 @@ class Spectra:
             center=False,
             return_complex=True,
         )[:, :-1]
-        parts = torch.view_as_real(spectrum).unflatten(0, audio.shape[:2])
+        parts = torch.view_as_real(spectrum).view(*audio.shape[:2], *spectrum.shape[1:], 2)
         return parts.permute(0, 2, 3, 1, 4).flatten(3)
 
     def synthesise(self, rows: Tensor, length: int) -> Tensor:
@@ -45,9 +45,9 @@ class Spectra:
         # the highest bin is zero: the transform adds it
         frames = torch.fft.irfft(spectra.contiguous(), n=self._size, norm="ortho")
         frames *= self._window / 1.5
-        quarters = frames.unflatten(-1, (4, self._hop))
+        quarters = frames.view(*frames.shape[:3], 4, self._hop)
         count = frames.shape[2]
-        sound = frames.new_zeros(*frames.shape[:2], count + 3, self._hop)
+        sound: Tensor = frames.new_zeros(*frames.shape[:2], count + 3, self._hop)
         for quarter in range(4):
             sound[:, :, quarter : quarter + count] += quarters[:, :, :, quarter]
         return sound.flatten(2)[..., self._margin : self._margin + length]
