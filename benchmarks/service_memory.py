@@ -55,6 +55,8 @@ def by_process(service: Service) -> Counter[str]:
     found: Counter[str] = Counter()
     for pid in processes.tree(service.process.pid):
         name = processes.title(pid).split("#")[0].strip() or "unnamed"
+        if name.startswith("ray::"):  # the method that it runs at the moment follows the name
+            name = name.split(".")[0]
         found[name[:60]] += processes.memory_mb([pid])  # type: ignore[assignment]
     return found
 
