@@ -172,7 +172,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(compare(CASES[name], options, Path(folder)))
         print(rows[-1].line(), flush=True)
-    print("\nNot compared: audio-separator, which cuts and weights chunks in its own way: other work.")
+    print(
+        "\nNot compared: audio-separator, which cuts and weights chunks in its own way: other work."
+    )
     if options.json:
         content = {"threads": options.threads, "rows": [row.content() for row in rows]}
         options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
