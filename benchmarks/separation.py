@@ -4,16 +4,24 @@
     python benchmarks/separation.py htdemucs_6s scnet --rounds 7 --threads 1 --json table.json
 
 Networks have the published hyper-parameters and random weights (weights do not change the time), in
-files of the published formats. Per model two processes live side by side and work in turn, ours
-first in one round and the peer first in the next:
+files of the published formats. Per model every side has a process of its own, and they work in turn;
+another one begins in every round:
 
     stemwise  the model's class and `Separator`, as `stemwise separate` and the service run them
     demucs    `demucs.apply.apply_model(shifts=0, overlap=0.25)` with the normalisation of its API
     MSST      the loop of Music-Source-Separation-Training with batches of one, over the networks of
               pymss-core; the loop is in tests/models/reference_inference.py
+    audio-separator  its RoFormer path in the process that stemwise gives it, where it is installed:
+              beside stemwise, or for the python that STEMWISE_AUDIO_SEPARATOR_PYTHON names (give it
+              the same torch: `pip install 'torch~=2.13.0' 'audio-separator[cpu]==0.47.*'`)
+
+audio-separator is given our chunk and our step, but extends no ends and weights chunks by a Hamming
+window. With `num_overlap` 2 it thus runs two passes fewer on any track longer than a chunk: compare it
+per chunk there. The RoFormers' own rows are one chunk, filled up with silence, for every side; there no
+window matters, and outputs can be compared. With more audio "own window" says that they cannot.
 
 stemwise sets glibc's allocator (`stemwise.core.memory.keep`); the peers run with its defaults, as they
-are installed, unless `--same-allocator` gives them ours. Both sides separate once before it counts.
+are installed, unless `--same-allocator` gives them ours. All sides separate once before it counts.
 
 Columns: medians over the rounds; the range is that of the rounds' own ratios. "Share of peak" is the
 network's operations (products, convolutions, LSTMs, attention; of the package's own forward, times the
@@ -30,115 +38,86 @@ import os
 import platform
 import statistics
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from side_by_side import audio_separator
+from side_by_side.audio_separator import AudioSeparatorSide
 from side_by_side.cases import CASES, Case, write
 from side_by_side.operations import matmul_peak
-from side_by_side.side import Side, Turn
+from side_by_side.row import HEAD, Row
+from side_by_side.side import Side
+from side_by_side.turn import Turn
+from stemwise.core.errors import MissingDependencyError
 from stemwise.core.types import SAMPLE_RATE
 
-_HEAD = (
-    "model | peer | audio s | CPU s ours / peer | CPU ratio (range) | wall ratio | × real time | "
-    "peak GB | share of peak | chunks | difference"
-)
 
-
-@dataclass(frozen=True)
-class Row:
-    """One model: both sides' turns and what they tell."""
-
-    case: Case
-    seconds: float
-    ours: Sequence[Turn]
-    theirs: Sequence[Turn]
-    chunks: tuple[float, float]
-    operations: int
-    peak: float
-    difference: float
-
-    def median(self, what: str) -> tuple[float, float]:
-        """Return the median of `cpu_s`, `wall_s` or `peak_gb`, ours and the peer's."""
-        ours, theirs = (
-            statistics.median(getattr(turn, what) for turn in turns)
-            for turns in (self.ours, self.theirs)
-        )
-        return ours, theirs
-
-    def ratios(self) -> list[float]:
-        """Return the peer's CPU seconds over ours, per round."""
-        return [b.cpu_s / a.cpu_s for a, b in zip(self.ours, self.theirs, strict=True)]
-
-    def shares(self) -> list[float]:
-        """Return the share of the machine's matmul peak, ours and the peer's."""
-        pairs = zip(self.chunks, self.median("cpu_s"), strict=True)
-        return [chunks * self.operations / cpu_s / self.peak for chunks, cpu_s in pairs]
-
-    def line(self) -> str:
-        """Return the row of the table."""
-        cpu, wall = self.median("cpu_s"), self.median("wall_s")
-        ratios, memory, shares = self.ratios(), self.median("peak_gb"), self.shares()
-        cells = [
-            self.case.name,
-            self.case.peer,
-            f"{self.seconds:g}",
-            f"{cpu[0]:.2f} / {cpu[1]:.2f}",
-            f"{cpu[1] / cpu[0]:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-            f"{wall[1] / wall[0]:.2f}",
-            f"{self.seconds / wall[0]:.2f} / {self.seconds / wall[1]:.2f}",
-            f"{memory[0]:.2f} / {memory[1]:.2f}",
-            f"{shares[0]:.0%} / {shares[1]:.0%}",
-            f"{self.chunks[0]:.3g} / {self.chunks[1]:.3g}",
-            f"{self.difference:.0e}",
-        ]
-        return f"| {' | '.join(cells)} |"
-
-    def content(self) -> dict[str, Any]:
-        """Return all that was measured."""
-        return asdict(self) | {"shares": self.shares(), "ratios": self.ratios()}
-
-
-def compare(case: Case, options: argparse.Namespace, folder: Path) -> Row:
-    """Let both sides separate the same noise in turn."""
+def compare(case: Case, options: argparse.Namespace, folder: Path, further: bool) -> list[Row]:
+    """Let stemwise and its peers separate the same noise in turn; return a row for each peer."""
     seconds = options.seconds or case.seconds
-    random = np.random.default_rng(0)
-    noise = random.normal(size=(2, round(seconds * SAMPLE_RATE))) * [[0.2], [0.1]]
     audio = folder / "audio.npy"
-    np.save(audio, noise.astype(np.float32))
-    checkpoint = write(case.name, folder)
-    common = (case.name, checkpoint, options.threads)
-    sides = [Side(True, *common, kept=True), Side(False, *common, kept=options.same_allocator)]
-    outs = [folder / "ours.npy", folder / "theirs.npy"]
+    np.save(audio, _noise(seconds))
+    common = (case.name, write(case.name, folder), options.threads)
+    sides: dict[str, Side | AudioSeparatorSide] = {}
     try:
-        operations, chunk = sides[1].ask("operations")
-        sides[1].ask("passed")  # that one does not count
+        sides["stemwise"] = Side(True, *common, kept=True)
+        sides[case.peer] = Side(False, *common, kept=options.same_allocator)
+        if further and audio_separator.runs(case.name):
+            sides[audio_separator.NAME] = AudioSeparatorSide(*common, options.same_allocator)
+        operations, chunk = sides[case.peer].ask("operations")
+        sides[case.peer].ask("passed")  # that one does not count
         # the first round warms up
-        turns, peaks = [_round(sides, audio, outs, 0)], []
-        chunks = (sides[0].ask("passed") / chunk, sides[1].ask("passed") / chunk)
+        rounds, peaks = [_round(sides, audio, 0)], []
+        chunks = {name: side.ask("passed") / chunk for name, side in sides.items()}
         for number in range(options.rounds or case.rounds):
-            turns.append(_round(sides, audio, outs, number))
+            rounds.append(_round(sides, audio, number))
             peaks.append(matmul_peak())
     finally:
-        for side in sides:
+        for side in sides.values():
             side.close()
-    ours, theirs = zip(*turns[1:], strict=True)
-    difference = _difference(np.load(outs[0]), np.load(outs[1]))
+    turns = {name: [turns[name] for turns in rounds[1:]] for name in sides}
     peak = statistics.median(peaks)
-    return Row(case, seconds, ours, theirs, chunks, operations, peak, difference)
+
+    def row(peer: str) -> Row:
+        both = (chunks["stemwise"], chunks[peer])
+        return Row(
+            case,
+            peer,
+            seconds,
+            turns["stemwise"],
+            turns[peer],
+            both,
+            operations,
+            peak,
+            _difference(*(np.load(_estimates(audio, name)) for name in ("stemwise", peer))),
+            # a window weighs nothing where there is one chunk
+            peer == audio_separator.NAME and both != (1, 1),
+        )
+
+    return [row(peer) for peer in sides if peer != "stemwise"]
+
+
+def _noise(seconds: float) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(size=(2, round(seconds * SAMPLE_RATE)))
+    return (noise * [[0.2], [0.1]]).astype(np.float32)
 
 
 def _round(
-    sides: Sequence[Side], audio: Path, outs: Sequence[Path], number: int
-) -> tuple[Turn, Turn]:
-    order = (0, 1) if number % 2 == 0 else (1, 0)
-    turns = {which: sides[which].ask("separate", audio, outs[which]) for which in order}
-    return turns[0], turns[1]
+    sides: Mapping[str, Side | AudioSeparatorSide], audio: Path, number: int
+) -> dict[str, Turn]:
+    """Let every side separate once; another one begins in every round."""
+    names = list(sides)
+    first = number % len(names)
+    order = names[first:] + names[:first]
+    return {name: sides[name].ask("separate", audio, _estimates(audio, name)) for name in order}
+
+
+def _estimates(audio: Path, name: str) -> Path:
+    return audio.with_name(f"estimates of {name}.npy")
 
 
 def _difference(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -163,18 +142,25 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "demucs", "pymss-core"))
+    packages = [f"{name} {version(name)}" for name in ("torch", "demucs", "pymss-core")]
+    left_out = None
+    try:
+        packages.append(audio_separator.version())
+    except MissingDependencyError as error:
+        left_out = f"Not compared: audio-separator. {error}"
     allocator = "ours" if options.same_allocator else "as it is by default"
-    print(f"{_processor()}, {options.threads} threads, {packages}; peers' allocator {allocator}\n")
-    print(f"| {_HEAD} |\n|{'---|' * (_HEAD.count('|') + 1)}", flush=True)
-    rows = []
+    print(f"{_processor()}, {options.threads} threads, {', '.join(packages)}; ", end="")
+    print(
+        f"peers' allocator {allocator}\n\n| {HEAD} |\n|{'---|' * (HEAD.count('|') + 1)}", flush=True
+    )
+    rows: list[Row] = []
     for name in options.names or CASES:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(compare(CASES[name], options, Path(folder)))
-        print(rows[-1].line(), flush=True)
-    print(
-        "\nNot compared: audio-separator, which cuts and weights chunks in its own way: other work."
-    )
+            made = compare(CASES[name], options, Path(folder), further=left_out is None)
+        print("\n".join(row.line() for row in made), flush=True)
+        rows += made
+    if left_out:
+        print(f"\n{left_out}")
     if options.json:
         content = {"threads": options.threads, "rows": [row.content() for row in rows]}
         options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
+import os
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from side_by_side import cases, operations
+from side_by_side.process import forget_peak, peak_gb
+from side_by_side.turn import Turn
 from stemwise.core.memory import keep
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.models import registry
@@ -28,16 +29,6 @@ from stemwise.separation.separator import Separator
 sys.path.append(str(Path(__file__).parents[2] / "tests" / "models"))
 
 Separate = Callable[[np.ndarray], Tensor]
-_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one separation took; `peak_gb` is the process's memory at most, weights included."""
-
-    cpu_s: float
-    wall_s: float
-    peak_gb: float
 
 
 class Side:
@@ -106,11 +97,11 @@ class _Work:
 
     def separate(self, audio: Path, out: Path) -> Turn:
         mixture = np.load(audio)
-        _forget_peak()
+        forget_peak(os.getpid())
         cpu, wall = time.process_time(), time.perf_counter()
         estimates = self.separator(mixture)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        peak = _peak_gb()
+        peak = peak_gb(os.getpid())
         np.save(out, estimates.numpy())
         return Turn(cpu, wall, peak)
 
@@ -163,17 +154,3 @@ class _Theirs(_Work):
         length = int(segment * SAMPLE_RATE) if segment else int(chunk)
         noise = 0.1 * torch.randn(1, 2, length, generator=torch.Generator().manual_seed(0))
         return operations.of_a_pass(self.network, noise), length
-
-
-def _forget_peak() -> None:
-    """Let the peak of this process's memory start anew, where the system can (Linux)."""
-    if _CLEAR.exists():
-        _CLEAR.write_text("5")
-
-
-def _peak_gb() -> float:
-    """Return the most memory of this process since then, in GB."""
-    if _STATUS.exists():
-        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

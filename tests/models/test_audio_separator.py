@@ -433,6 +433,19 @@ def test_the_process_ends_with_its_model(files):
     assert process.poll() == 0  # it has seen the end of its input
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_its_memory_settings_can_be_left_out(tmp_path, monkeypatch, kept):
+    program, told = tmp_path / "program", tmp_path / "environment"
+    program.write_text(f"#!/bin/sh\nenv > {told}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv(PYTHON_VARIABLE, str(program))
+    monkeypatch.delenv("MALLOC_TOP_PAD_", raising=False)
+    worker = Worker("describe", environment={"OMP_NUM_THREADS": "1"}, kept=kept)
+    worker.close()
+    assert ("MALLOC_TOP_PAD_=" in told.read_text()) == kept
+    assert "OMP_NUM_THREADS=1\n" in told.read_text()
+
+
 # the real package
 
 

@@ -43,13 +43,20 @@ class Worker:
     Args:
         arguments: mode, folder, file name and, to serve, the YAML's name.
         environment: what to set for it beside our own environment.
+        kept: whether it keeps the memory that it frees (see core/memory).
 
     Raises:
         MissingDependencyError: the Python named by the environment variable cannot be started.
     """
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        settings = {**os.environ, **keep_memory(), "PYTHONSAFEPATH": "1", **(environment or {})}
+    def __init__(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        kept: bool = True,
+    ) -> None:
+        settings = {**os.environ, **(keep_memory() if kept else {}), "PYTHONSAFEPATH": "1"}
+        settings |= environment or {}
         # it would win over the folder that we name
         settings.pop("AUDIO_SEPARATOR_MODEL_DIR", None)
         command = [python(), str(Path(audio_separator_worker.__file__)), *arguments]
@@ -67,6 +74,11 @@ class Worker:
                 "python of an environment that has audio-separator."
             ) from error
         self.close = weakref.finalize(self, _end, self._process, self._log)
+
+    @property
+    def pid(self) -> int:
+        """Return the child's process id."""
+        return self._process.pid
 
     def ask(
         self, content: Mapping[str, Any] | None = None, samples: bytes = b""
