@@ -135,7 +135,8 @@ def _step_down(t: Float, flipped: Float) -> tuple[Float, Float]:
     largest = np.maximum.accumulate(flipped[:, order[::-1]], axis=1)[:, ::-1]
     p = np.mean(largest >= t[order] * _EQUAL, axis=0)
     allowed = math.ceil(LEVEL * len(flipped))
-    critical = -np.partition(-largest, allowed - 1, axis=0)[allowed - 1]
+    # often a pair's own t; t/error·error must not come out above it
+    critical = -np.partition(-largest, allowed - 1, axis=0)[allowed - 1] / _EQUAL
     return _descend(order, p, critical)
 
 
