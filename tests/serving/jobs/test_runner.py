@@ -21,7 +21,7 @@ from stemwise.separation.spool import FULL_SCALE
 from stemwise.serving.http import views
 from stemwise.serving.jobs import results
 from stemwise.serving.jobs import runner as job_runner
-from stemwise.serving.jobs.records import Status
+from stemwise.serving.jobs.records import LENGTH_STEP, Status
 from stemwise.serving.jobs.store import JobStore
 
 from ..local import CHUNK, Bench, GainModel, World, bench, until
@@ -46,6 +46,7 @@ EXPECTED = {
 SINGLE = Recipe("single", {"drums": {"m": 1.0}})
 LENGTH = 2 * CHUNK + 500
 CHUNKS = 3
+LONG = LENGTH_STEP + CHUNK  # of another length than all the others, for whoever chooses
 
 
 def noise(samples: int = LENGTH, level: float = 0.5) -> np.ndarray:
@@ -449,9 +450,9 @@ def test_a_full_disk_for_scratch_files_fails_the_job_only(
 def test_a_short_song_does_not_wait_until_long_ones_end(up: Bench, world: World) -> None:
     world.hold()
     up.runner(slots=1)
-    up.submit(noise(500 * CHUNK), "long", recipe="single")
+    up.submit(noise(LONG), "long", recipe="single")
     assert world.begun.acquire(timeout=20)
-    up.submit(noise(500 * CHUNK), "long-too", recipe="single")
+    up.submit(noise(LONG), "long-too", recipe="single")
     up.submit(noise(CHUNK), "short", recipe="single")
     until(lambda: up.store.get("short").status is Status.RUNNING)
     up.submit(noise(CHUNK), "short-too", recipe="single")  # twice the slots are taken
@@ -472,8 +473,8 @@ def test_with_one_turn_the_most_urgent_song_is_worked_on_first(up: Bench, world:
     up.runner(slots=3, turns=1)
     up.submit(noise(5 * CHUNK), "first", recipe="single")
     assert world.begun.acquire(timeout=20)
-    for id, chunks in (("third", 500), ("second", 3)):
-        up.submit(noise(chunks * CHUNK), id, recipe="single")
+    for id, samples in (("third", LONG), ("second", 3 * CHUNK)):
+        up.submit(noise(samples), id, recipe="single")
     until(lambda: len(up.runners[0].turns._pieces) == 3)
     world.release()
     for id in ("first", "second", "third"):

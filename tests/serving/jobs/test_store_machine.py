@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +43,7 @@ class Model:
 
     @property
     def due(self) -> tuple[float, str]:
-        return self.created + self.seconds, self.id
+        return self.created + 30 * math.ceil(self.seconds / 30), self.id
 
     @property
     def unfinished(self) -> bool:
@@ -80,7 +81,7 @@ class StoreMachine(RuleBasedStateMachine):
         owner=OWNERS,
         key=st.sampled_from([None, "k"]),
         digest=st.sampled_from(["d1", "d2"]),
-        seconds=st.sampled_from([1, 8, 20]),
+        seconds=st.sampled_from([1, 40, 80]),
     )
     def submit(self, owner: str, key: str | None, digest: str, seconds: int) -> None:
         self.made += 1

@@ -33,7 +33,12 @@ def test_of_equal_songs_the_oldest_is_first() -> None:
 def test_a_short_song_overtakes_a_long_one_that_came_just_before() -> None:
     long = job(0, 900)
     assert job(1, 5).due < long.due
-    assert job(894.9, 5).due < long.due < job(895.1, 5).due
+    assert job(869.9, 5).due < long.due < job(870.1, 5).due
+
+
+def test_of_songs_of_about_one_length_the_oldest_is_first() -> None:
+    """Whoever overtook would gain two seconds, and cost those in work more."""
+    assert job(0, 60).due < job(0.1, 58).due < job(0.2, 40).due
 
 
 @given(length=st.floats(0.1, 900), came=st.floats(0, 1e4), other=st.floats(0.1, 900))

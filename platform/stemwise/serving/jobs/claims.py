@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, tuple_, update
 
-from stemwise.core.types import SAMPLE_RATE
 from stemwise.serving.jobs.database import JobDatabase
-from stemwise.serving.jobs.records import Due, Job, Status
+from stemwise.serving.jobs.records import LENGTH_STEP, LENGTH_STEP_S, Due, Job, Status
 from stemwise.serving.jobs.table import jobs, storable, to_job
 
-_DUE = jobs.c.created_at + jobs.c.samples / float(SAMPLE_RATE)  # as `Job.due`
+# as `Job.due`
+_DUE = jobs.c.created_at + LENGTH_STEP_S * ((jobs.c.samples + LENGTH_STEP - 1) // LENGTH_STEP)
 _UNCLAIMED = {"worker": None, "lease_until": None, "chunks_done": 0, "chunks_total": None}
 
 

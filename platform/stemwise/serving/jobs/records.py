@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from stemwise.core.types import SAMPLE_RATE
 
+# Lengths of songs count in steps of so many seconds, and samples.
+LENGTH_STEP_S = 30.0
+LENGTH_STEP = int(LENGTH_STEP_S * SAMPLE_RATE)
 # Owner of the jobs of a server that asks for no keys.
 ANYONE = ""
 
@@ -32,10 +35,11 @@ class Status(StrEnum):
 class Due(NamedTuple):
     """How urgent a job is: the smaller, the sooner it is worked on.
 
-    A song is due as many seconds after it came as it lasts itself. Of songs of equal length the oldest
-    is first; a short one overtakes a long one that came before it by less than the difference of their
-    lengths. So a song waits only for those that are due before it, all of which came at most its own
-    length later: no stream of short songs holds up a long one for ever.
+    A song is due as many seconds after it came as it lasts itself, in whole half minutes: songs of about
+    one length are worked on in the order in which they came, since whoever overtakes costs those in
+    work more than it gains. A shorter one overtakes a longer one that came before it by less than the
+    difference of their lengths. So a song waits only for those that are due before it, all of which came
+    at most its own length later: no stream of short songs holds up a long one for ever.
     """
 
     at: float  # seconds since the epoch
@@ -96,7 +100,7 @@ class Job:
     @property
     def due(self) -> Due:
         """How urgent it is."""
-        return Due(self.created_at + self.samples / SAMPLE_RATE, self.id)
+        return Due(self.created_at + LENGTH_STEP_S * -(-self.samples // LENGTH_STEP), self.id)
 
     @property
     def progress(self) -> float:
