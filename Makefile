@@ -28,10 +28,11 @@ demo: $(VENV)/.demo-stamp
 
 # mypy without a cache takes half a minute, so the tests run beside it; what it says comes last. Tests start
 # some fifty processes and compile their own asserts: compiled files are kept even where the shell says not to.
+# Three workers for two cores: those that start Ray or a service wait half of their time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: style
 	@types=$$(mktemp); $(BIN)/mypy >$$types 2>&1 & mypy=$$!; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults"; tests=$$?; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not faults"; tests=$$?; \
 	wait $$mypy; typed=$$?; echo "mypy:"; cat $$types; rm -f $$types; \
 	test $$tests -eq 0 && test $$typed -eq 0
 

@@ -29,9 +29,11 @@ from stemwise.core.types import SAMPLE_RATE
 from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models import registry
 
+# a benchmark here is called like the package museval
+sys.path[:] = [entry for entry in sys.path if Path(entry) != Path(__file__).parent]
 # MSST's loop is written down once, for the tests of equality
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "models"))
-from reference_inference import msst_separate
+from reference_inference import msst_separate  # noqa: E402
 
 Stems = dict[str, np.ndarray]
 # without it a channel with few different samples ends the script
@@ -72,9 +74,13 @@ def plain_scores(reference: np.ndarray, estimate: np.ndarray) -> dict[str, float
 
 
 def museval_scores(references: Stems, estimates: Stems) -> dict[str, dict[str, float]]:
-    """Return museval's SDR, ISR, SIR and SAR per stem: medians over whole seconds."""
+    """Return museval's SDR, ISR, SIR and SAR per stem: medians over whole seconds.
+
+    museval takes no stem that is silent throughout: it is left out and has no scores.
+    """
+    heard = [stem for stem in estimates if references[stem].any()]
     both = [
-        np.stack([signals[s].T.astype(np.float64) for s in estimates])
+        np.stack([signals[stem].T.astype(np.float64) for stem in heard])
         for signals in (references, estimates)
     ]
     with warnings.catch_warnings():
@@ -82,10 +88,11 @@ def museval_scores(references: Stems, estimates: Stems) -> dict[str, dict[str, f
         found = load_metrics().bss_eval(*both, window=SAMPLE_RATE, hop=SAMPLE_RATE)[:4]
         medians = np.nanmedian(np.stack(found), axis=-1)
     names = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
-    return {
+    scores = {
         stem: dict(zip(names, map(float, medians[:, place]), strict=True))
-        for place, stem in enumerate(estimates)
+        for place, stem in enumerate(heard)
     }
+    return {stem: scores.get(stem, dict.fromkeys(names, float("nan"))) for stem in estimates}
 
 
 def fast_scores(references: Stems, estimates: Stems) -> dict[str, dict[str, float]]:
