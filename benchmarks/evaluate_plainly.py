@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from demucs.apply import apply_model
 
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.measurement.museval_engine import load_metrics
@@ -33,7 +32,7 @@ from stemwise.models import registry
 sys.path[:] = [entry for entry in sys.path if Path(entry) != Path(__file__).parent]
 # MSST's loop is written down once, for the tests of equality
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "models"))
-from reference_inference import msst_separate  # noqa: E402
+from reference_inference import demucs_apply, msst_separate  # noqa: E402
 
 Stems = dict[str, np.ndarray]
 # without it a channel with few different samples ends the script
@@ -47,18 +46,9 @@ def separator(name: str) -> tuple[tuple[str, ...], Separate]:
     model: Any = registry.build(registry.prepare(spec))
     network, settings = model.network, spec.settings
     if spec.target.endswith("DemucsModel"):
-        return model.stems, lambda mixture: _demucs(network, mixture)
+        return model.stems, lambda mixture: demucs_apply(network, mixture).numpy()
     rules = settings["chunk"], settings["num_overlap"], bool(settings.get("zscore"))
     return model.stems, lambda mixture: msst_separate(network, mixture, *rules).numpy()
-
-
-def _demucs(network: torch.nn.Module, mixture: np.ndarray) -> np.ndarray:
-    """Do as `demucs.api.Separator(shifts=0)` does."""
-    heard = torch.from_numpy(mixture)
-    mono = heard.mean(0)
-    mean, deviation = mono.mean(), mono.std() + 1e-8
-    made = apply_model(network, ((heard - mean) / deviation)[None], shifts=0, overlap=0.25)[0]
-    return (made * deviation + mean).float().numpy()
 
 
 def ratio_db(signal: np.ndarray, error: np.ndarray) -> float:

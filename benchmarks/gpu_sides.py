@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from demucs.apply import apply_model
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +24,11 @@ from stemwise.separation.halving import Halving
 from stemwise.separation.overlap_add import PLAIN, overlap_add
 from stemwise.separation.precision import supported
 from stemwise.separation.separator import Separator, track_scale
+
+# what demucs does with a track, and small networks, are written down once, for the tests
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "models"))
+from reference_inference import demucs_apply
+from tiny_networks import SCNET
 
 Song = npt.NDArray[np.float32]
 Way = Callable[[Song], Tensor]
@@ -62,21 +67,6 @@ def true_size(name: str, folder: Path) -> Subject:
     return Subject(name, cases.ours(name, path), cases.theirs(name, path), msst)
 
 
-_TINY_SCNET = {
-    "dims": [4, 8, 8, 8],
-    "band_SR": [0.175, 0.392, 0.433],
-    "band_stride": [1, 4, 16],
-    "band_kernel": [3, 4, 16],
-    "conv_depths": [3, 2, 1],
-    "compress": 4,
-    "conv_kernel": 3,
-    "num_dplayer": 2,
-    "expand": 1,
-    "nfft": 1024,
-    "hop_size": 256,
-    "win_size": 1024,
-    "normalized": True,
-}
 _TINY_DEMUCS = {"klass": "HTDemucs", "channels": 8, "depth": 4, "t_layers": 1, "t_heads": 2}
 
 
@@ -89,10 +79,10 @@ def tiny(name: str, folder: Path) -> Subject:
         save_package(DemucsModel.untrained(["a", "b"], small), path, {})
         return Subject(name, DemucsModel(path), load_package(path), None)
     path, chunk = folder / "tiny.ckpt", 8192
-    network = ScnetModel.untrained(["a", "b"], _TINY_SCNET).eval()
+    network = ScnetModel.untrained(["a", "b"], SCNET).eval()
     torch.save(network.state_dict(), path)
     msst = {"chunk": chunk, "num_overlap": 4, "normalize": True, "batch_size": 8}
-    ours = ScnetModel(path, ["a", "b"], _TINY_SCNET, chunk, 4, zscore=True)
+    ours = ScnetModel(path, ["a", "b"], SCNET, chunk, 4, zscore=True)
     return Subject(name, ours, network, msst)
 
 
@@ -140,19 +130,9 @@ def _before(subject: Subject, device: torch.device) -> Way:
 
 def _peer(subject: Subject, device: torch.device) -> Way:
     if subject.msst is None:
-        return lambda song: demucs(subject.network, song, device)
+        return lambda song: demucs_apply(subject.network, song, device=device)
     msst = subject.msst
     return lambda song: msst_half(subject.network, song, device, **msst)
-
-
-def demucs(network: nn.Module, song: Song, device: torch.device) -> Tensor:
-    """Separate as `demucs.api.Separator(shifts=0)` does: float32, one chunk at a time."""
-    mixture = torch.from_numpy(song.copy())
-    mono = mixture.mean(0)
-    mean, deviation = mono.mean(), mono.std() + 1e-8
-    scaled = ((mixture - mean) / deviation)[None]
-    made = apply_model(network, scaled, shifts=0, overlap=0.25, device=device)[0]
-    return made.cpu() * deviation + mean
 
 
 @torch.inference_mode()

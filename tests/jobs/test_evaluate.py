@@ -19,19 +19,10 @@ from stemwise.storage import tables
 
 from .. import in_this_process
 from ..conftest import make_song
+from .runs import MODELS, evaluate, scores
 
 pytestmark = pytest.mark.usefixtures("without_ray")
 Songs = Callable[..., Path]
-MODELS = "models=[band_split,oracle_irm]"
-
-
-def evaluate(root: Path, output: Path, *overrides: str) -> int:
-    given = [f"dataset.root={root}", f"output={output}", *overrides]
-    return main(["evaluate", "dataset=folder", *given])
-
-
-def scores(output: Path) -> pl.DataFrame:
-    return tables.read(output / "tables", "scores")
 
 
 @dataclass

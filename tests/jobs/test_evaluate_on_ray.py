@@ -21,22 +21,13 @@ from stemwise.storage import tables
 
 from .. import in_this_process
 from ..conftest import make_song
+from .runs import MODELS, evaluate, scores
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("session_ray")]
 Songs = Callable[..., Path]
-MODELS = "models=[band_split,oracle_irm]"
 # two workers would start two processes of models, each with seconds of imports
 ONE = "cluster.actors=1"
 VOLATILE = ["wall_s", "realtime_factor"]
-
-
-def evaluate(root: Path, output: Path, *overrides: str) -> int:
-    given = [f"dataset.root={root}", f"output={output}", *overrides]
-    return main(["evaluate", "dataset=folder", *given])
-
-
-def scores(output: Path) -> pl.DataFrame:
-    return tables.read(output / "tables", "scores")
 
 
 @dataclass

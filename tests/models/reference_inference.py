@@ -67,13 +67,18 @@ def demucs_separate(path: Path, mixture: np.ndarray, segment: float | None = Non
     return demucs_apply(network, mixture, segment)
 
 
-def demucs_apply(network: nn.Module, mixture: np.ndarray, segment: float | None = None) -> Tensor:
-    """Do the same with a loaded network."""
+def demucs_apply(
+    network: nn.Module,
+    mixture: np.ndarray,
+    segment: float | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Do the same with a loaded network, which may lie on another device than the CPU."""
     wav = torch.from_numpy(mixture.copy())
     ref = wav.mean(0)
     wav = (wav - ref.mean()) / (ref.std() + 1e-8)
-    out = apply_model(network, wav[None], shifts=0, overlap=0.25, segment=segment)[0]
-    return out * (ref.std() + 1e-8) + ref.mean()
+    out = apply_model(network, wav[None], shifts=0, overlap=0.25, segment=segment, device=device)[0]
+    return out.cpu() * (ref.std() + 1e-8) + ref.mean()
 
 
 def off_centre_noise(length: int, seed: int = 0) -> np.ndarray:

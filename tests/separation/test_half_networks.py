@@ -18,26 +18,14 @@ from stemwise.separation.auto_precision import agreement
 from stemwise.separation.precision import InversesThatDoNotWait
 from stemwise.separation.separator import Separator
 
+from ..models.tiny_networks import SCNET
+
 STFT = {"stft_n_fft": 512, "stft_hop_length": 128, "stft_win_length": 512}
 ROFORMER = {"dim": 16, "depth": 1, "stereo": True, "dim_head": 8, "heads": 2, **STFT}
 MSST = {
     "scnet": (
         ScnetModel,
-        {
-            "dims": [4, 8, 8, 8],
-            "band_SR": [0.175, 0.392, 0.433],
-            "band_stride": [1, 4, 16],
-            "band_kernel": [3, 4, 16],
-            "conv_depths": [3, 2, 1],
-            "compress": 4,
-            "conv_kernel": 3,
-            "num_dplayer": 2,
-            "expand": 1,
-            "nfft": 1024,
-            "hop_size": 256,
-            "win_size": 1024,
-            "normalized": True,
-        },
+        SCNET,
     ),
     "mel_band_roformer": (
         MelBandRoformerModel,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from stemwise.core.errors import CheckpointError
 from stemwise.models.msst import reflected
-from stemwise.models.overlap import FAST, REFERENCE, is_fast
+from stemwise.models.overlap import overlap_of
 from stemwise.models.registry import build, is_cached, prepare
 from stemwise.models.spec import ModelSpec
 
@@ -21,8 +21,8 @@ def heard_by(spec: ModelSpec) -> Heard | None:
     """
     settings = spec.settings
     if {"chunk", "num_overlap"} <= settings.keys():
-        overlap = FAST if is_fast(spec) else REFERENCE
-        return reflected(int(settings["chunk"]), int(settings["num_overlap"]), overlap).heard
+        size, count = int(settings["chunk"]), int(settings["num_overlap"])
+        return reflected(size, count, overlap_of(spec)).heard
     if not is_cached(spec):
         return None
     try:

@@ -46,6 +46,11 @@ def is_fast(spec: ModelSpec) -> bool:
     return bool(spec.settings.get(_SETTING) == FAST)
 
 
+def overlap_of(spec: ModelSpec) -> Overlap:
+    """Return how the model is cut, `reference` where it has no overlap at all."""
+    return FAST if is_fast(spec) else REFERENCE
+
+
 def cut(spec: ModelSpec, overlap: Overlap) -> ModelSpec:
     """Return the model cut in one of the two ways; one without overlap stays as it is."""
     settings = {key: value for key, value in spec.settings.items() if key != _SETTING}

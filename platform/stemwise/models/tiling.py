@@ -33,6 +33,11 @@ class Tile:
     weight: Tensor
     sources: Tensor | None = None
 
+    @property
+    def kept(self) -> slice:
+        """The samples of what is read on which the output counts."""
+        return slice(self.start - self.read_start, self.stop - self.read_start)
+
 
 class Tiling(Protocol):
     """A rule that covers any track length with tiles of positive total weight."""

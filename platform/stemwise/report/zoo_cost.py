@@ -5,7 +5,7 @@ from __future__ import annotations
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.models.msst import reflected
-from stemwise.models.overlap import FAST, REFERENCE, is_fast
+from stemwise.models.overlap import FAST, is_fast, overlap_of
 from stemwise.models.spec import ModelSpec
 from stemwise.models.tiling import CenteredTiling, CountedTiling
 
@@ -50,8 +50,7 @@ def default_tiling(spec: ModelSpec) -> CountedTiling:
             "measure again with benchmarks/model_cost.py --chunk."
         )
     if "num_overlap" in spec.settings:
-        overlap = FAST if is_fast(spec) else REFERENCE
-        return reflected(chunk, int(spec.settings["num_overlap"]), overlap)
+        return reflected(chunk, int(spec.settings["num_overlap"]), overlap_of(spec))
     if "overlap" in spec.settings:
         return CenteredTiling(chunk, float(spec.settings["overlap"]), exact=is_fast(spec))
     raise ConfigError(

@@ -92,12 +92,7 @@ def agreement(reference: Tensor, found: Tensor) -> float | None:
 def first_with_sound(track: Signal, tiles: Iterator[Tile]) -> Tile | None:
     """Return the first tile whose kept part is louder than -60 dBFS (RMS), None where there is none."""
     for tile in tiles:
-        kept = read_tile(track, tile, PLAIN)[..., kept_of(tile)]
+        kept = read_tile(track, tile, PLAIN)[..., tile.kept]
         if float(kept.square().mean().sqrt()) > _SILENCE:
             return tile
     return None
-
-
-def kept_of(tile: Tile) -> slice:
-    """Return the samples of what a tile reads that its output counts on."""
-    return slice(tile.start - tile.read_start, tile.stop - tile.read_start)

@@ -145,5 +145,5 @@ class _OnDevice:
         self._sums = self._sums or Sums(outputs.shape[1:-1], self._copies.device)
         self._sums.grow(max(tile.stop for tile in cut.tiles) - self._done)
         for tile, output, weight in zip(cut.tiles, outputs, cut.weights, strict=True):
-            kept = output[..., tile.start - tile.read_start : tile.stop - tile.read_start]
+            kept = output[..., tile.kept]
             self._sums.add(kept, weight(), tile.start - self._done)

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from stemwise.separation.halving import free
+from stemwise.separation.overlap_add import Forward
 from stemwise.separation.stopwatch import Stopwatch
 
 _LOG = logging.getLogger(__name__)
-Forward = Callable[[Tensor], Tensor]
 # Makes of a forward and its input what replays it.
 Capture = Callable[[Forward, Tensor], Forward]
 # Replaying launches the same kernels, so only their order of sums may differ.

@@ -88,7 +88,7 @@ def overlap_add(
         sums = sums or Sums(outputs.shape[1:-1])
         sums.grow(max(tile.stop for tile in batch) - done)
         for tile, output in zip(batch, outputs, strict=True):
-            kept = output[..., tile.start - tile.read_start : tile.stop - tile.read_start]
+            kept = output[..., tile.kept]
             sums.add(kept, tile.weight, tile.start - done)
     if sums is None or done + sums.length != length:
         raise ModelError(f"The model's tiling does not cover the track of {length} samples.")

@@ -18,7 +18,7 @@ from stemwise.core.precision import FP32, Choice, Precision, named
 from stemwise.models.base import Model
 from stemwise.models.spec import GPU_BATCH
 from stemwise.models.tiling import Tile
-from stemwise.separation.auto_precision import Decision, decide, first_with_sound, kept_of
+from stemwise.separation.auto_precision import Decision, decide, first_with_sound
 from stemwise.separation.decisions import Decisions
 from stemwise.separation.device_memory import batch_for
 from stemwise.separation.gpu import Gpu
@@ -96,7 +96,7 @@ class Passes:
             chunk = self._gpu.copies.bring(read_tile(track, tile, scale)[None])()
             self._size(self._gpu, chunk)
             if self._precision is None:
-                self._decide(self._gpu, chunk, kept_of(tile))
+                self._decide(self._gpu, chunk, tile.kept)
 
     def _follow(self, decision: Decision | None) -> None:
         if self._precision is None and decision is not None:

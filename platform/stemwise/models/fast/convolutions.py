@@ -16,6 +16,7 @@ from torch.nn import functional
 from stemwise.models.fast.affine import affine
 from stemwise.models.fast.layout import expect, expect_children
 from stemwise.models.fast.normalisation import standardised
+from stemwise.models.fast.rows import convolved
 
 # Numbers of a block of frequencies per thread, about what a second-level cache holds.
 _BLOCK = 1 << 18
@@ -35,15 +36,9 @@ class Convolution:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Convolve rows."""
-        made = functional.conv2d(
-            rows.permute(0, 3, 1, 2),
-            self._weight,
-            self._bias,
-            self._stride,
-            self._padding,
-            groups=self._groups,
+        return convolved(
+            rows, self._weight, self._bias, self._stride, self._padding, groups=self._groups
         )
-        return made.permute(0, 2, 3, 1).contiguous()
 
 
 class ConvolutionModule:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemwise.models.fast.affine import affine
-from stemwise.models.fast.hybrid_layers import gelu
 from stemwise.models.fast.layout import expect
 from stemwise.models.fast.normalisation import standardised
+from stemwise.models.fast.rows import gelu
 
 
 class CrossTransformer:

@@ -12,6 +12,7 @@ from stemwise.models.fast.cross_transformer import CrossTransformer
 from stemwise.models.fast.hybrid_layers import Convolution, Decoder, Encoder
 from stemwise.models.fast.hybrid_spectra import Spectra
 from stemwise.models.fast.layout import Pass, expect, fast_pass
+from stemwise.models.fast.rows import full_precision
 
 
 def demucs_pass(network: nn.Module) -> Pass:
@@ -51,11 +52,11 @@ class FastHybridDemucs:
         kept = audio.shape[-1]
         missing = max(0, (self._length or 0) - kept)
         audio = torch.nn.functional.pad(audio.float(), (0, missing))
-        with torch.autocast(audio.device.type, enabled=False):
+        with full_precision(audio):
             x, scale = _standardised(self._spectra.analyse(audio))
             xt, scale_t = _standardised(audio.transpose(1, 2)[:, None])
         x, xt = self._separated(x, xt)
-        with torch.autocast(audio.device.type, enabled=False):
+        with full_precision(audio):
             sound = self._spectra.synthesise(_restored(x, scale), audio.shape[-1])
             sound += _restored(xt, scale_t)[:, 0].transpose(1, 2)
         return sound.view(len(sound), self._stems, -1, sound.shape[-1])[..., :kept]

@@ -18,16 +18,11 @@ from torch.nn import functional
 from stemwise.models.fast.affine import affine
 from stemwise.models.fast.layout import expect
 from stemwise.models.fast.normalisation import standardised
+from stemwise.models.fast.rows import convolved, gelu
 
 Rows = Callable[[Tensor], Tensor]
 # Numbers of a block of frequencies per thread: a usual third-level cache holds a few such blocks.
 _BLOCK = 1 << 20
-
-
-def gelu(x: Tensor) -> Tensor:
-    """Return GELU(x) in its place."""
-    made: Tensor = torch.ops.aten.gelu_(x)
-    return made
 
 
 class Convolution:
@@ -52,15 +47,9 @@ class Convolution:
         """Convolve rows."""
         if self.pointwise:
             return affine(rows, self._weight[:, :, 0, 0], self._bias)
-        made = functional.conv2d(
-            rows.permute(0, 3, 1, 2),
-            self._weight,
-            self._bias,
-            self._stride,
-            self._padding,
-            self._dilation,
+        return convolved(
+            rows, self._weight, self._bias, self._stride, self._padding, self._dilation
         )
-        return made.permute(0, 2, 3, 1).contiguous()
 
 
 class Residual:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stemwise.models.fast.bands import Bands, starts_of
 from stemwise.models.fast.layout import Pass, expect, fast_pass
+from stemwise.models.fast.rows import full_precision
 from stemwise.models.fast.transformer import FastTransformer, block_of, is_norm, rotations
 
 
@@ -49,12 +50,12 @@ class FastRoformer:
         if self._network._active_source_indices() is not None:
             plain: Tensor = self._network(audio)
             return plain
-        with _full_precision(audio):
+        with full_precision(audio):
             frames = self._analysed(audio)
         rows = torch.view_as_real(frames).flatten(2)
         x = self._transformed(self._bands.features(rows))
         masks = self._bands.masks(x, self._norm, rows.shape[-1])
-        with _full_precision(audio):
+        with full_precision(audio):
             return self._synthesised(frames, masks.float(), audio.shape[-1])
 
     def _analysed(self, audio: Tensor) -> Tensor:
@@ -118,7 +119,3 @@ def _starts(network: Any, widths: tuple[int, ...], mel: bool) -> list[int]:
         return [0, *accumulate(widths)][:-1]
     indices: Tensor = network.freq_indices
     return [2 * start for start in starts_of(indices, [width // 2 for width in widths])]
-
-
-def _full_precision(audio: Tensor) -> torch.autocast:
-    return torch.autocast(audio.device.type, enabled=False)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from stemwise.models.fast.convolutions import Compression, Expansion
 from stemwise.models.fast.dual_path import DualPath
 from stemwise.models.fast.layout import Pass, expect, fast_pass
+from stemwise.models.fast.rows import full_precision
 
 
 def scnet_pass(network: nn.Module) -> Pass:
@@ -38,7 +39,7 @@ class FastScnet:
 
     def __call__(self, audio: Tensor) -> Tensor:
         """Return the stems."""
-        with torch.autocast(audio.device.type, enabled=False):
+        with full_precision(audio):
             x = self._analysed(audio)
         saved: list[tuple[Tensor, list[int], list[int]]] = []
         for compress in self._encoder:
@@ -47,7 +48,7 @@ class FastScnet:
         x = self._dual_path(x)
         for expand in self._decoder:
             x = expand(x, *saved.pop())
-        with torch.autocast(audio.device.type, enabled=False):
+        with full_precision(audio):
             return self._synthesised(x.float(), audio.shape[-1])
 
     def _analysed(self, audio: Tensor) -> Tensor:

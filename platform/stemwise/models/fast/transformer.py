@@ -16,6 +16,7 @@ from torch.nn import functional
 from stemwise.models.fast.affine import affine
 from stemwise.models.fast.layout import expect, expect_children
 from stemwise.models.fast.normalisation import rms_normalised
+from stemwise.models.fast.rows import gelu
 
 # Rows of a block per thread: its widest activations, some 1500 numbers a row, fill half of a usual
 # third-level cache, and products of so many rows still run at full speed.
@@ -64,7 +65,7 @@ class FastTransformer:
             x += attended(attention, x, by)
             norm, widen, _, _, narrow, _ = feed_forward.net
             hidden = affine(rms_normalised(x, norm.gamma), widen.weight, widen.bias)
-            x += affine(_gelu(hidden), narrow.weight, narrow.bias)
+            x += affine(gelu(hidden), narrow.weight, narrow.bias)
         return x if self._norm is None else rms_normalised(x, self._norm.gamma)
 
 
@@ -88,11 +89,6 @@ def attended(attention: Any, x: Tensor, by: Tensor) -> Tensor:
     return affine(heard.mul_(gates[..., None]).flatten(-2), out.weight, out.bias)
 
 
-def _gelu(x: Tensor) -> Tensor:
-    made: Tensor = torch.ops.aten.gelu_(x)
-    return made
-
-
 def is_norm(module: Any) -> bool:
     """Say whether this is a normalisation that `rms_normalised` computes."""
     width: int = module.gamma.shape[0]
@@ -107,7 +103,7 @@ def _checked(layer: Any) -> tuple[Any, Any]:
     expect(a.attend.scale is None, "attention of another scale")
     expect_children(a.to_out, nn.Linear, nn.Dropout)
     parts = ("RMSNorm", nn.Linear, nn.GELU, nn.Dropout, nn.Linear, nn.Dropout)
-    norm, _, gelu, *_ = expect_children(feed_forward.net, *parts)  # type: ignore[arg-type]
+    norm, _, act, *_ = expect_children(feed_forward.net, *parts)  # type: ignore[arg-type]
     expect(is_norm(a.norm) and is_norm(norm), "norm of another scale")
-    expect(gelu.approximate == "none", "approximate GELU")
+    expect(act.approximate == "none", "approximate GELU")
     return attention, feed_forward
