@@ -25,7 +25,7 @@ import soundfile
 import torch
 
 from stemwise.core.types import SAMPLE_RATE
-from stemwise.measurement.museval_engine import load_metrics
+from stemwise.measurement.bsseval.museval_engine import load_metrics
 from stemwise.models import registry
 
 # a benchmark here is called like the package museval

@@ -21,7 +21,7 @@ from stemwise.evaluation.level import Level
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.work import Work
 from stemwise.models.registry import get, prepare
-from stemwise.separation.halving import Halving
+from stemwise.separation.device.halving import Halving
 from stemwise.separation.separator import Separator
 from stemwise.storage import parts
 from stemwise.storage.estimates import Entry, EstimateStore

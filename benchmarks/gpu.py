@@ -39,7 +39,7 @@ from torch import Tensor
 
 from gpu_sides import Song, Subject, Way, tiny, true_size, ways
 from stemwise.core.types import SAMPLE_RATE
-from stemwise.separation.auto_precision import agreement
+from stemwise.separation.device.auto_precision import agreement
 from stemwise.separation.separator import pick_device
 
 MODELS = (

@@ -20,9 +20,9 @@ from stemwise.models.base import Model
 from stemwise.models.demucs import DemucsModel, load_package, save_package
 from stemwise.models.scnet import ScnetModel
 from stemwise.models.spec import GPU_BATCH
-from stemwise.separation.halving import Halving
+from stemwise.separation.device.halving import Halving
+from stemwise.separation.device.precision import supported
 from stemwise.separation.overlap_add import PLAIN, overlap_add
-from stemwise.separation.precision import supported
 from stemwise.separation.separator import Separator, track_scale
 
 # what demucs does with a track, and small networks, are written down once, for the tests

@@ -24,8 +24,8 @@ import torch
 from scipy import signal
 
 from stemwise.core.types import SAMPLE_RATE, Audio
-from stemwise.measurement.bsseval import BssEval
-from stemwise.measurement.museval_engine import load_metrics
+from stemwise.measurement.bsseval.bss_eval import BssEval
+from stemwise.measurement.bsseval.museval_engine import load_metrics
 
 RATIOS = ("sdr", "isr", "sir", "sar")
 Stems = dict[str, Audio]

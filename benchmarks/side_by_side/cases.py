@@ -15,7 +15,7 @@ from torch import nn
 from model_cost import untrained
 from stemwise.models import registry
 from stemwise.models.base import Model
-from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.checkpoints.checkpoint import Checkpoint
 
 # Layer scales start near zero: with these the layers behind them are heard in the output.
 _LAYER_SCALE = 0.5

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.models import facts, registry
-from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.checkpoints.checkpoint import Checkpoint
 from stemwise.models.registry import prepare, resolve
 from stemwise.models.spec import ModelSpec
 

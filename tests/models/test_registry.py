@@ -13,7 +13,7 @@ from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import registry
 from stemwise.models.band_split import BandSplitModel
-from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.checkpoints.checkpoint import Checkpoint
 from stemwise.models.registry import build, on_this_machine, prepare, resolve, resolve_all
 
 SOURCES = ["drums", "bass", "other", "vocals"]

@@ -9,8 +9,8 @@ import torch
 
 from stemwise.models.base import WeightlessModel
 from stemwise.models.tiling import CenteredTiling, Tiling
-from stemwise.separation.copies import PlainCopies
-from stemwise.separation.gpu import Gpu
+from stemwise.separation.device.copies import PlainCopies
+from stemwise.separation.device.gpu import Gpu
 
 
 @dataclass

@@ -13,7 +13,7 @@ from torch import nn
 
 from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import demucs, mel_band_roformer, scnet
-from stemwise.models.safe_load import load, metadata
+from stemwise.models.checkpoints.safe_load import load, metadata
 from stemwise.training.export import export
 from stemwise.training.loss import FLOOR, relative_error_db
 from stemwise.training.trainer import CURVE_FILE, STATE_FILE, Trainer, TrainingSettings

@@ -21,8 +21,8 @@ from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.surroundings import Surroundings
 from stemwise.evaluation.zoo import LoadedModel, describe
-from stemwise.measurement.bsseval_scores import Engine
-from stemwise.measurement.engines import load_engine
+from stemwise.measurement.bsseval.engines import load_engine
+from stemwise.measurement.bsseval.scores import Engine
 from stemwise.measurement.extra_metrics import extra_scores
 from stemwise.measurement.matching import Match, match_stems, match_sum
 from stemwise.measurement.track_stem import measure_stem

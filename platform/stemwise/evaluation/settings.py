@@ -10,7 +10,7 @@ from stemwise.core.checks import in_range, one_of
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import ORDER, parts_of
-from stemwise.measurement.engines import ENGINES
+from stemwise.measurement.bsseval.engines import ENGINES
 from stemwise.storage.tables import EXTRA_METRICS, METRICS
 
 # all: separate and measure; separate: fill the store only; measure: load and run no model
@@ -28,8 +28,8 @@ class MetricSettings:
 
     `paper_snr` and `paper_sdr` name columns of the table `scores`, `by_stem` others for single stems.
     Times are in seconds; a reference whose RMS level is below `silence_dbfs` is silent. `engine`
-    computes the scores that `museval` asks for (see `stemwise.measurement.engines`). `extra` names
-    further columns of `scores`.
+    computes the scores that `museval` asks for (`measurement/bsseval/engines.py`). `extra` names further
+    columns of `scores`.
     """
 
     protocol: str = "paper"

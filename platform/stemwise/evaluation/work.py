@@ -111,7 +111,7 @@ class Work:
         # here, since they import torch, and those who only pass work on need none
         from stemwise.evaluation.track import TrackEvaluator
         from stemwise.evaluation.zoo import Zoo
-        from stemwise.separation.decisions import FOLDER as DECISIONS
+        from stemwise.separation.device.decisions import FOLDER as DECISIONS
 
         zoo = (
             Zoo.load(

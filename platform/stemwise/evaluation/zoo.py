@@ -21,7 +21,7 @@ from stemwise.core.types import Audio
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel, build, needs_references, on_this_machine
-from stemwise.separation.decisions import Decisions
+from stemwise.separation.device.decisions import Decisions
 from stemwise.separation.separator import ENGINE_VERSION, Separator
 from stemwise.storage.estimates import Entry, EstimateStore, audio_digest, entry_key
 

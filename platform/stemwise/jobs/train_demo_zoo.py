@@ -18,7 +18,7 @@ from stemwise.jobs.holding import exclusive
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import local_output
 from stemwise.jobs.typed import STRICT
-from stemwise.models.checkpoint import sha256_of
+from stemwise.models.checkpoints.checkpoint import sha256_of
 from stemwise.models.registry import get, model_class
 from stemwise.separation.separator import pick_device
 from stemwise.training.examples import Augmentation, Examples, Task

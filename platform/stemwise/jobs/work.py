@@ -47,14 +47,14 @@ from stemwise.jobs.run_places import (
     output_folder,
 )
 from stemwise.jobs.settings import EvaluateSettings
+from stemwise.measurement.bsseval.museval_engine import load_metrics
 from stemwise.measurement.extra_metrics import load_log_wmse
-from stemwise.measurement.museval_engine import load_metrics
 from stemwise.models.overlap import REFERENCE, Overlap
 from stemwise.models.registry import ReadyModel, prepare
 from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
 from stemwise.report.terminal import RunDisplay, show_note
-from stemwise.separation.precision import check_supported
+from stemwise.separation.device.precision import check_supported
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import pick_device
 from stemwise.storage import parts

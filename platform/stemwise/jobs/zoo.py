@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stemwise.core.errors import StemwiseError
 from stemwise.models import facts
-from stemwise.models.checkpoint import locate
+from stemwise.models.checkpoints.checkpoint import locate
 from stemwise.models.registry import get, is_cached, names, prepare, resolve
 from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display

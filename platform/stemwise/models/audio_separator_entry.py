@@ -17,7 +17,7 @@ from stemwise.core.config import home
 from stemwise.core.errors import CheckpointError, ConfigError, ModelError
 from stemwise.models import msst_config
 from stemwise.models.audio_separator_process import ask_once, missing
-from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.checkpoints.checkpoint import Checkpoint
 from stemwise.models.msst_stems import tree_stems
 from stemwise.models.spec import ModelSpec
 

@@ -21,11 +21,11 @@ from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.core.stems import check_name
 from stemwise.core.types import CHANNELS
 from stemwise.models.base import Normalisation
+from stemwise.models.checkpoints.safe_load import load, metadata
+from stemwise.models.checkpoints.state_dict import fit, unwrap
 from stemwise.models.fast.hybrid_demucs import demucs_pass
 from stemwise.models.fast.layout import Pass
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
-from stemwise.models.safe_load import load, metadata
-from stemwise.models.state_dict import fit, unwrap
 from stemwise.models.tiling import CenteredTiling
 
 _PACKAGE = "demucs_package"  # metadata key of a package that is kept as safetensors

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stemwise.core.errors import CheckpointError, ConfigError
-from stemwise.models import checkpoint
+from stemwise.models.checkpoints import checkpoint
 
 Entry = Mapping[str, Any]
 _CONFIG = "msst_config"

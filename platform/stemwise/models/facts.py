@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE, check_name
-from stemwise.models.checkpoint import locate
+from stemwise.models.checkpoints.checkpoint import locate
 from stemwise.models.spec import Cost, GpuMemory, Known, ModelSpec, Published
 
 # The package that tells whether an extra of stemwise is installed.

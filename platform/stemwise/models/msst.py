@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from stemwise.models.base import Normalisation
+from stemwise.models.checkpoints.state_dict import load_state
 from stemwise.models.fast.layout import Pass
 from stemwise.models.fast_tiling import FastTiling
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.reflect_tiling import ReflectTiling
-from stemwise.models.state_dict import load_state
 from stemwise.models.tiling import CountedTiling, Tiling
 
 

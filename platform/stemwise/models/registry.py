@@ -21,8 +21,8 @@ from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
 from stemwise.models import audio_separator_entry, entries, facts, msst_config, overlap
-from stemwise.models.checkpoint import Checkpoint, digest, locate
-from stemwise.models.obtain import ensure
+from stemwise.models.checkpoints.checkpoint import Checkpoint, digest, locate
+from stemwise.models.checkpoints.obtain import ensure
 from stemwise.models.spec import ModelSpec
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models.base import Normalisation
-from stemwise.models.safe_load import load, numpy_globals
+from stemwise.models.checkpoints.safe_load import load, numpy_globals
 from stemwise.models.stft import FrameStft
 from stemwise.models.tiling import FrameTiling
 

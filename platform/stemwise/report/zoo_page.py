@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from stemwise.core.stems import in_order
 from stemwise.models import facts, registry
-from stemwise.models.checkpoint import Checkpoint
+from stemwise.models.checkpoints.checkpoint import Checkpoint
 from stemwise.models.spec import ModelSpec, Published
 from stemwise.report.zoo_cost import minute_cost
 from stemwise.report.zoo_settings import settings_text

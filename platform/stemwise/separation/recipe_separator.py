@@ -12,7 +12,7 @@ from pathlib import Path
 from stemwise.audio.raw import Signal
 from stemwise.core.precision import AUTO, Choice
 from stemwise.models.registry import ReadyModel, build, prepare
-from stemwise.separation.decisions import Decisions
+from stemwise.separation.device.decisions import Decisions
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
 from stemwise.separation.separator import Separator

@@ -18,13 +18,13 @@ from stemwise.core.precision import AUTO, Choice, Precision
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.base import Model
 from stemwise.models.tiling import Tile
-from stemwise.separation.decisions import Decisions
-from stemwise.separation.device_overlap_add import overlap_add_on_device
-from stemwise.separation.gpu import Gpu
-from stemwise.separation.halving import is_out_of_memory, too_small
+from stemwise.separation.device.decisions import Decisions
+from stemwise.separation.device.gpu import Gpu
+from stemwise.separation.device.halving import is_out_of_memory, too_small
+from stemwise.separation.device.overlap_add import overlap_add_on_device
+from stemwise.separation.device.passes import Passes
+from stemwise.separation.device.precision import check_supported
 from stemwise.separation.overlap_add import PLAIN, Forward, overlap_add
-from stemwise.separation.passes import Passes
-from stemwise.separation.precision import check_supported
 
 # Part of every estimate's key: raise it when a change here changes samples.
 ENGINE_VERSION = 1
@@ -38,11 +38,11 @@ class Separator:
         model: the loaded model; it is moved to `device`.
         device: `auto` (CUDA, then Apple MPS, then CPU), or a torch device name.
         batch_size: chunks per forward pass; None is 1 on a CPU, where batching gains nothing, on CUDA as
-            many as memory allows (`device_memory.py`), else 4. Where they do not fit the device's
+            many as memory allows (`device/memory.py`), else 4. Where they do not fit the device's
             memory, this and all later passes take half as many.
         residual: a stem to add to the model's own: the input minus all of those.
-        precision: in which passes are computed (`precision.py`); `auto` is float32 but on CUDA, where
-            the first track with sound decides (`auto_precision.py`).
+        precision: in which passes are computed (`device/precision.py`); `auto` is float32 but on
+            CUDA, where the first track with sound decides (`device/auto_precision.py`).
         decisions: where decisions of `auto` are kept for others; None keeps them here.
         gpu: what the device offers; None asks it.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
+from stemwise.models.checkpoints.state_dict import save_state
 from stemwise.models.demucs import save_package
-from stemwise.models.state_dict import save_state
 
 
 def export(network: nn.Module, path: Path, facts: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stemwise.separation.halving import Halving
+from stemwise.separation.device.halving import Halving
 from stemwise.serving.graph.batcher import Batcher, Song
 from stemwise.serving.jobs.model_calls import JobStoppedError
 

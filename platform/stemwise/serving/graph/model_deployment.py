@@ -19,8 +19,8 @@ from stemwise.core.memory import keep_memory, release
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.models.registry import build, prepare
 from stemwise.models.spec import ModelSpec
-from stemwise.separation.decisions import Decisions
-from stemwise.separation.halving import Halving
+from stemwise.separation.device.decisions import Decisions
+from stemwise.separation.device.halving import Halving
 from stemwise.separation.separator import Separator
 from stemwise.serving import sizes
 from stemwise.serving.graph import metrics

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from stemwise.core.errors import CheckpointError
-from stemwise.models import download
-from stemwise.models.checkpoint import Checkpoint
-from stemwise.models.download import Policy
-from stemwise.models.obtain import ensure
+from stemwise.models.checkpoints import download
+from stemwise.models.checkpoints.checkpoint import Checkpoint
+from stemwise.models.checkpoints.download import Policy
+from stemwise.models.checkpoints.obtain import ensure
 
 QUICK = Policy(attempts=3, pause_s=0.01, connect_s=2.0, read_s=2.0)
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from stemwise.core.errors import AudioError, ConfigError
-from stemwise.measurement.bsseval import ILL_CONDITIONED, TAPS, BssEval
-from stemwise.measurement.bsseval_scores import RATIOS
-from stemwise.measurement.museval_engine import load_metrics
+from stemwise.measurement.bsseval.bss_eval import ILL_CONDITIONED, TAPS, BssEval
+from stemwise.measurement.bsseval.museval_engine import load_metrics
+from stemwise.measurement.bsseval.scores import RATIOS
 
-from ..conftest import THOROUGH
+from ...conftest import THOROUGH
 
 WINDOW = 4410
 FRAMES = 4

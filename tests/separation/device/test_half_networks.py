@@ -14,11 +14,11 @@ from stemwise.models.demucs import DemucsModel, save_package
 from stemwise.models.fast import layout, roformer
 from stemwise.models.mel_band_roformer import MelBandRoformerModel
 from stemwise.models.scnet import ScnetModel
-from stemwise.separation.auto_precision import agreement
-from stemwise.separation.precision import InversesThatDoNotWait
+from stemwise.separation.device.auto_precision import agreement
+from stemwise.separation.device.precision import InversesThatDoNotWait
 from stemwise.separation.separator import Separator
 
-from ..models.tiny_networks import SCNET
+from ...models.tiny_networks import SCNET
 
 STFT = {"stft_n_fft": 512, "stft_hop_length": 128, "stft_win_length": 512}
 ROFORMER = {"dim": 16, "depth": 1, "stereo": True, "dim_head": 8, "heads": 2, **STFT}

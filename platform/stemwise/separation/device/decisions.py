@@ -26,7 +26,7 @@ from stemwise.core import places
 from stemwise.core.config import home
 from stemwise.core.places import Place, is_local
 from stemwise.core.precision import PRECISIONS
-from stemwise.separation.auto_precision import AGREEMENT_DB, Decision, Trial
+from stemwise.separation.device.auto_precision import AGREEMENT_DB, Decision, Trial
 
 _LOG = logging.getLogger(__name__)
 FOLDER = "precision"

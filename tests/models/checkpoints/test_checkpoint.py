@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from stemwise.core.errors import CheckpointError, ConfigError, MissingDependencyError
-from stemwise.models import checkpoint as module
-from stemwise.models.checkpoint import Checkpoint, digest, locate
-from stemwise.models.obtain import ensure
+from stemwise.models.checkpoints import checkpoint as module
+from stemwise.models.checkpoints.checkpoint import Checkpoint, digest, locate
+from stemwise.models.checkpoints.obtain import ensure
 
 WEIGHTS = b"weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -235,7 +235,7 @@ def test_an_unreadable_file_is_named(home, tmp_path):
 
 def test_listing_models_needs_neither_torch_nor_http():
     code = (
-        "import sys, stemwise.models.checkpoint;"
+        "import sys, stemwise.models.checkpoints.checkpoint;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'requests', 'numpy')))"
     )
     environment: dict[str, Any] = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

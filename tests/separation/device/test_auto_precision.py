@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.separation.auto_precision import Decision, Trial, agreement, decide
-from stemwise.separation.decisions import Decisions
+from stemwise.separation.device.auto_precision import Decision, Trial, agreement, decide
+from stemwise.separation.device.decisions import Decisions
 from stemwise.separation.separator import Separator
 
 REFERENCE = torch.ones(1, 2, 2, 100)
@@ -89,7 +89,7 @@ def test_the_first_track_with_sound_decides_once(fake, gpu):
 
 
 def test_from_then_on_passes_run_in_it(fake, gpu, monkeypatch):
-    monkeypatch.setattr("stemwise.separation.auto_precision.AGREEMENT_DB", 30.0)
+    monkeypatch.setattr("stemwise.separation.device.auto_precision.AGREEMENT_DB", 30.0)
     seen = Seen()
     separator = Separator(fake(seen), "cpu", 2, gpu=gpu(10.0, 1.0))
     assert separator.precision == "fp32"

@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_map
 
 from stemwise.core.errors import DeviceError
 from stemwise.core.precision import AUTO, FP32, Choice, Precision
-from stemwise.separation.inverse_stft import inverse_stft
+from stemwise.separation.device.inverse_stft import inverse_stft
 
 HALVES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _AMPERE = (8, 0)  # compute capability of the first GPUs with TF32 and bfloat16

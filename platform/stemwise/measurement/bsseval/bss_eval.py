@@ -27,7 +27,7 @@ from torch import Tensor
 
 from stemwise.core.errors import AudioError, ConfigError
 from stemwise.core.types import SAMPLE_RATE, Audio
-from stemwise.measurement.bsseval_energies import (
+from stemwise.measurement.bsseval.energies import (
     ARTIFACTS,
     IMAGE,
     INTERFERENCE,
@@ -38,9 +38,9 @@ from stemwise.measurement.bsseval_energies import (
     by_correlation,
     identity,
 )
-from stemwise.measurement.bsseval_signals import Signals
-from stemwise.measurement.bsseval_system import FilterSystem
-from stemwise.measurement.frame_correlation import FrameCorrelator
+from stemwise.measurement.bsseval.frame_correlation import FrameCorrelator
+from stemwise.measurement.bsseval.signals import Signals
+from stemwise.measurement.bsseval.system import FilterSystem
 
 TAPS = 512
 # Up to it, museval was met to 2e-7 dB in trials; the difference grows with the condition number.

@@ -11,8 +11,8 @@ from torch import Tensor
 from stemwise.audio.raw import Signal
 from stemwise.core.precision import FP32, Precision
 from stemwise.models.tiling import Tile
+from stemwise.separation.device.stopwatch import Stopwatch
 from stemwise.separation.overlap_add import PLAIN, read_tile
-from stemwise.separation.stopwatch import Stopwatch
 
 # SNR that a precision must reach against float32, all stems of a chunk together: its errors are then
 # fifty decibels below those that the best separators make.

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stemwise.separation.halving import free
+from stemwise.separation.device.halving import free
+from stemwise.separation.device.stopwatch import Stopwatch
 from stemwise.separation.overlap_add import Forward
-from stemwise.separation.stopwatch import Stopwatch
 
 _LOG = logging.getLogger(__name__)
 # Makes of a forward and its input what replays it.

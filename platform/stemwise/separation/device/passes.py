@@ -18,14 +18,14 @@ from stemwise.core.precision import FP32, Choice, Precision, named
 from stemwise.models.base import Model
 from stemwise.models.spec import GPU_BATCH
 from stemwise.models.tiling import Tile
-from stemwise.separation.auto_precision import Decision, decide, first_with_sound
-from stemwise.separation.decisions import Decisions
-from stemwise.separation.device_memory import batch_for
-from stemwise.separation.gpu import Gpu
-from stemwise.separation.graphs import Graphed
-from stemwise.separation.halving import Halving
+from stemwise.separation.device.auto_precision import Decision, decide, first_with_sound
+from stemwise.separation.device.decisions import Decisions
+from stemwise.separation.device.gpu import Gpu
+from stemwise.separation.device.graphs import Graphed
+from stemwise.separation.device.halving import Halving
+from stemwise.separation.device.memory import batch_for
+from stemwise.separation.device.precision import computing
 from stemwise.separation.overlap_add import Forward, read_tile
-from stemwise.separation.precision import computing
 
 _LOG = logging.getLogger(__name__)
 

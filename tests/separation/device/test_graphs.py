@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemwise.separation.graphs import Graphed
+from stemwise.separation.device.graphs import Graphed
 from stemwise.separation.separator import Separator
 
 CHUNKS = torch.rand(2, 2, 50)

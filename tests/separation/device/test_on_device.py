@@ -8,9 +8,9 @@ import torch
 
 from stemwise.core.errors import ModelError
 from stemwise.models.tiling import CenteredTiling, FrameTiling, Tile
-from stemwise.separation.copies import PlainCopies
-from stemwise.separation.device_memory import MOST, batch_for
-from stemwise.separation.device_overlap_add import overlap_add_on_device
+from stemwise.separation.device.copies import PlainCopies
+from stemwise.separation.device.memory import MOST, batch_for
+from stemwise.separation.device.overlap_add import overlap_add_on_device
 from stemwise.separation.separator import Separator
 
 COPIES = PlainCopies(torch.device("cpu"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from stemwise.core.types import Audio
-from stemwise.measurement.bsseval import BssEval
-from stemwise.measurement.bsseval_scores import METRICS, RATIOS, Scores, median, with_complement
+from stemwise.measurement.bsseval.bss_eval import BssEval
+from stemwise.measurement.bsseval.scores import METRICS, RATIOS, Scores, median, with_complement
 
 
 class TorchEngine:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stemwise.separation.inverse_stft import inverse_stft
-from stemwise.separation.precision import FloatSpectra, InversesThatDoNotWait
+from stemwise.separation.device.inverse_stft import inverse_stft
+from stemwise.separation.device.precision import FloatSpectra, InversesThatDoNotWait
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_it_stands_in_for_torchs_inside_of_a_pass(monkeypatch):
         seen.append(spectra.dtype)
         return inverse_stft(spectra, *args, **named)
 
-    monkeypatch.setattr("stemwise.separation.precision.inverse_stft", watched)
+    monkeypatch.setattr("stemwise.separation.device.precision.inverse_stft", watched)
     audio, window = torch.randn(2, 2048), torch.hann_window(256)
     with InversesThatDoNotWait(), FloatSpectra("cpu"):
         spectra = torch.stft(audio.bfloat16(), 256, window=window, return_complex=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stemwise.core.errors import ConfigError
-from stemwise.measurement.bsseval_scores import Engine
+from stemwise.measurement.bsseval.scores import Engine
 
 ENGINES = ("torch", "museval")
 
@@ -21,11 +21,11 @@ def load_engine(name: str, tell: Callable[[str], None] = lambda _: None) -> Engi
         ConfigError: there is no such engine.
     """
     if name == "torch":
-        from stemwise.measurement.bsseval_engine import TorchEngine
+        from stemwise.measurement.bsseval.torch_engine import TorchEngine
 
         return TorchEngine(tell)
     if name == "museval":
-        from stemwise.measurement.museval_engine import museval_scores
+        from stemwise.measurement.bsseval.museval_engine import museval_scores
 
         return museval_scores
     raise ConfigError(f"metric.engine={name} is unknown: use one of {', '.join(ENGINES)}.")

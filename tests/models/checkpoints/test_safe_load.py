@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from stemwise.core.errors import CheckpointError
-from stemwise.models.safe_load import load, looks_like_html, numpy_globals
+from stemwise.models.checkpoints.safe_load import load, looks_like_html, numpy_globals
 
 DATA = Path(
-    os.environ.get("STEMWISE_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+    os.environ.get("STEMWISE_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
 )
 DEMUCS = DATA / "weights" / "tiny-demucs"
 STATE = {"layer.weight": torch.arange(6.0).reshape(2, 3), "layer.bias": torch.ones(2)}

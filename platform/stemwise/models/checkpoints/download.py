@@ -19,8 +19,14 @@ from urllib3.exceptions import NewConnectionError
 
 from stemwise.core.config import HOME_VARIABLE
 from stemwise.core.errors import CheckpointError
-from stemwise.models.checkpoint import Checkpoint, Progress, mismatch, remember, sha256_of
-from stemwise.models.safe_load import looks_like_html
+from stemwise.models.checkpoints.checkpoint import (
+    Checkpoint,
+    Progress,
+    mismatch,
+    remember,
+    sha256_of,
+)
+from stemwise.models.checkpoints.safe_load import looks_like_html
 
 _CHUNK = 1 << 17
 _BUSY = {408, 425, 429, 500, 502, 503, 504}

@@ -18,13 +18,13 @@ import numpy.typing as npt
 
 from stemwise.core.errors import require
 from stemwise.core.types import SAMPLE_RATE, Audio
-from stemwise.measurement.bsseval_scores import METRICS, Scores, median, with_complement
+from stemwise.measurement.bsseval.scores import METRICS, Scores, median, with_complement
 
 
 def museval_scores(
     references: Mapping[str, Audio], estimates: Mapping[str, Audio], mixture: Audio
 ) -> Scores:
-    """Return stem → metric → median over 1 s frames in dB (see `bsseval_scores.Engine`).
+    """Return stem → metric → median over 1 s frames in dB (see `scores.Engine`).
 
     Raises:
         MissingDependencyError: museval is not installed.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stemwise.core.errors import MissingDependencyError
-from stemwise.measurement.bsseval_scores import METRICS
-from stemwise.measurement.museval_engine import load_metrics, museval_scores
+from stemwise.measurement.bsseval.museval_engine import load_metrics, museval_scores
+from stemwise.measurement.bsseval.scores import METRICS
 
 RATE = 44_100
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from stemwise.core.precision import Precision
-from stemwise.separation.copies import Copies, CudaCopies
-from stemwise.separation.device_memory import bytes_of, free_bytes
-from stemwise.separation.graphs import Capture, capture
-from stemwise.separation.precision import supported
-from stemwise.separation.stopwatch import Stopwatch, stopwatch
+from stemwise.separation.device.copies import Copies, CudaCopies
+from stemwise.separation.device.graphs import Capture, capture
+from stemwise.separation.device.memory import bytes_of, free_bytes
+from stemwise.separation.device.precision import supported
+from stemwise.separation.device.stopwatch import Stopwatch, stopwatch
 
 
 @dataclass(frozen=True)

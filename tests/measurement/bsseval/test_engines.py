@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from stemwise.core.errors import ConfigError
-from stemwise.measurement import bsseval_engine
-from stemwise.measurement.bsseval_scores import METRICS, median
-from stemwise.measurement.engines import ENGINES, load_engine
+from stemwise.measurement.bsseval import torch_engine
+from stemwise.measurement.bsseval.engines import ENGINES, load_engine
+from stemwise.measurement.bsseval.scores import METRICS, median
 
 RATE = 44_100
 
@@ -56,12 +56,12 @@ def test_models_of_equal_stems_share_the_references_system(pair, monkeypatch):
     true, found, mixture = pair
     built = []
 
-    class Counted(bsseval_engine.BssEval):
+    class Counted(torch_engine.BssEval):
         def __init__(self, references, **kinds):
             built.append(tuple(references))
             super().__init__(references, **kinds)
 
-    monkeypatch.setattr(bsseval_engine, "BssEval", Counted)
+    monkeypatch.setattr(torch_engine, "BssEval", Counted)
     engine = load_engine("torch")
     half = {stem: 0.5 * y for stem, y in found.items()}
     shuffled = dict(reversed(true.items()))

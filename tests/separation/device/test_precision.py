@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stemwise.core.errors import DeviceError
-from stemwise.separation.precision import (
+from stemwise.separation.device.precision import (
     FloatSpectra,
     check_supported,
     computing,

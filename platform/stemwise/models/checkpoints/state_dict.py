@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from stemwise.core.errors import CheckpointError
-from stemwise.models.safe_load import load
+from stemwise.models.checkpoints.safe_load import load
 
 # Keys under which training scripts keep the weights, the best ones first.
 _WRAPPERS = ("best_state", "state_dict", "state", "model_state_dict", "model")

@@ -17,7 +17,7 @@ from stemwise.audio.raw import Signal
 from stemwise.core.errors import ModelError
 from stemwise.core.types import CHANNELS
 from stemwise.models.tiling import Tile
-from stemwise.separation.copies import Arriving, Copies
+from stemwise.separation.device.copies import Arriving, Copies
 from stemwise.separation.overlap_add import (
     PLAIN,
     Forward,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemwise.core.errors import CheckpointError, require
-from stemwise.models.checkpoint import (
+from stemwise.models.checkpoints.checkpoint import (
     Checkpoint,
     Progress,
     digest,
@@ -60,7 +60,7 @@ def _obtain(checkpoint: Checkpoint, name: str, progress: Progress | None) -> Pat
         )
     if checkpoint.url is not None:
         # here, since it imports an HTTP client, which listing models does not need
-        from stemwise.models import download
+        from stemwise.models.checkpoints import download
 
         download.fetch(checkpoint, target, progress=progress)
         return target
