@@ -180,7 +180,7 @@ def test_separate_runs_a_recipe_as_measured_unless_told(
             tilings.append(type(self._separator("demo_scnet").model.tiling))
             raise AudioError("far enough")
 
-    monkeypatch.setattr("stemwise.jobs.separate.RecipeSeparator", Loaded)
+    monkeypatch.setattr("stemwise.jobs.separation.RecipeSeparator", Loaded)
     song = tmp_path / "song.wav"
     soundfile.write(song, np.full((1_000, 2), 0.1), 44_100)
     output = ["--output", str(tmp_path / "out")]

@@ -30,8 +30,16 @@ from stemwise.report.troubles import failures, problems
 from stemwise.storage import tables
 
 
-def evaluate(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> int:
-    """Run the job and return the exit code: 0, or 3 where a track, model or stem failed."""
+def evaluate(
+    settings: EvaluateSettings,
+    console: Console,
+    stage: Stage = "all",
+    shown: Console | None = None,
+) -> int:
+    """Run the job and return the exit code: 0, or 3 where a track, model or stem failed.
+
+    Progress goes to `console`; the tables of the end to `shown`, where that is another one.
+    """
     selection, decision = settings.selection, settings.decision
     with job(settings, console, stage) as run:
         names = run.finish(console)
@@ -54,7 +62,8 @@ def evaluate(settings: EvaluateSettings, console: Console, stage: Stage = "all")
             run.overlap,
         )
         notes = write_decision(finished)
-        return report(run.folder, [spec.name for spec in run.specs], console, notes, work.tracks)
+        models = [spec.name for spec in run.specs]
+        return report(run.folder, models, shown or console, notes, work.tracks)
 
 
 def report(

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import TaskID
+from rich.progress import Progress, TaskID
 
-from stemwise import audio
-from stemwise.audio.raw import Signal
-from stemwise.core.errors import AudioError, ConfigError, ModelError, OutputError
+from stemwise.core.errors import AudioError, ModelError, OutputError
 from stemwise.core.precision import AUTO, Choice
 from stemwise.core.stems import MIXTURE
+from stemwise.jobs.separation import plan_of, separated, separator_of, write_stems
 from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
 from stemwise.models.overlap import Overlap
-from stemwise.models.registry import ReadyModel, needs_references, prepare, resolve
-from stemwise.report.download import download_display
-from stemwise.separation.recipe import Recipe, load_recipe
+from stemwise.models.registry import resolve
+from stemwise.separation.recipe import Recipe
+from stemwise.separation.recipe_separator import Progress as Told
 from stemwise.separation.recipe_separator import RecipeSeparator
-from stemwise.separation.spool import SUBTYPES, Spool, common_gain
-from stemwise.storage.disk import disk_free
 
 
 def separate(
@@ -46,11 +42,9 @@ def separate(
     """
     console = console or Console()
     check_output(output)
-    plan = load_recipe(recipe)
-    plan = plan if overlap is None else replace(plan, overlap=overlap)
+    plan = plan_of(recipe, level2, overlap)
     _hint(plan, console)
-    plan = plan.taking_apart(level2)
-    separator = RecipeSeparator(plan, device, _fetcher(plan, console), precision)
+    separator = separator_of(plan, device, precision, console)
 
     def work(file: Path, folder: Path) -> None:
         _separate_one(file, folder, separator, file_format, tuple(stems), console)
@@ -78,65 +72,22 @@ def _separate_one(
     stems: tuple[str, ...],
     console: Console,
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="stemwise-") as scratch:
-        with audio.open_on_disk(file) as mixture:
-            made = _with_progress(file, mixture, Path(scratch), separator, stems, console)
-        _write(made, folder, file_format, console)
+    with bars(console) as shown:
+        progress = partial(_showing, shown, file.name)
+        with separated(file, separator, stems, progress) as made:
+            peak = max(spool.peaks[stem] for stem, spool in made.items())
+            gain = write_stems(made, folder, file_format)
+    tell_gain(gain, peak, console)
     tell_made(file, folder, made, console)
 
 
-def _with_progress(
-    file: Path,
-    mixture: Signal,
-    scratch: Path,
-    separator: RecipeSeparator,
-    stems: tuple[str, ...],
-    console: Console,
-) -> dict[str, Spool]:
-    with bars(console) as shown:
-        tasks: dict[str, TaskID] = {}
+def _showing(shown: Progress, song: str, length: int) -> Told:
+    """Return what shows how far each model is with a song of so many samples."""
+    tasks: dict[str, TaskID] = {}
 
-        def show(model: str, done: int) -> None:
-            if model not in tasks:
-                tasks[model] = shown.add_task(f"{file.name}: {model}", total=mixture.shape[1])
-            shown.update(tasks[model], completed=done)
+    def show(model: str, done: int) -> None:
+        if model not in tasks:
+            tasks[model] = shown.add_task(f"{song}: {model}", total=length)
+        shown.update(tasks[model], completed=done)
 
-        return separator(mixture, scratch, stems, show)
-
-
-def _write(made: dict[str, Spool], folder: Path, file_format: str, console: Console) -> None:
-    """Write the stems; where one would clip in FLAC, all are turned down alike and it is said."""
-    peak = max(spool.peaks[stem] for stem, spool in made.items())
-    gain = common_gain(made, file_format)
-    tell_gain(gain, peak, console)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for stem, spool in made.items():
-            # half a file must never carry the name of a whole one
-            unfinished = folder / f".{stem}.unfinished.{file_format}"
-            try:
-                spool.encode(stem, unfinished, gain, SUBTYPES[file_format])
-                unfinished.replace(folder / f"{stem}.{file_format}")
-            finally:
-                unfinished.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:
-        # libsndfile does not pass on why the system refused
-        room = f"{disk_free(folder) / 1e6:.0f} MB are free there"
-        raise OutputError(
-            f"{folder} cannot be written ({error}; {room}): choose another --output."
-        ) from error
-
-
-def _fetcher(plan: Recipe, console: Console) -> Callable[[str], ReadyModel]:
-    """Return a function that makes a model's checkpoints ready and shows their download."""
-
-    def fetch(name: str) -> ReadyModel:
-        spec = plan.spec(name)
-        if needs_references(spec):
-            raise ConfigError(
-                f"The model {name!r} needs the true stems: it only works in evaluate."
-            )
-        with download_display(console) as progress:
-            return prepare(spec, progress(name))
-
-    return fetch
+    return show

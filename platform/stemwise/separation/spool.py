@@ -58,9 +58,16 @@ class Spool:
         """Return `stem`, `(2, samples)`, to be read in slices."""
         return RawAudio(self._paths[stem], self.samples)
 
-    def encode(self, stem: str, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
+    def encode(
+        self,
+        stem: str,
+        path: Path,
+        gain: float = 1.0,
+        subtype: str = "PCM_24",
+        rate: int = SAMPLE_RATE,
+    ) -> None:
         """Write `stem`·gain as an audio file in the format that its suffix names."""
-        encode(self.read(stem), path, gain, subtype)
+        encode(self.read(stem), path, gain, subtype, rate)
 
 
 def _frames(signal: Audio) -> Iterator[Audio]:
@@ -73,11 +80,17 @@ def _frames(signal: Audio) -> Iterator[Audio]:
         yield frames[: part.shape[1]]
 
 
-def encode(signal: RawAudio, path: Path, gain: float = 1.0, subtype: str = "PCM_24") -> None:
+def encode(
+    signal: RawAudio,
+    path: Path,
+    gain: float = 1.0,
+    subtype: str = "PCM_24",
+    rate: int = SAMPLE_RATE,
+) -> None:
     """Write `signal`·gain as an audio file in the format that its suffix names."""
     level = _FLAC_LEVEL if path.suffix == ".flac" else None
     with soundfile.SoundFile(
-        path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype, compression_level=level
+        path, "w", rate, CHANNELS, subtype=subtype, compression_level=level
     ) as file:
         for frames in signal.frames(_BLOCK):
             if subtype == "PCM_24":  # its 24 bits are the upper ones of 32

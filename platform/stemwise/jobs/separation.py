@@ -1,0 +1,127 @@
+"""Separating one song on this machine: what `stemwise separate` and the Python API have in common."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from stemwise import audio
+from stemwise.core.errors import ConfigError, OutputError
+from stemwise.core.precision import AUTO, Choice
+from stemwise.core.types import SAMPLE_RATE, Audio
+from stemwise.models.overlap import Overlap
+from stemwise.models.registry import ReadyModel, needs_references, prepare
+from stemwise.report.download import download_display
+from stemwise.separation.recipe import Recipe, load_recipe
+from stemwise.separation.recipe_separator import Progress, RecipeSeparator
+from stemwise.separation.spool import SUBTYPES, Spool, common_gain
+from stemwise.storage.disk import disk_free
+
+
+def plan_of(
+    recipe: str | Recipe, level2: Sequence[str] = (), overlap: Overlap | None = None
+) -> Recipe:
+    """Return what is to be run.
+
+    Args:
+        recipe: a name, a file, a model, or a recipe that is loaded already.
+        level2: models that take its stems apart.
+        overlap: None for what the recipe was measured with.
+
+    Raises:
+        ConfigError: no such recipe or model, or a stem that cannot be taken apart.
+    """
+    plan = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    plan = plan if overlap is None else replace(plan, overlap=overlap)
+    return plan.taking_apart(level2)
+
+
+def separator_of(
+    plan: Recipe, device: str = "auto", precision: Choice = AUTO, console: Console | None = None
+) -> RecipeSeparator:
+    """Return what separates songs by a plan; models are fetched and loaded when first needed.
+
+    Downloads are shown on the console, if there is one.
+    """
+    return RecipeSeparator(plan, device, _fetcher(plan, console), precision)
+
+
+@contextmanager
+def separated(
+    song: Path | Audio,
+    separator: RecipeSeparator,
+    stems: tuple[str, ...] = (),
+    progress: Callable[[int], Progress] = lambda _: lambda *_: None,
+) -> Iterator[dict[str, Spool]]:
+    """Yield the stems of a song, on disk as long as the block runs.
+
+    Args:
+        song: an audio file, or `(2, samples)` at 44.1 kHz.
+        separator: of a recipe.
+        stems: to make; empty makes all.
+        progress: given the song's length in samples, returns what is called with (model, samples done).
+
+    Raises:
+        AudioError: the file cannot be decoded.
+        ModelError: a model's output is not an estimate.
+        ConfigError: a wanted stem that no model makes.
+    """
+    with tempfile.TemporaryDirectory(prefix="stemwise-") as scratch, ExitStack() as open_file:
+        mixture = (
+            open_file.enter_context(audio.open_on_disk(song)) if isinstance(song, Path) else song
+        )
+        made = separator(mixture, Path(scratch), stems, progress(mixture.shape[1]))
+        open_file.close()
+        yield made
+
+
+def write_stems(
+    made: Mapping[str, Spool], folder: Path, file_format: str, rate: int = SAMPLE_RATE
+) -> float:
+    """Write `<folder>/<stem>.<format>`; return the gain that kept the loudest from clipping.
+
+    It is 1 but in FLAC, which holds nothing above full scale: then all stems are turned down alike.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    gain = common_gain(made, file_format)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stem, spool in made.items():
+            # half a file must never carry the name of a whole one
+            unfinished = folder / f".{stem}.unfinished.{file_format}"
+            try:
+                spool.encode(stem, unfinished, gain, SUBTYPES[file_format], rate)
+                unfinished.replace(folder / f"{stem}.{file_format}")
+            finally:
+                unfinished.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:
+        # libsndfile does not pass on why the system refused
+        room = f"{disk_free(folder) / 1e6:.0f} MB are free there"
+        raise OutputError(
+            f"{folder} cannot be written ({error}; {room}): choose another folder."
+        ) from error
+    return gain
+
+
+def _fetcher(plan: Recipe, console: Console | None) -> Callable[[str], ReadyModel]:
+    """Return a function that makes a model's checkpoints ready and shows their download."""
+
+    def fetch(name: str) -> ReadyModel:
+        spec = plan.spec(name)
+        if needs_references(spec):
+            raise ConfigError(
+                f"The model {name!r} needs the true stems: it only works in evaluate."
+            )
+        if console is None:
+            return prepare(spec)
+        with download_display(console) as progress:
+            return prepare(spec, progress(name))
+
+    return fetch
