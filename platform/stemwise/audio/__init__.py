@@ -2,7 +2,6 @@
 
 from stemwise.audio.containers import CODECS
 from stemwise.audio.decoding import (
-    AUDIO_SUFFIXES,
     Decoded,
     Opened,
     append_frames,
@@ -15,6 +14,7 @@ from stemwise.audio.decoding import (
     rms_dbfs,
     to_layout,
 )
+from stemwise.audio.formats import AUDIO_SUFFIXES
 
 __all__ = [
     "AUDIO_SUFFIXES",

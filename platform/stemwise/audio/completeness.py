@@ -29,12 +29,19 @@ def check_complete(path: Path, promised: int, frames: int) -> None:
 
 
 def _is_cut(path: Path) -> bool:
-    """Tell whether a RIFF, RF64, AIFF, Ogg or MP4 file ends before its own structure says so."""
+    """Tell whether a file ends before its own structure says so.
+
+    RIFF, RF64, AIFF, Ogg, MP4, CAF and Matroska are known; others are not cut as far as one can see.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         magic = file.read(4)
         if file.read(4) == b"ftyp":
             return _mp4_is_cut(file, size)
+        if magic == b"\x1aE\xdf\xa3":
+            return _matroska_is_cut(file, size)
+        if magic == b"caff":
+            return _caf_is_cut(file, size)
         if magic == b"OggS":
             file.seek(max(0, size - (1 << 17)))  # a page has at most 65,307 bytes
             tail = file.read()
@@ -57,6 +64,32 @@ def _mp4_is_cut(file: BinaryIO, size: int) -> bool:
         if length < 8:  # 0: up to the end of the file
             return False
         start += length
+    return start > size
+
+
+def _caf_is_cut(file: BinaryIO, size: int) -> bool:
+    """Tell whether the chunk of samples reaches beyond the file's `size`; −1 is up to its end."""
+    file.seek(8)
+    while len(head := file.read(12)) == 12:
+        length = int.from_bytes(head[4:], "big", signed=True)
+        if head[:4] == b"data" or length < 0:
+            return file.tell() + length > size
+        file.seek(length, os.SEEK_CUR)
+    return False
+
+
+def _matroska_is_cut(file: BinaryIO, size: int) -> bool:
+    """Tell whether an element of the outermost level reaches beyond the file's `size`."""
+    start = 0
+    while start < size:
+        file.seek(start + 4)  # behind the four bytes of its name
+        first = file.read(1)
+        width = 9 - first[0].bit_length() if first and first[0] else 0
+        digits = bytes([first[0] & (0xFF >> width)]) + file.read(width - 1) if width else b""
+        # a length of ones only stands for one that was not known (RFC 8794, section 6.2)
+        if not digits or int.from_bytes(digits, "big") == (1 << 7 * width) - 1:
+            return False
+        start += 4 + width + int.from_bytes(digits, "big")
     return start > size
 
 

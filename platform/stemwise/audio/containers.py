@@ -1,4 +1,4 @@
-"""Files that only PyAV (FFmpeg's libraries) reads: MP4, bare AAC, MP3 that does not say its length.
+"""Files that only PyAV (FFmpeg's libraries) reads: MP4, WavPack, AC-3, MP3 that does not say its length.
 
 PyAV is imported where it is used: its shared libraries cost 0.2 s, and only such files need them.
 """
@@ -26,6 +26,23 @@ if TYPE_CHECKING:
 CODECS = ("aac", "alac", "mp3", "mp3float", "opus", "flac")
 _FORMATS = {".mp3": "mp3", ".m4a": "mov", ".aac": "aac"}
 _CAUTION = {"codec_whitelist": ",".join(CODECS), "protocol_whitelist": "file"}
+# What is known by its content alone: FFmpeg takes noise for a bare stream (MP3, AC-3), and playlists
+# make it read other files.
+_BY_CONTENT = "3gp,aiff,amr,ape,asf,au,avi,caf,dsf,flac,flv,iff,matroska,mov,mp4,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv"
+# Their headers say how many samples there are.
+_EXACT = {"ape", "tak", "tta", "wv"}
+
+
+def recognised(path: Path) -> bool:
+    """Tell whether FFmpeg knows by its content what the file is, and finds audio in it."""
+    import av
+
+    options = {"format_whitelist": _BY_CONTENT, "protocol_whitelist": "file"}
+    try:
+        with av.open(str(path), options=options, metadata_errors="ignore") as container:
+            return any(stream.rate for stream in container.streams.audio)
+    except (av.FFmpegError, OSError):
+        return False  # why it cannot be read is said by whoever reads it
 
 
 @contextmanager
@@ -101,9 +118,16 @@ def blocks(
                 frames, waiting, planes = frames + waiting, 0, []
     except av.FFmpegError as error:
         raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
-    check_complete(path, 0, frames + waiting)
+    check_complete(path, _promised(container, stream), frames + waiting)
     if planes:
         yield np.concatenate(planes, axis=1)
+
+
+def _promised(container: InputContainer, stream: AudioStream) -> int:
+    """Return how many samples the header promises; 0 where it does not say, or not exactly."""
+    if container.format.name not in _EXACT or not stream.duration or stream.time_base is None:
+        return 0
+    return int(stream.duration * stream.time_base * (stream.rate or 0))
 
 
 def _frames(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[Audio]:

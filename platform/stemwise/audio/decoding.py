@@ -1,7 +1,7 @@
 """Reading, writing and reshaping audio.
 
-wav, flac, ogg and mp3 are decoded by libsndfile, everything else (m4a, mp4, stem.mp4) by PyAV,
-whose wheel carries its codecs, so no system ffmpeg is needed. A file that is cut, empty or holds
+wav, flac, ogg and mp3 are decoded by libsndfile, everything else (m4a, mp4, WavPack, AC-3 …) by PyAV,
+whose wheel carries its codecs, so no system ffmpeg is needed (`formats.py`). A file that is cut, empty or holds
 NaN is an `AudioError`: scoring half a song as if it were whole would be worse than not scoring it.
 (Bare streams, `.aac` or an mp3 without a Xing header, do not say how long they are meant to be.)
 """
@@ -22,14 +22,12 @@ import soxr
 
 from stemwise.audio import containers
 from stemwise.audio.completeness import LENGTH_UNKNOWN, check_complete
+from stemwise.audio.formats import is_for_sndfile
 from stemwise.audio.raw import RawAudio
 from stemwise.core.errors import AudioError
 from stemwise.core.places import Place, local_copy, place
 from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio, Source
 
-SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
-AV_SUFFIXES = {".m4a", ".mp4", ".aac", ".mka", ".webm", ".wma"}
-AUDIO_SUFFIXES = SNDFILE_SUFFIXES | AV_SUFFIXES
 _READ_FRAMES = 1 << 20
 # 40 dB above full scale. Mixes in float overshoot it by some 20 dB at most; what lies beyond is no
 # level but another scale (16-bit steps written as floats peak at +90 dBFS) or nonsense, and models
@@ -62,7 +60,7 @@ def read(source: Source | Place | str) -> Decoded:
 def _read_local(path: Path, stream: int | None) -> Decoded:
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file.")
-    if stream is None and _is_for_sndfile(path, path.suffix.lower()):
+    if stream is None and is_for_sndfile(path, path.suffix.lower()):
         decoded = _read_sndfile(path)
     else:
         decoded = _read_av(path, stream or 0)
@@ -104,27 +102,6 @@ def _decoding(path: Path) -> Iterator[None]:
         yield
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise AudioError(f"{path} cannot be decoded as audio ({error}).") from error
-
-
-def _is_for_sndfile(path: Path, suffix: str) -> bool:
-    if suffix == ".mp3":
-        return _mp3_knows_its_length(path)
-    return suffix not in AV_SUFFIXES
-
-
-def _mp3_knows_its_length(path: Path) -> bool:
-    """Tell whether an mp3's first frame holds its length.
-
-    Where it does not, libsndfile estimates: it would cut a song of variable bit rate short.
-    """
-    with path.open("rb") as file:
-        head = file.read(10)
-        if head[:3] == b"ID3":  # the tag's size has seven bits per byte
-            size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
-            file.seek(10 + size)
-            head = b""
-        head += file.read(2048)
-    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def _read_av(path: Path, stream: int) -> Decoded:
@@ -220,7 +197,7 @@ def open_blocks(path: Path, suffix: str | None = None) -> Iterator[Opened]:
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file.")
     with ExitStack() as stack:
-        if _is_for_sndfile(path, suffix):
+        if is_for_sndfile(path, suffix, told):
             with _decoding(path):
                 file = stack.enter_context(soundfile.SoundFile(path))
             rate, channels = int(file.samplerate), int(file.channels)

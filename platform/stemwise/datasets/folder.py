@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from stemwise.audio.decoding import AUDIO_SUFFIXES
+from stemwise.audio.formats import AUDIO_SUFFIXES
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
 from stemwise.core.places import Place
