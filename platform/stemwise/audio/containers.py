@@ -28,7 +28,10 @@ _FORMATS = {".mp3": "mp3", ".m4a": "mov", ".aac": "aac"}
 _CAUTION = {"codec_whitelist": ",".join(CODECS), "protocol_whitelist": "file"}
 # What is known by its content alone: FFmpeg takes noise for a bare stream (MP3, AC-3), and playlists
 # make it read other files.
-_BY_CONTENT = "3gp,aiff,amr,ape,asf,au,avi,caf,dsf,flac,flv,iff,matroska,mov,mp4,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv"
+_BY_CONTENT = (
+    "3gp,aiff,amr,ape,asf,au,avi,caf,dsf,flac,flv,iff,matroska,mov,mp4,mpc,mpc8,ogg,rm,tak,tta,w64,"
+    "wav,wv"
+)
 # Their headers say how many samples there are.
 _EXACT = {"ape", "tak", "tta", "wv"}
 

@@ -1,7 +1,7 @@
 """Which library decodes a file: by its suffix, and by its content where the suffix is wrong or absent.
 
-libsndfile decodes what it knows; MP4, WavPack, AC-3, Monkey's Audio, WMA and the like go to PyAV (FFmpeg's
-libraries).
+libsndfile decodes what it knows; MP4, WavPack, AC-3, Monkey's Audio, WMA and the like go to PyAV
+(FFmpeg's libraries).
 """
 
 from __future__ import annotations
