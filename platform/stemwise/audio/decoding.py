@@ -2,7 +2,8 @@
 
 wav, flac, ogg and mp3 are decoded by libsndfile, everything else (m4a, mp4, WavPack, AC-3 …) by PyAV,
 whose wheel carries its codecs, so no system ffmpeg is needed (`formats.py`). A file that is cut, empty
-or holds NaN is an `AudioError`: scoring half a song as if it were whole would be worse than not scoring it.
+or holds NaN is an `AudioError`: scoring half a song as if it were whole would be worse than not
+scoring it.
 (Bare streams, `.aac` or an mp3 without a Xing header, do not say how long they are meant to be.)
 """
 
