@@ -6,4 +6,6 @@
 Each word is a sub-package; imports run from right to left only.
 """
 
-__version__ = "0.1.0"
+from stemwise.core.version import __version__
+
+__all__ = ["__version__"]

@@ -16,6 +16,7 @@ from stemwise.selection.keys import PairOf
 from stemwise.selection.oracle import ORACLE, add_scores, oracle_rows, rank
 from stemwise.storage import parts, tables
 from stemwise.storage.batches import TRACKS_AT_ONCE, Batches, BatchWriter
+from stemwise.storage.definitions import Protocol
 from stemwise.storage.parts import Part
 
 SMALL = ("tracks", "estimates", "forms", "scores")
@@ -41,16 +42,19 @@ class Content:
     ranked: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
-def collect(folder: Place, tracks: Iterable[str], into: Path) -> Content:
+def collect(
+    folder: Place, tracks: Iterable[str], into: Path, protocol: Protocol | None = None
+) -> Content:
     """Return the tables of the finished tracks named `tracks`, in the order of their names.
 
-    Their blocks are written to the table `measurements` below the folder `into`.
+    Their blocks are written to the table `measurements` below the folder `into`, with the `protocol` by
+    which they were measured.
 
     Raises:
         OutputError: a track is not finished, or the table cannot be written.
     """
     found: dict[str, list[pa.Table]] = {name: [] for name in SMALL}
-    with BatchWriter(into, BLOCKS) as writer:
+    with BatchWriter(into, BLOCKS, protocol) as writer:
         for group in _batches(folder, tracks):
             for name, kept in found.items():
                 kept.append(_joined(name, group))
@@ -106,7 +110,7 @@ def score_and_rank(
     return replace(content, scores=pl.concat([scores, oracle]), ranked=ranked)
 
 
-def write(folder: Path, frames: dict[str, pl.DataFrame]) -> None:
-    """Write tables of a run (OutputError where that is impossible)."""
+def write(folder: Path, frames: dict[str, pl.DataFrame], protocol: Protocol | None = None) -> None:
+    """Write tables of a run, decided by a protocol (OutputError where that is impossible)."""
     for name, frame in frames.items():
-        tables.write(folder, name, [tables.of_frame(name, frame)])
+        tables.write(folder, name, [tables.of_frame(name, frame)], protocol)

@@ -49,6 +49,11 @@ class MetricSettings:
         return {name: value for name, value in asdict(self).items() if name not in _AFTERWARDS}
 
     @property
+    def written(self) -> dict[str, object]:
+        """All settings by name, as the metadata of tables tell them."""
+        return asdict(self)
+
+    @property
     def pair(self) -> tuple[str, str]:
         """Columns of `scores` that the score is made of, where `by_stem` says nothing else."""
         return self.paper_snr, self.paper_sdr

@@ -44,7 +44,8 @@ def write_decision(run: FinishedRun) -> list[str]:
     made = [tables.frame(tables.of_frame("scores", held)) for held in decision.scores]
     frames = {"tracks": content.tracks, "estimates": content.estimates, "forms": content.forms}
     frames |= {"scores": pl.concat([content.scores, *made]), "selections": chosen}
-    results.write(output / TABLES, frames)
+    protocol = run.metric.written | {"rule": run.selection.rule}
+    results.write(output / TABLES, frames, protocol)
     found = statistics(
         content.scores,
         content.tracks,
@@ -60,7 +61,7 @@ def write_decision(run: FinishedRun) -> list[str]:
     }
     price = less_overlap(content.scores, content.tracks, twins_of(run.specs), run.duplicates)
     found["less_overlap"] = tables.framed("less_overlap", price)
-    results.write(output / TABLES, found | {"duplicates": run.duplicates})
+    results.write(output / TABLES, found | {"duplicates": run.duplicates}, protocol)
     for recipe in decision.recipes.values():
         write_recipe(
             output / RECIPES, recipe, run.resolved.entries, run.folder.is_remote, run.overlap

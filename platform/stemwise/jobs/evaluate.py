@@ -46,7 +46,7 @@ def evaluate(
         work, metric = run.work, run.work.metric
         resolved = Resolved.of(work.models, work.hierarchy)
         saved_run.save(run.output, settings, resolved)
-        collected = results.collect(work.parts, names, run.output / TABLES)
+        collected = results.collect(work.parts, names, run.output / TABLES, metric.measured)
         chosen = candidates(run.specs, collected.scores["model"].unique().to_list())
         content = results.score_and_rank(collected, metric.pair_of, selection.rule, chosen)
         finished = FinishedRun(

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from stemwise.core.errors import OutputError
 from stemwise.core.places import cause
+from stemwise.storage.definitions import Protocol, described
 from stemwise.storage.tables import schema_of, sort
 
 TRACKS_AT_ONCE = 32
@@ -32,10 +33,10 @@ class BatchWriter:
         OutputError: it cannot be written; the older file, if any, stays.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, protocol: Protocol | None = None) -> None:
         self.path = folder / name / f"{name}.parquet"
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        self._schema, self._last = schema_of(name), ("", "")
+        self._schema, self._last = described(name, schema_of(name), protocol), ("", "")
         self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> BatchWriter:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from stemwise.core.errors import OutputError
 from stemwise.core.places import Place, cause, is_local, write_whole
+from stemwise.storage.definitions import Protocol, described
 
 if TYPE_CHECKING:
     import polars as pl
@@ -370,14 +371,18 @@ def sort(table: pa.Table) -> pa.Table:
     return table.sort_by(keys)
 
 
-def write(folder: Path, name: str, tables: Sequence[pa.Table]) -> Path:
-    """Write one table as a single Parquet file, replacing an older one whole.
+def write(
+    folder: Path, name: str, tables: Sequence[pa.Table], protocol: Protocol | None = None
+) -> Path:
+    """Write one table as a single Parquet file with its definitions, replacing an older one whole.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     path = folder / name / f"{name}.parquet"
-    write_atomic(path, sort(concat(name, tables)))
+    table = sort(concat(name, tables))
+    schema = described(name, table.schema, protocol)
+    write_atomic(path, pa.Table.from_arrays(table.columns, schema=schema))
     return path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from stemwise import __version__
+from stemwise.core.version import __version__
 from stemwise.serving.http.schemas import Problem
 
 PROBLEM = "application/problem+json"
