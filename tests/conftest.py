@@ -198,7 +198,7 @@ def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def leave_figures_unrendered(patch: pytest.MonkeyPatch) -> None:
     """Let reports have empty pictures: for tests of what else there is in them."""
-    from stemwise.report import drawing
+    from stemwise.report.figures import drawing
 
     def rendered(_: object, folder: Path, name: str) -> str:
         svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'

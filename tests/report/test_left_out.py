@@ -7,8 +7,8 @@ import pytest
 from stemwise.report.decision import front, leaders, ledger
 from stemwise.report.ledgers import all_ledgers
 from stemwise.report.level2 import sub_stems
+from stemwise.report.paper_tables import paper_tables
 from stemwise.report.run_tables import read_run
-from stemwise.report.section_paper import paper_tables
 from stemwise.report.tables import left_out, table_one
 
 # tables of every row, or of counts: nothing is left out of them

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stemwise.report.less_overlap import TITLE, less_overlap_table
+from stemwise.report.page.sections import _less_overlap
 from stemwise.report.run_tables import RunTables
-from stemwise.report.sections import _less_overlap
 from stemwise.storage import tables
 
 ROW = {

@@ -15,9 +15,8 @@ import soundfile
 
 from stemwise.core.errors import OutputError
 from stemwise.core.types import Reference, Source, Track
-from stemwise.report import explorer
-from stemwise.report.page import write_report
-from stemwise.report.palette import Palette, themed
+from stemwise.report.figures.palette import Palette, themed
+from stemwise.report.page import explorer, write_report
 from stemwise.report.run_tables import read_run
 from stemwise.report.verdict import routing_sentence, verdict
 from stemwise.storage import tables

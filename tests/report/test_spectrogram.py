@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemwise.report.spectrogram import HEIGHT, WIDTH, Gallery, middle, picture
+from stemwise.report.page.spectrogram import HEIGHT, WIDTH, Gallery, middle, picture
 
 RATE = 44_100
 

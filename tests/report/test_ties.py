@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from stemwise.report.abridged import abridged
 from stemwise.report.decision import leaders
-from stemwise.report.drawing import Sheet
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import Palette
 from stemwise.report.leading import leading, listed, suspicion
 from stemwise.report.page import write_report
-from stemwise.report.palette import Palette
+from stemwise.report.page.section_board import _letter, leaderboards
 from stemwise.report.run_tables import read_run
-from stemwise.report.section_board import _letter, leaderboards
 from stemwise.report.tables import TextTable
 from stemwise.report.tied import columns_of, tied_runs, were_tested
 from stemwise.storage import tables

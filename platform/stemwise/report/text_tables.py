@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from stemwise.report import ledgers
 from stemwise.report.dependence import duplicates_table
+from stemwise.report.genres import distribution
 from stemwise.report.imported import (
     imported_failures,
     imported_problems,
@@ -14,10 +15,9 @@ from stemwise.report.imported import (
 )
 from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.markup import MINUS
+from stemwise.report.paper_tables import paper_tables
 from stemwise.report.recipes import recipes_table
 from stemwise.report.run_tables import RunTables
-from stemwise.report.section_genre import distribution
-from stemwise.report.section_paper import paper_tables
 from stemwise.report.tables import TextTable, table_one, winners, winners_per_track
 from stemwise.report.troubles import failures, problems
 

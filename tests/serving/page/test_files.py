@@ -106,7 +106,7 @@ def test_the_licence_of_the_library_is_there():
 
 
 def test_the_colours_are_the_reports():
-    from stemwise.report.palette import variables
+    from stemwise.report.figures.palette import variables
 
     style = (WEB / "style.css").read_text()
     for dark, block in enumerate(re.findall(r":root \{(.*?)\n *\}", style, re.S)):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from stemwise.report import figures, ledgers
-from stemwise.report.drawing import Sheet
+from stemwise.report import ledgers
+from stemwise.report.figures import charts
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import NEUTRAL, Palette
 from stemwise.report.markup import Html, db, el, join, of_text
-from stemwise.report.palette import NEUTRAL, Palette
 from stemwise.report.recipes import recipes_section
 from stemwise.report.run_tables import RunTables, finite, label, slug_of
 
@@ -42,8 +43,8 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
                 f"regret-{slug_of(key)}",
                 title,
                 alt,
-                figures.height_of(len(rows), 0.36),
-                lambda axes, rows=rows, names=names: figures.intervals(  # type: ignore[misc]
+                charts.height_of(len(rows), 0.36),
+                lambda axes, rows=rows, names=names: charts.intervals(  # type: ignore[misc]
                     axes, rows, names, [accent] * len(rows)
                 ),
             )
@@ -80,8 +81,8 @@ def fronts(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
                 f"front-{slug_of(key)}",
                 label(key),
                 alt,
-                figures.height_of((len(rows) + 1) // 2, 0.2, 2.3),
-                lambda axes, rows=rows: figures.front(axes, rows, palette),  # type: ignore[misc]
+                charts.height_of((len(rows) + 1) // 2, 0.2, 2.3),
+                lambda axes, rows=rows: charts.front(axes, rows, palette),  # type: ignore[misc]
             )
         )
     made = ledgers.front(run)

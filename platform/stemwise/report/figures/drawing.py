@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemwise.core.errors import OutputError
+from stemwise.report.figures.palette import NEUTRAL, themed
 from stemwise.report.markup import Html, el, text
-from stemwise.report.palette import NEUTRAL, themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

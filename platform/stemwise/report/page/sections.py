@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from stemwise.report import explorer
-from stemwise.report.definitions import definitions
-from stemwise.report.drawing import Sheet
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import Palette
 from stemwise.report.imported import published
 from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import Child, Html, el, of_text
-from stemwise.report.palette import Palette
+from stemwise.report.page import explorer
+from stemwise.report.page.definitions import definitions
+from stemwise.report.page.section_board import leaderboards
+from stemwise.report.page.section_genre import genre_section
+from stemwise.report.page.section_ledger import fronts, ledger
+from stemwise.report.page.section_paper import beside_the_paper
+from stemwise.report.page.section_troubles import imported_troubles, troubles
+from stemwise.report.page.section_verdict import verdicts
 from stemwise.report.run_tables import RunTables
-from stemwise.report.section_board import leaderboards
-from stemwise.report.section_genre import genre_section
-from stemwise.report.section_ledger import fronts, ledger
-from stemwise.report.section_paper import beside_the_paper
-from stemwise.report.section_troubles import imported_troubles, troubles
-from stemwise.report.section_verdict import verdicts
 
 _NOTHING = "This run has no such table, or nothing in it."
 _MOST_ROWS = 24  # of a table that is not folded

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from stemwise.report import ledgers
 from stemwise.report.cautions import counted
-from stemwise.report.drawing import Sheet
-from stemwise.report.figure_ties import ties_figure
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import Palette
+from stemwise.report.figures.ties import ties_figure
 from stemwise.report.leading import leading, perfect, suspicion
 from stemwise.report.markup import Child, Html, db, el, join, of_text, span_of, table
-from stemwise.report.model_mark import dot
-from stemwise.report.palette import Palette
+from stemwise.report.page.model_mark import dot
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
 from stemwise.report.tables import TextTable
 

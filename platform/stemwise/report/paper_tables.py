@@ -1,8 +1,6 @@
-"""Section 4: this run beside the paper's published numbers, each in columns of its own."""
+"""This run beside the paper's published numbers as tables of text, each in columns of its own."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import polars as pl
 
@@ -11,16 +9,12 @@ from stemwise.analysis.hierarchy import sub_stem_means
 from stemwise.analysis.measures import in_their_place, pairs_of
 from stemwise.core.stems import MIXTURE, in_order, parts_of
 from stemwise.core.types import ESTIMATE, REFERENCE
-from stemwise.report import figures
 from stemwise.report import paper_numbers as paper
-from stemwise.report.drawing import Sheet
 from stemwise.report.level2 import drum_parts, tracks_of
-from stemwise.report.markup import Html, db, el, join, of_text
-from stemwise.report.palette import Palette
-from stemwise.report.run_tables import RunTables, slug_of
+from stemwise.report.markup import db
+from stemwise.report.run_tables import RunTables
 from stemwise.report.tables import TextTable, left_out, matched_counts, model_order, stem_label
 
-_MOST_ROWS = 60  # of a table that is not folded
 _SIDES = ("SNR here", "SNR paper", "SDR here", "SDR paper")
 
 
@@ -111,7 +105,7 @@ def _paper_stem(stem: str) -> str:
 
 def beside_figure_4(run: RunTables) -> TextTable:
     """Return how often each model was chosen, ours and what the paper says of its Figure 4."""
-    wins = _wins(run)
+    wins = wins_of(run)
     rows = []
     for stem in in_order({*wins, *paper.FIGURE_4}):
         theirs, own = paper.FIGURE_4.get(stem, {}), wins.get(stem, {})
@@ -125,7 +119,8 @@ def beside_figure_4(run: RunTables) -> TextTable:
     return TextTable("paper_figure4", "Choices, here and in the paper", columns, tuple(rows), note)
 
 
-def _wins(run: RunTables) -> dict[str, dict[str, int]]:
+def wins_of(run: RunTables) -> dict[str, dict[str, int]]:
+    """Return level-1 stem → model → on how many tracks it was the best."""
     counts = win_counts(run["selections"].filter(pl.col("parent") == MIXTURE))
     return {
         stem: {r["model"]: r["wins"] for r in counts.filter(pl.col("stem") == stem).to_dicts()}
@@ -139,77 +134,3 @@ def paper_tables(run: RunTables) -> list[TextTable]:
     made = [beside_table_1(run)]
     made += [beside_table_2_or_3(run, p) for p in ("drums", "vocals") if p in level2]
     return [*made, beside_figure_4(run)]
-
-
-def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
-    """Return the section: tables side by side, then the paper's figures for this run."""
-    tables = [_table(made) for made in paper_tables(run)]
-    grid = el("div", _figure_3(run, sheet, palette), _figure_4(run, sheet, palette), cls="figures")
-    others = in_their_place(pairs_of(run["scores"]))
-    title = el("h3", "The paper's Figures 3 (SNR and SDR) and 4 for this run")
-    return join([tables, title, el("p", others) if others else None, grid])
-
-
-def _table(made: TextTable) -> Html:
-    """Return a table, folded where it is long."""
-    texts = 3 if "1" in made.name or "4" in made.name else 2
-    if len(made.rows) <= _MOST_ROWS:
-        return of_text(made, texts)
-    summary = el("summary", f"{made.title} ({len(made.rows)} rows)")
-    return el("details", summary, of_text(made, texts, titled=False))
-
-
-def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
-    means = matched_means(run["scores"].filter(pl.col("parent") == MIXTURE))
-    known = means.filter(pl.all_horizontal(pl.col("paper_snr", "paper_sdr").is_finite()))
-    by_key = {(r["stem"], r["model"]): (r["paper_snr"], r["paper_sdr"]) for r in known.to_dicts()}
-    drawn = []
-    for key in run.level1:
-        models = model_order(run.models, [model for stem, model in by_key if stem == key[2]])
-        rows = [(model, *by_key[key[2], model]) for model in models]
-        title = f"Figure 3: {stem_label(key[2])}"
-        colours = [palette.colour(model) for model in models]
-        drawn += _bars(sheet, f"figure3-{slug_of(key)}", title, rows, colours)
-    stems = in_order(s for s, m in by_key if m == paper.ENSEMBLE)
-    rows = [(stem_label(stem), *by_key[stem, paper.ENSEMBLE]) for stem in stems]
-    colours = [palette.colour(paper.ENSEMBLE)] * len(rows)
-    return drawn + _bars(
-        sheet, "figure3d-ensemble", "Figure 3d: the choice by truth", rows, colours
-    )
-
-
-def _bars(
-    sheet: Sheet,
-    name: str,
-    title: str,
-    rows: list[tuple[str, float, float]],
-    colours: list[str],
-) -> list[Html]:
-    if not rows:
-        return []
-    alt = "; ".join(f"{row[0]}: SNR {db(row[1])}, SDR {db(row[2])} dB" for row in rows)
-    height = figures.height_of(len(rows), 0.36)
-    return [
-        sheet.figure(
-            name, title, alt, height, lambda axes: figures.pairs_of_bars(axes, rows, colours)
-        )
-    ]
-
-
-def _figure_4(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
-    wins = {stem_label(stem): own for stem, own in _wins(run).items()}
-    if not wins:
-        return []
-    alt = "; ".join(f"{stem}: {_told(own)}" for stem, own in wins.items())
-    models = len({model for own in wins.values() for model in own})
-    height = figures.height_of(len(wins), 0.36, extra=max(1.4, 1.0 + 0.2 * ((models + 1) // 2)))
-    title = "Figure 4: number of songs by model and stem"
-    return [
-        sheet.figure(
-            "figure4-choices", title, alt, height, lambda axes: figures.stacked(axes, wins, palette)
-        )
-    ]
-
-
-def _told(own: Mapping[str, int]) -> str:
-    return ", ".join(f"{model} {number}" for model, number in own.items())

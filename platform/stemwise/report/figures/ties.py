@@ -11,10 +11,10 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stemwise.report.drawing import Sheet
-from stemwise.report.figures import short
+from stemwise.report.figures.charts import short
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import NEUTRAL, Palette
 from stemwise.report.markup import Html, db
-from stemwise.report.palette import NEUTRAL, Palette
 from stemwise.report.run_tables import Row, RunTables, StemKey, label, slug_of
 from stemwise.report.tied import Run, columns_of, tied_runs, were_tested
 

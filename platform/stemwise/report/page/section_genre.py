@@ -4,64 +4,40 @@ from __future__ import annotations
 
 import polars as pl
 
-from stemwise.report import figures, ledgers
+from stemwise.report import ledgers
 from stemwise.report import paper_numbers as paper
-from stemwise.report.drawing import Sheet
+from stemwise.report.figures import charts
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import LIGHT, Palette
+from stemwise.report.genres import UNKNOWN, counts_of, distribution
 from stemwise.report.markup import Html, coded, db, el, join, of_text, table
-from stemwise.report.model_mark import dot
-from stemwise.report.palette import LIGHT, Palette
+from stemwise.report.page.model_mark import dot
 from stemwise.report.run_tables import RunTables, StemKey, finite, label, slug_of
-from stemwise.report.tables import TextTable, stem_label
+from stemwise.report.tables import stem_label
 from stemwise.report.verdict import routing_sentence
 
-_UNKNOWN = "(unknown)"
 _MOST_MODELS = 8  # of a figure: as many as there are colours
 _FIGURE_5 = "Figure 5: mean SNR and SDR by genre, of the choice by truth"
 
 
-def distribution(run: RunTables) -> TextTable:
-    """Return how many tracks each genre has, here and in the paper's Figure 1."""
-    counts = _counts(run)
-    total = sum(counts.values())
-    rows = [
-        (
-            genre,
-            str(counts.get(genre, "–")),
-            f"{100 * counts[genre] / total:.1f}" if genre in counts else "–",
-            f"{paper.FIGURE_1[genre]:.1f}" if genre in paper.FIGURE_1 else "–",
-        )
-        for genre in [*counts, *(name for name in paper.FIGURE_1 if name not in counts)]
-    ]
-    note = f"Paper: as its section 4.1 tells Figure 1, of {paper.SONGS} songs."
-    columns = ("genre", "tracks", "%", "paper %")
-    return TextTable("genres", "Figure 1 in numbers", columns, tuple(rows), note)
-
-
-def _counts(run: RunTables) -> dict[str, int]:
-    names = run["tracks"]["genre"].fill_null(_UNKNOWN).to_list()
-    return dict(
-        sorted(((n, names.count(n)) for n in set(names)), key=lambda item: (-item[1], item[0]))
-    )
-
-
 def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     """Return the section."""
-    counts = list(_counts(run).items())
+    counts = list(counts_of(run).items())
     if not counts:
         return Html("")
-    if set(dict(counts)) == {_UNKNOWN}:
+    if set(dict(counts)) == {UNKNOWN}:
         way_out = " `genres=FILE` takes them from a table." if run.imported else ""
         return el(
             "p", coded(f"The genres of these songs are unknown, so nothing can be said.{way_out}")
         )
     alt = "; ".join(f"{genre}: {number} tracks" for genre, number in counts)
-    height = figures.height_of(len(counts))
+    height = charts.height_of(len(counts))
     first = sheet.figure(
         "figure1-genres",
         "Genres of the songs" if run.imported else "Figure 1: genre distribution of this run",
         alt,
         height,
-        lambda axes: figures.shares(axes, counts, LIGHT[0]),
+        lambda axes: charts.shares(axes, counts, LIGHT[0]),
     )
     shown = [key for key in run.level1 if run.rows("genre_scores", key)]
     means = [made for key in shown if (made := _means(run, key, sheet, palette))]
@@ -142,13 +118,13 @@ def _means(run: RunTables, key: StemKey, sheet: Sheet, palette: Palette) -> Html
     alt = "; ".join(f"{r['genre']}, {r['model']}: {db(r['mean_score'])} dB" for r in rows)
     slot = max(0.3, 0.11 * models)
     extra = 0.7 + 0.2 * ((models + 1) // 2)
-    height = figures.height_of(len({row["genre"] for row in rows}), slot, extra)
+    height = charts.height_of(len({row["genre"] for row in rows}), slot, extra)
     return sheet.figure(
         f"genre-{slug_of(key)}",
         label(key) + (f" (the best {models} of {every})" if models < every else ""),
         alt,
         height,
-        lambda axes: figures.genre_models(axes, rows, palette),
+        lambda axes: charts.genre_models(axes, rows, palette),
     )
 
 
@@ -176,8 +152,8 @@ def _figure_5(run: RunTables, sheet: Sheet) -> list[Html]:
                 f"figure5-{slug_of(key)}",
                 stem_label(key[2]),
                 alt,
-                figures.height_of(len(rows), extra=0.9),
-                lambda axes, rows=rows: figures.genre_pairs(axes, rows),  # type: ignore[misc]
+                charts.height_of(len(rows), extra=0.9),
+                lambda axes, rows=rows: charts.genre_pairs(axes, rows),  # type: ignore[misc]
             )
         )
     return drawn

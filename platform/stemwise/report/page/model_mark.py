@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stemwise.report.figures.palette import Palette
 from stemwise.report.markup import Html, el
-from stemwise.report.palette import Palette
 
 
 def dot(palette: Palette, model: str, flagged: bool = False) -> Html:

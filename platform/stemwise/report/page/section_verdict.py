@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from stemwise.report.figures.palette import Palette
 from stemwise.report.markup import Child, Html, coded, db, el, join
-from stemwise.report.model_mark import dot
-from stemwise.report.palette import Palette
+from stemwise.report.page.model_mark import dot
 from stemwise.report.run_tables import RunTables, label
 from stemwise.report.verdict import UNUSABLE, Verdict, made_by, verdict
 

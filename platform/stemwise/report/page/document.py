@@ -9,17 +9,18 @@ from pathlib import Path
 from stemwise.core.errors import OutputError
 from stemwise.core.places import Place
 from stemwise.core.types import Track
-from stemwise.report import explorer, palette
 from stemwise.report.cautions import counted
 from stemwise.report.dependence import by_whom, how_often
-from stemwise.report.drawing import Sheet
+from stemwise.report.figures import palette
+from stemwise.report.figures.drawing import Sheet
+from stemwise.report.figures.palette import Palette
 from stemwise.report.latex import write_latex
 from stemwise.report.markup import Html, el, join
-from stemwise.report.palette import Palette
-from stemwise.report.previews import write_previews
+from stemwise.report.page import explorer
+from stemwise.report.page.previews import write_previews
+from stemwise.report.page.sections import sections_of
+from stemwise.report.page.spectrogram import Gallery
 from stemwise.report.run_tables import RunTables, read_run
-from stemwise.report.sections import sections_of
-from stemwise.report.spectrogram import Gallery
 from stemwise.report.tables import write_all
 from stemwise.report.text_tables import text_tables
 
@@ -80,7 +81,7 @@ def render(run: RunTables, sheet: Sheet, place: Place | None = None) -> str:
 
 
 def _document(run: RunTables, body: Sequence[Html], links: Sequence[Html], data: Html) -> str:
-    assets = files("stemwise.report") / "assets"
+    assets = files("stemwise.report.page") / "assets"
     style = (assets / "page.css").read_text(encoding="utf-8")
     script = (assets / "page.js").read_text(encoding="utf-8")
     light, dark = (palette.variables(is_dark) for is_dark in (False, True))

@@ -16,11 +16,11 @@ import polars as pl
 
 from stemwise.analysis.measures import pairs_of, shared_titles
 from stemwise.core.places import Place, is_local, place
+from stemwise.report.figures.palette import Palette
 from stemwise.report.markup import Child, Html, el, join
-from stemwise.report.palette import Palette
-from stemwise.report.previews import existing
+from stemwise.report.page.previews import existing
+from stemwise.report.page.spectrogram import SECONDS, Gallery
 from stemwise.report.run_tables import Row, RunTables, label
-from stemwise.report.spectrogram import SECONDS, Gallery
 from stemwise.report.tables import model_order
 from stemwise.storage.tables import NOT_KEPT, none_kept
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from stemwise.report.figures.palette import NEUTRAL, Palette
 from stemwise.report.markup import db
-from stemwise.report.palette import NEUTRAL, Palette
 from stemwise.report.run_tables import Row
 
 if TYPE_CHECKING:

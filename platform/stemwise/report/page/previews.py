@@ -12,7 +12,7 @@ from stemwise.core.errors import OutputError, StemwiseError
 from stemwise.core.stems import MIXTURE
 from stemwise.core.types import SAMPLE_RATE, Audio, Track
 from stemwise.datasets.decode import TrackAudio
-from stemwise.report.spectrogram import SECONDS
+from stemwise.report.page.spectrogram import SECONDS
 
 FOLDER = "audio"
 _SUFFIX = ".flac"  # as in the store; and encoding it takes a tenth of the time that MP3 takes
