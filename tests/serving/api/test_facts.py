@@ -14,7 +14,7 @@ def test_the_document_is_whole(finished: tuple[Api, dict]) -> None:
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
     names = [o["operationId"] for methods in document["paths"].values() for o in methods.values()]
-    assert len(names) == len(set(names)) == 11
+    assert len(names) == len(set(names)) == 12
     assert set(document["paths"]) == {
         "/v1/separations",
         "/v1/separations/{id}",
@@ -22,6 +22,7 @@ def test_the_document_is_whole(finished: tuple[Api, dict]) -> None:
         "/v1/separations/{id}/stems/{stem}",
         "/v1/separations/{id}/stems/{stem}/peaks",
         "/v1/separations/{id}/archive",
+        "/v1/separations/{id}/mix",
         "/v1/recipes",
         "/v1/models",
         "/healthz",

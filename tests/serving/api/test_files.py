@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +147,70 @@ def test_the_list_shows_the_newest_first(api: Api) -> None:
     assert [job["id"] for job in listed] == ids[::-1]
     two = api.get("/v1/separations?limit=2").json()["separations"]
     assert [job["title"] for job in two] == ["2.wav", "1.wav"]
+
+
+def _sound(content: bytes) -> np.ndarray:
+    return soundfile.read(io.BytesIO(content), dtype="float32")[0]
+
+
+def test_the_song_itself_can_be_compared(finished: tuple[Api, dict]) -> None:
+    client, job = finished
+    answer = client.get(job["links"]["mixture"])
+    assert answer.headers["content-type"] == "audio/wav"
+    np.testing.assert_array_equal(_sound(answer.content), _sound(SONG))
+    assert "mixture" not in job["links"]["stems"]
+
+
+@pytest.mark.parametrize("part", ["stems/vocals", "mix?stems=vocals"])
+def test_other_formats(finished: tuple[Api, dict], part: str) -> None:
+    client, job = finished
+    link, joint = f"{job['links']['self']}/{part}", "&" if "?" in part else "?"
+    wav = _sound(client.get(link).content)
+    flac = client.get(f"{link}{joint}format=flac")
+    assert flac.headers["content-type"] == "audio/flac"
+    np.testing.assert_allclose(_sound(flac.content), wav, atol=2**-23)
+    mp3 = client.get(f"{link}{joint}format=mp3")
+    assert mp3.headers["content-type"] == "audio/mpeg"
+    assert ".mp3" in mp3.headers["content-disposition"]
+    heard = _sound(mp3.content)
+    assert heard.shape == wav.shape and 0 < np.abs(heard).max() < 1
+    refused = client.get(f"{link}{joint}format=ogg")
+    assert (refused.status_code, refused.json()["reason"]) == (422, "unprocessable")
+
+
+def test_an_archive_of_mp3(finished: tuple[Api, dict]) -> None:
+    client, job = finished
+    answer = client.get(f"{job['links']['archive']}?format=mp3")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
+        assert zipped.testzip() is None
+        assert set(zipped.namelist()) == {f"{stem}.mp3" for stem in STEMS}
+        assert zipped.read("kick.mp3")[:3] in (b"ID3", b"\xff\xfb\xe0")
+
+
+def test_a_mix_is_the_sum_at_its_levels(finished: tuple[Api, dict]) -> None:
+    client, job = finished
+    song = _sound(SONG)
+    link = f"{job['links']['mix']}?stems=vocals:-6.02,drums,other:%2B6.02"
+    mixed = _sound(client.get(link).content)
+    factor = 0.375 * 10 ** (-6.02 / 20) + 0.25 + 0.375 * 10 ** (6.02 / 20)
+    np.testing.assert_allclose(mixed, factor * song, atol=1e-6)
+    loud = f"{job['links']['mix']}?stems=vocals:12,other:12&format=flac"
+    turned_down = _sound(client.get(loud).content)
+    np.testing.assert_allclose(turned_down, song / np.abs(song).max(), atol=1e-5)
+
+
+@pytest.mark.parametrize("mix", ["", "none", "vocals,vocals", "vocals:x", "vocals:99", "mixture"])
+def test_a_mix_that_cannot_be_read(finished: tuple[Api, dict], mix: str) -> None:
+    client, job = finished
+    answer = client.get(f"{job['links']['mix']}?stems={mix}")
+    assert (answer.status_code, answer.json()["reason"]) == (422, "unprocessable")
+
+
+def test_exports_leave_nothing_behind(
+    finished: tuple[Api, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, job = finished
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for part in ("stems/kick?format=mp3", "mix?stems=kick&format=mp3", "archive?format=mp3"):
+        assert client.get(f"{job['links']['self']}/{part}").status_code == 200
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from stemwise.core.version import __version__
 from stemwise.serving.http.schemas import Problem
+from stemwise.serving.intake.formats import format_names
 
 PROBLEM = "application/problem+json"
 _MEANING = {
@@ -19,8 +20,7 @@ _MEANING = {
     405: "The method is not possible here.",
     409: "The Idempotency-Key was used for another request, or the job is not finished.",
     413: "The file is larger, or the audio longer, than the server takes.",
-    415: "The file is not audio in a format that the server decodes (WAV, FLAC, MP3, M4A, AAC, Ogg,"
-    " AIFF).",
+    415: f"The file is not audio in a format that the server decodes ({format_names()}).",
     416: "The range lies outside the file.",
     422: "A field, or the audio itself, cannot be worked on.",
     429: "The key has as many unfinished jobs as it may have.",
@@ -55,7 +55,7 @@ UPLOAD: dict[str, Any] = {
                     "file": {
                         "type": "string",
                         "format": "binary",
-                        "description": "WAV, FLAC, MP3, M4A, AAC, Ogg or AIFF, mono or stereo.",
+                        "description": f"{format_names()}, mono or stereo.",
                     },
                     "recipe": {
                         "type": "string",

@@ -3,12 +3,15 @@
 No `from __future__ import annotations` here: FastAPI reads these annotations at run time.
 """
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Depends, Response
 
 from stemwise.serving.http import views
 from stemwise.serving.http.depends import Served, owner_of
 from stemwise.serving.http.describe import errors
-from stemwise.serving.http.schemas import Health, ModelList, RecipeList, UploadLimits
+from stemwise.serving.http.schemas import AudioFormat, Health, ModelList, RecipeList, UploadLimits
+from stemwise.serving.intake.formats import UPLOAD_FORMATS
 
 router = APIRouter(tags=["facts"])
 
@@ -21,7 +24,9 @@ async def recipes(service: Served) -> RecipeList:
     return RecipeList(
         recipes=[views.recipe_info(r, r.name == default) for r in service.recipes.values()],
         limits=UploadLimits(
-            max_bytes=int(limits.max_upload_mb * 1e6), max_duration_s=limits.max_duration_s
+            max_bytes=int(limits.max_upload_mb * 1e6),
+            max_duration_s=limits.max_duration_s,
+            formats=[AudioFormat(**asdict(known)) for known in UPLOAD_FORMATS],
         ),
     )
 

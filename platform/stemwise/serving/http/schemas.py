@@ -40,6 +40,10 @@ class Links(Answer):
     peaks: dict[str, str] = Field(
         default_factory=dict, description="Stem name → its waveform as JSON, for players."
     )
+    mixture: str | None = Field(
+        None, description="The song itself, as the models heard it, once the job succeeded."
+    )
+    mix: str | None = Field(None, description="A mix of chosen stems, once the job succeeded.")
 
 
 class StemResult(Answer):
@@ -127,11 +131,19 @@ class RecipeInfo(Answer):
     provenance: dict[str, Any] = Field(description="What the recipe says of where it comes from.")
 
 
+class AudioFormat(Answer):
+    """A format of uploads."""
+
+    name: str = Field(description="What people call it, for example `M4A`.")
+    suffixes: list[str] = Field(description="How names of such files end; only content counts.")
+
+
 class UploadLimits(Answer):
     """What an upload may be."""
 
     max_bytes: int
     max_duration_s: float
+    formats: list[AudioFormat]
 
 
 class RecipeList(Answer):

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from pathlib import Path
 
 from stemwise.core.errors import ConflictError, NotFoundError, NotReadyError
+from stemwise.core.stems import MIXTURE
 from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.files.job_files import JobFiles
+from stemwise.serving.http.exports import Exports, levels
 from stemwise.serving.http.keys import Keys
 from stemwise.serving.intake.intake import Accepted, Intake
 from stemwise.serving.jobs import results
@@ -50,6 +52,7 @@ class Service:
         self.store, self.files, self.keys, self.limits = store, files, keys, limits
         self.recipes, self.specs, self.health, self.wake = recipes, specs, health, wake
         self.intake = Intake(store, files, recipes, limits, accepted)
+        self.exports = Exports(limits.decodes)
         self._streams = 0
 
     async def get(self, job_id: str, owner: str) -> Job:
@@ -100,14 +103,33 @@ class Service:
             self._streams -= 1
 
     async def stem(self, job_id: str, stem: str, owner: str) -> tuple[Job, Path]:
-        """Return a finished stem's file.
+        """Return a finished stem's file; `mixture` is the song itself.
 
         Raises:
             ConflictError: the job is not finished.
             NotFoundError: no such job or stem, or its files are gone.
         """
         job = await self._with_files(job_id, owner)
-        return job, await self._file(job, stem, results.stem_key(job.id, stem, job.format))
+        return job, await self._encoded(job, stem)
+
+    async def exported(self, job: Job, stem: str, path: Path, file_format: str) -> Path:
+        """Return a new file of a stem in another format; whoever called removes it."""
+        return await self.exports.make(
+            [(path, 1.0)], file_format, None if stem == MIXTURE else _peak(job)
+        )
+
+    async def mix(
+        self, job_id: str, text: str, file_format: str | None, owner: str
+    ) -> tuple[Job, Path]:
+        """Return a new file of a mix of stems (see `levels`); whoever called removes it.
+
+        Raises:
+            UnprocessableError: the mix cannot be read; else as `stem`.
+        """
+        job = await self._with_files(job_id, owner)
+        wanted = levels(text, list(_made(job)))
+        parts = [(await self._encoded(job, stem), gain) for stem, gain in wanted.items()]
+        return job, await self.exports.make(parts, file_format or job.format)
 
     async def peaks(self, job_id: str, stem: str, owner: str) -> Path:
         """Return a finished stem's waveform (JSON); raises as `stem`."""
@@ -120,8 +142,7 @@ class Service:
         names = list(_made(job))
         if not names:
             raise NotFoundError(f"The separation {job_id!r} has no stems.")
-        keys = {stem: results.stem_key(job.id, stem, job.format) for stem in names}
-        return job, {stem: await self._file(job, stem, key) for stem, key in keys.items()}
+        return job, {stem: await self._encoded(job, stem) for stem in names}
 
     async def _with_files(self, job_id: str, owner: str) -> Job:
         job = await self.get(job_id, owner)
@@ -133,14 +154,22 @@ class Service:
             raise NotFoundError(f"The separation is {job.status.value}: its files are deleted.")
         return job
 
+    async def _encoded(self, job: Job, stem: str) -> Path:
+        return await self._file(job, stem, results.stem_key(job.id, stem, job.format))
+
     async def _file(self, job: Job, stem: str, key: str) -> Path:
-        if stem not in set(_made(job)):
+        if stem not in {*_made(job), *({MIXTURE} & job.result.keys())}:
             raise NotFoundError(f"The separation has no stem {stem[:80]!r}.")
         return await asyncio.to_thread(self.files.local, key)
 
 
 def _made(job: Job) -> Iterator[str]:
     return (stem["stem"] for stem in job.result.get("results", ()))
+
+
+def _peak(job: Job) -> float:
+    """Return the largest sample of all stored stems."""
+    return float(job.result["gain"] * max(stem["peak"] for stem in job.result["results"]))
 
 
 def _visible(job: Job) -> tuple[object, ...]:

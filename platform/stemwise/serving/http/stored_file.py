@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -38,6 +39,17 @@ class StoredFile(FileResponse):
             await super().__call__(scope, receive, answer)
         except _RefusedError as refused:
             await _refusal(refused, scope)(scope, receive, send)
+
+
+class PassingFile(StoredFile):
+    """A file that is removed once it is sent, or once nobody listens any more."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and remove the file."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
 
 
 def _refusal(refused: _RefusedError, scope: Scope) -> Response:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from stemwise.core.stems import in_order
+from stemwise.core.stems import MIXTURE, in_order
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.models.spec import ModelSpec
 from stemwise.separation.recipe import Recipe
@@ -48,11 +48,11 @@ def separation(job: Job) -> Separation:
         conservation=[Conservation(**item) for item in kept.get("conservation", ())],
         gain=kept.get("gain"),
         timing=dict(kept.get("timing", {})),
-        links=links(job, [stem.stem for stem in stems]),
+        links=links(job, [stem.stem for stem in stems], mixture="mixture" in kept),
     )
 
 
-def links(job: Job, stems: list[str]) -> Links:
+def links(job: Job, stems: list[str], mixture: bool = False) -> Links:
     """Return the paths of a job and of its stems."""
     base = f"/v1/separations/{job.id}"
     return Links(
@@ -61,6 +61,8 @@ def links(job: Job, stems: list[str]) -> Links:
         archive=f"{base}/archive" if stems else None,
         stems={stem: f"{base}/stems/{stem}" for stem in stems},
         peaks={stem: f"{base}/stems/{stem}/peaks" for stem in stems},
+        mixture=f"{base}/stems/{MIXTURE}" if mixture else None,
+        mix=f"{base}/mix" if stems else None,
     )
 
 

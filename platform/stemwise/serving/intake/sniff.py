@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stemwise.core.errors import UnsupportedAudioError
+from stemwise.serving.intake.formats import format_names
 from stemwise.serving.intake.mpeg import HEADER, adts_length, frame_length
 
-_WANTED = "send WAV, FLAC, MP3, M4A, AAC, Ogg or AIFF"
+_WANTED = f"send {format_names()}"
 _HEAD = 4096
 # Brands of pictures in the same container as MP4.
 _PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")

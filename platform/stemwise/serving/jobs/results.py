@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from stemwise.audio.raw import Signal
+from stemwise.audio.raw import RawAudio, Signal
 from stemwise.core.stems import MIXTURE, in_order, partition_of
 from stemwise.separation.recipe import Recipe
-from stemwise.separation.spool import SUBTYPES, Spool
+from stemwise.separation.spool import FULL_SCALE, SUBTYPES, Spool, encode
 from stemwise.serving.files.job_files import JobFiles
 
 PEAKS = 2000
@@ -58,6 +58,22 @@ def write_stem(
     files.put(drawing, peaks_key(job_id, stem))
     level = rms_dbfs([spool.read(stem)], [1.0])
     return {"bytes": size, "peak": spool.peaks[stem], "rms_dbfs": level}
+
+
+def write_mixture(
+    job_id: str, mixture: RawAudio, file_format: str, files: JobFiles, folder: Path
+) -> dict[str, Any]:
+    """Encode and store the song itself, so that stems can be compared with it; return its size.
+
+    Where FLAC would clip, it alone is turned down: players match loudness in any case.
+    """
+    encoded = folder / f"{MIXTURE}.{file_format}"
+    peak = max((float(np.abs(part).max()) for part in mixture.frames(_BLOCK)), default=0.0)
+    gain = FULL_SCALE / peak if file_format == "flac" and peak > FULL_SCALE else 1.0
+    encode(mixture, encoded, gain, SUBTYPES[file_format])
+    size = encoded.stat().st_size
+    files.put(encoded, stem_key(job_id, MIXTURE, file_format))
+    return {"bytes": size}
 
 
 def waveform(signal: Signal, count: int = PEAKS) -> tuple[int, list[float]]:

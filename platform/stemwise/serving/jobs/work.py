@@ -122,7 +122,7 @@ class JobWork:
     def _turn(self) -> AbstractContextManager[None]:
         return self._turns.taken(self.job.due, lambda: self.stopped)
 
-    def _store(self, mixture: Signal, made: dict[str, Spool]) -> dict[str, Any]:
+    def _store(self, mixture: RawAudio, made: dict[str, Spool]) -> dict[str, Any]:
         wanted = [stem for stem in in_order(made) if not self.job.stems or stem in self.job.stems]
         spools = {stem: made[stem] for stem in wanted}
         gain = common_gain(spools, self.job.format)
@@ -137,11 +137,23 @@ class JobWork:
             about = {"parent": parent, "models": models, "quality_db": known.get(stem)}
             return {"stem": stem} | facts | about
 
+        def store_mixture() -> dict[str, Any]:
+            with self._turn():
+                return results.write_mixture(
+                    self.job.id, mixture, self.job.format, self.files, self.scratch
+                )
+
         with ThreadPoolExecutor(_ENCODERS, f"encode-{self.job.id[:8]}") as threads:
+            song = threads.submit(store_mixture)
             stems = list(threads.map(store, spools))
         with self._turn():
             conserved = results.conservation(self.recipe, mixture, made)
-        return {"results": stems, "conservation": conserved, "gain": gain}
+        return {
+            "results": stems,
+            "mixture": song.result(),
+            "conservation": conserved,
+            "gain": gain,
+        }
 
     def _check(self) -> None:
         if self.stopped:
