@@ -42,6 +42,19 @@ def test_a_song_becomes_stems(client, service, song, tmp_path):
     assert got[-1] == ("drums", len(STEMS["drums"]), len(STEMS["drums"]))
 
 
+def test_mp3_is_asked_for_when_stems_are_fetched(client, service, song, tmp_path):
+    job, made = client.separate(song, tmp_path / "out", format="mp3")
+    assert service.uploads[0]["format"] == job.format == "flac"
+    assert {path.name for path in made.values()} == {f"{stem}.mp3" for stem in STEMS}
+    client.archive(job.id, tmp_path / "all.zip", format="mp3")
+    fetched = [path for route, _, path, _ in service.seen if route in ("stem", "archive")]
+    assert fetched and all(path.endswith("?format=mp3") for path in fetched)
+    with pytest.raises(errors.ConfigError, match="'ogg' is not offered: use flac, wav or mp3"):
+        client.download(job, tmp_path, format="ogg")
+    with pytest.raises(errors.ConfigError, match="'mp3' is not offered: use flac or wav"):
+        client.submit(song, format="mp3")
+
+
 def test_what_is_not_given_is_not_sent(client, service, song):
     client.submit(song)
     assert set(service.uploads[0]) == {"name", "file", "format"}

@@ -216,6 +216,9 @@ def _mp4() -> Iterator[tuple[str, bytes, str, frozenset[int]]]:
     yield "aac_behind_id3", id3(100) + aac, "a.aac", ACCEPTED
     yield "aac_cut", aac[: len(aac) // 2], "a.aac", ANY  # a bare stream does not say its length
     yield "aac_damaged", damaged(aac), "a.aac", ANY
+    for suffix, codec in ((".wv", "wavpack"), (".ac3", "ac3"), (".eac3", "eac3")):
+        yield codec, container(suffix, codec), f"a{suffix}", ACCEPTED
+    yield "wavpack_damaged", damaged(container(".wv", "wavpack")), "a.wv", ANY
     yield "aac_junk_behind_sync", aac[:7] + b"junk" * 5000, "a.aac", UNKNOWN
 
 

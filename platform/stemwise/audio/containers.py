@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-# Audio in MP4 as phones, stores and encoders write it; other decoders are kept from uploads.
-CODECS = ("aac", "alac", "mp3", "mp3float", "opus", "flac")
-_FORMATS = {".mp3": "mp3", ".m4a": "mov", ".aac": "aac"}
+# Audio as phones, stores and encoders write it; other decoders are kept from uploads.
+CODECS = ("aac", "alac", "mp3", "mp3float", "opus", "flac", "wavpack", "ac3", "eac3")
+_FORMATS = {
+    **{".mp3": "mp3", ".m4a": "mov", ".aac": "aac", ".wv": "wv"},
+    **{".ac3": "ac3", ".eac3": "eac3"},
+}
 _CAUTION = {"codec_whitelist": ",".join(CODECS), "protocol_whitelist": "file"}
 # What is known by its content alone: FFmpeg takes noise for a bare stream (MP3, AC-3), and playlists
 # make it read other files.

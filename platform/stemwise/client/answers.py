@@ -35,6 +35,8 @@ class Links:
     archive: str | None = None
     stems: dict[str, str] = field(default_factory=dict)
     peaks: dict[str, str] = field(default_factory=dict)
+    mixture: str | None = None
+    mix: str | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.stems import check_name
 
 FORMATS = ("flac", "wav")
+DOWNLOADS = (*FORMATS, "mp3")
 # How long an interrupted `separate` tries to cancel its job.
 _CANCEL_S = 5.0
 
@@ -91,8 +92,7 @@ class Client:
             ConfigError: another format than flac and wav.
             ServerError: the service refuses it or cannot be reached.
         """
-        if format not in FORMATS:
-            raise ConfigError(f"The format {format!r} is not offered: use flac or wav.")
+        _check_format(format, FORMATS)
         fields = [("format", format)]
         fields += [("recipe", recipe)] if recipe is not None else []
         names = [stems] if isinstance(stems, str) else stems
@@ -130,23 +130,30 @@ class Client:
         job: Separation,
         folder: Path,
         *,
+        format: str | None = None,
         on_download: OnDownload | None = None,
     ) -> dict[str, Path]:
         """Fetch the stems of a job to `<folder>/<stem>.<format>`; return where each one is.
 
-        Each file is whole or not there. `on_download` gets the stem, its bytes so far and in all.
+        `format` is flac, wav or mp3 (320 kbit/s), by default the job's own. Each file is whole or not
+        there. `on_download` gets the stem, its bytes so far and in all.
 
         Raises:
+            ConfigError: another format.
             JobFailedError: the job has no stems; the message says why.
             OutputError: the folder cannot be written.
         """
         if not job.succeeded:
             raise self._failure(job)
+        suffix, asked = _wanted(job, format)
         made = {}
         for stem, size in self._offered(job).items():
-            target = Path(folder) / f"{stem}.{job.format}"
-            path = f"{job_path(job.id)}/stems/{quote(stem, safe='')}"
-            fetch(self._transport, path, target, size=size, report=_named(stem, on_download))
+            target = Path(folder) / f"{stem}.{suffix}"
+            path = f"{job_path(job.id)}/stems/{quote(stem, safe='')}{asked}"
+            report, new = _named(stem, on_download), asked != ""
+            fetch(
+                self._transport, path, target, size=None if new else size, report=report, made=new
+            )
             made[stem] = target
         return made
 
@@ -165,26 +172,38 @@ class Client:
     ) -> tuple[Separation, dict[str, Path]]:
         """Submit, wait and download; return the finished job and where each stem is.
 
-        An interrupt (KeyboardInterrupt) cancels the job.
+        With `format` mp3 the job is made as flac and downloaded as MP3 of 320 kbit/s. An interrupt
+        (KeyboardInterrupt) cancels the job.
 
         Raises:
             as `submit`, `wait` and `download` do.
         """
-        job = self.submit(file, recipe=recipe, stems=stems, format=format, on_upload=on_upload)
+        _check_format(format, DOWNLOADS)
+        kept = format if format in FORMATS else "flac"
+        job = self.submit(file, recipe=recipe, stems=stems, format=kept, on_upload=on_upload)
         try:
             job = self.wait(job.id, on_progress=on_progress, timeout=timeout)
-            return job, self.download(job, folder, on_download=on_download)
+            return job, self.download(job, folder, format=format, on_download=on_download)
         except KeyboardInterrupt as interrupt:
             if not job.final:
                 self._cancel_quickly(job.id, interrupt)
             raise
 
     def archive(
-        self, job: str, path: Path, *, on_download: Callable[[int, int | None], None] | None = None
+        self,
+        job: str,
+        path: Path,
+        *,
+        format: str | None = None,
+        on_download: Callable[[int, int | None], None] | None = None,
     ) -> Path:
-        """Fetch all stems of a job as one zip file to `path`."""
-        target = Path(path)
-        fetch(self._transport, f"{job_path(job)}/archive", target, report=on_download)
+        """Fetch all stems of a job as one zip file to `path`; `format` as in `download`."""
+        target, asked = Path(path), ""
+        if format is not None:
+            _check_format(format, DOWNLOADS)
+            asked = f"?format={format}"
+        link = f"{job_path(job)}/archive{asked}"
+        fetch(self._transport, link, target, report=on_download, made=asked != "")
         return target
 
     def get(self, job: str) -> Separation:
@@ -249,6 +268,21 @@ class Client:
             self._transport.ask(Separation, "DELETE", job_path(job), deadline=soon)
         except ServerError as error:
             interrupt.add_note(f"The job {job} could not be cancelled and may go on. {error}")
+
+
+def _check_format(format: str, offered: Sequence[str]) -> None:
+    if format not in offered:
+        raise ConfigError(
+            f"The format {format!r} is not offered: use {', '.join(offered[:-1])} or {offered[-1]}."
+        )
+
+
+def _wanted(job: Separation, format: str | None) -> tuple[str, str]:
+    """Return how files are to end, and the query that asks for it; none for the job's own format."""
+    if format is None or format == job.format:
+        return job.format, ""
+    _check_format(format, DOWNLOADS)
+    return format, f"?format={format}"
 
 
 def _named(stem: str, report: OnDownload | None) -> Callable[[int, int | None], None] | None:

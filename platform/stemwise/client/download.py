@@ -29,11 +29,12 @@ def fetch(
     *,
     size: int | None = None,
     report: Report | None = None,
+    made: bool = False,
 ) -> None:
     """Fetch `path` of the server to `target`, which appears only when it is whole.
 
     `size` is what the job says of the file, in bytes; `report` gets the bytes that are there and
-    those in all.
+    those in all. What the server has yet to make (`made`) may take as long to begin as an upload.
 
     Raises:
         ServerError: no such file, or it stayed incomplete.
@@ -44,7 +45,7 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with unfinished.open("wb") as file:
-                _Transfer(transport, path, file, size, report).run()
+                _Transfer(transport, path, file, size, report, made).run()
             unfinished.replace(target)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -62,7 +63,9 @@ class _Transfer:
         file: BinaryIO,
         size: int | None,
         report: Report | None,
+        made: bool,
     ) -> None:
+        self.read_s = transport.policy.upload_read_s if made else transport.policy.read_s
         self.transport, self.path, self.file = transport, path, file
         self.size, self.report = size, report
         self.done = self.furthest = 0
@@ -92,8 +95,7 @@ class _Transfer:
             headers |= {"Range": f"bytes={self.done}-", "If-Range": self.validator}
         else:
             self._restart()
-        read_s = self.transport.policy.read_s
-        with self.transport.open("GET", self.path, headers, read_s) as answer:
+        with self.transport.open("GET", self.path, headers, self.read_s) as answer:
             total = self._total(answer)
             try:
                 self._receive(answer, total)

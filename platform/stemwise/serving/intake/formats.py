@@ -13,7 +13,7 @@ class UploadFormat:
     suffixes: tuple[str, ...]
 
 
-# What `sniff` recognises. The first suffix of each is what `sniff.suffix_of` answers.
+# What `sniff` recognises, and answers with one of the suffixes.
 UPLOAD_FORMATS = (
     UploadFormat("WAV", (".wav",)),
     UploadFormat("FLAC", (".flac",)),
@@ -21,6 +21,8 @@ UPLOAD_FORMATS = (
     UploadFormat("M4A", (".m4a", ".mp4")),
     UploadFormat("AAC", (".aac",)),
     UploadFormat("Ogg", (".ogg", ".oga", ".opus")),
+    UploadFormat("WavPack", (".wv",)),
+    UploadFormat("AC-3", (".ac3", ".eac3", ".ec3")),
     UploadFormat("AIFF", (".aiff", ".aif", ".aifc")),
 )
 

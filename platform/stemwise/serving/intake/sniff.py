@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stemwise.core.errors import UnsupportedAudioError
+from stemwise.serving.intake.dolby import ac3_length, eac3_length
 from stemwise.serving.intake.formats import format_names
 from stemwise.serving.intake.mpeg import HEADER, adts_length, frame_length
 
@@ -40,7 +41,7 @@ _KNOWN = (
 
 
 def suffix_of(path: Path) -> str:
-    """Return `.wav`, `.flac`, `.ogg`, `.mp3`, `.m4a`, `.aac` or `.aiff`: what the content is.
+    """Return a suffix of `formats.UPLOAD_FORMATS` that says what the content is.
 
     `.m4a` stands for all of MP4's family (ISO 14496-12); whether it holds only audio, its decoder says.
 
@@ -58,14 +59,19 @@ def suffix_of(path: Path) -> str:
         if head[:4] == b"OggS":
             _check_ogg(file)
             return ".ogg"
+        if head[:4] == b"wvpk":
+            return ".wv"
         if head[:3] == b"ID3":
             return _behind_tags(file)
         if head[4:8] == b"ftyp" and head[8:12] not in _PICTURES:
             return ".m4a"
-        if _is_mpeg_audio(file, 0, frame_length):
+        if _is_stream(file, 0, frame_length):
             return ".mp3"
-        if _is_mpeg_audio(file, 0, adts_length):
+        if _is_stream(file, 0, adts_length):
             return ".aac"
+        for suffix, length_of in ((".ac3", ac3_length), (".eac3", eac3_length)):
+            if _is_stream(file, 0, length_of):
+                return suffix
     raise UnsupportedAudioError(f"The file is {_name_of(head)}: {_WANTED}.")
 
 
@@ -103,15 +109,15 @@ def _behind_tags(file: BinaryIO) -> str:
         start += 10 + size + (10 if head[5] & 16 else 0)
     if head[:4] == b"fLaC":
         return ".flac"
-    if _is_mpeg_audio(file, start, frame_length):
+    if _is_stream(file, start, frame_length):
         return ".mp3"
-    if _is_mpeg_audio(file, start, adts_length):
+    if _is_stream(file, start, adts_length):
         return ".aac"
     raise UnsupportedAudioError(f"The file has an ID3 tag, but no MP3 follows it: {_WANTED}.")
 
 
-def _is_mpeg_audio(file: BinaryIO, start: int, length_of: Callable[[bytes], int | None]) -> bool:
-    """Tell whether a frame of MPEG audio is at `start`, and where it ends another or the end."""
+def _is_stream(file: BinaryIO, start: int, length_of: Callable[[bytes], int | None]) -> bool:
+    """Tell whether a frame of a bare stream is at `start`, and where it ends another or the end."""
     file.seek(start)
     length = length_of(file.read(HEADER))
     if length is None:
