@@ -22,28 +22,21 @@ Written from `conf/model/*.yaml` by `python docs/make_models.py`: run it again a
 `stemwise models` shows the same for your machine, with what is installed and fetched.
 """
 _COST = """\
-**Cost** is CPU seconds per minute of audio on one core with the default settings. It is a ratio to
-compare models with, not a promise: your machine, its threads or a GPU change all of them. Where a
-model is cut into chunks it is the measured cost of one chunk times the number of chunks that the
-model's own tiling lays over a song of four minutes, divided by four; overlap is thus paid for.
+**Cost** is CPU seconds per minute of audio on one core with the default settings, overlap included.
+Use it to compare models; your machine, threads or GPU change all of them. For models that work in
+chunks it is the measured cost of one chunk times their number in a four-minute song, divided by four.
 `python benchmarks/model_cost.py` measures again (with `--chunk`: one chunk, random weights).
 
-**GPU** is GB of GPU memory (1e9 bytes) that a model takes at its most: its weights in float32, and on
-top of them what a pass of four chunks holds at a time, the default on a GPU. *Estimated* means that no
-GPU was at hand: one chunk was run on a CPU, and four times the most that PyTorch's allocator held at a
-time was taken. On a GPU the workspace of cuDNN and the allocator's rounding come on top, other kernels
-may hold more or less, and CUDA itself takes the better part of a GB once per process.
-`python benchmarks/gpu_memory.py` measures where there is a GPU, and `--estimate` estimates again.
-Models that run in turn on one GPU share its room for passes; a pass that does not fit is run with half
-as many chunks.
+**GPU** is the GPU memory a model needs in GB (1e9 bytes): its float32 weights and a pass of four
+chunks, the default there. *Estimated* means without a GPU: four times the peak of PyTorch's allocator
+for one chunk on a CPU. cuDNN's workspace, the allocator's rounding and other kernels come on top, as
+does the better part of a GB for CUDA itself, once per process. `python benchmarks/gpu_memory.py`
+measures on a GPU; `--estimate` estimates again. A pass that does not fit runs with half as many chunks.
 
-**Parameters** are trainable numbers of the network; **size** is that of all checkpoint files.
+**Trained on**: scores on songs that a model was, or may have been, trained on say little. The test
+part of MUSDB18-HQ is fair for models trained on its other 100 songs.
 
-**Trained on**: a score of a model on songs that it was trained on, or may have been, says little.
-A score on the test part of MUSDB18-HQ is fair for models that were trained on its other 100 songs.
-
-**Published scores** are others' numbers, with their metric and songs. They differ from what
-`stemwise evaluate` finds in songs, metric and averaging; compare two only where these are the same.
+**Published scores** are others' numbers. Compare two only where metric, songs and averaging agree.
 """
 _GROUPS = (
     "Networks with published weights",
@@ -83,7 +76,7 @@ def _group(spec: ModelSpec) -> int:
 
 def _summary(specs: Sequence[ModelSpec]) -> str:
     titles = (
-        *("model", "takes apart", "architecture", "stems", "parameters", "size", "cost", "GPU"),
+        *("model", "input", "architecture", "stems", "parameters", "size", "cost", "GPU"),
         *("licence", "trained on"),
     )
     rows = [
@@ -116,7 +109,7 @@ def _sets() -> str:
             )
         )
     about = (
-        "A set stands for its models; *parents* are those whose stems its level 2 takes apart.\n"
+        "*Parents* are the level-1 models whose stems the set's level-2 models separate further.\n"
     )
     return f"## Named sets\n\n{about}\n{_table(('set', 'models', 'parents'), rows)}"
 
@@ -124,22 +117,16 @@ def _sets() -> str:
 def _section(spec: ModelSpec) -> str:
     cost = minute_cost(spec)
     items = {
-        "Architecture": spec.architecture,
         "Paper": spec.paper,
-        "Takes apart": f"{spec.parent} (level {facts.level(spec)})",
-        "Stems": _stems(spec),
-        "Parameters": None if facts.parameters(spec) is None else _parameters(spec),
         "Settings": settings_text(spec),
-        "Licence": spec.licence,
-        "Trained on": ", ".join(spec.trained_on),
         "Needs": f"`pip install 'stemwise[{spec.extra}]'`" if spec.extra else None,
-        "Cost": f"{_number(cost)} CPU s per minute of audio ({_measured(spec)})" if cost else None,
+        "Cost": _measured(spec) if cost else None,
         "GPU memory": _gpu_memory(spec),
         "Notes": spec.notes,
     }
     lines = [f"- {title}: {text}" for title, text in items.items() if text]
     lines += [f"- Checkpoint: {_checkpoint(file)}" for file in spec.checkpoints]
-    lines.append(f"- Everything: [conf/model/{spec.name}.yaml](../conf/model/{spec.name}.yaml)")
+    lines.append(f"- [conf/model/{spec.name}.yaml](../conf/model/{spec.name}.yaml)")
     listing = "\n".join(lines)
     return f"### {spec.name}\n\n{listing}\n" + _scores(spec.published)
 
@@ -161,7 +148,7 @@ def _measured(spec: ModelSpec) -> str:
     if cost is None:
         return UNKNOWN
     what = f"{cost.chunk} samples" if cost.chunk else f"{cost.audio_s:g} s of audio"
-    return f"measured: {cost.cpu_s:g} CPU s for {what}; {cost.source}"
+    return f"{cost.cpu_s:g} CPU s for {what}; {cost.source}"
 
 
 def _gpu_memory(spec: ModelSpec) -> str | None:
@@ -170,7 +157,7 @@ def _gpu_memory(spec: ModelSpec) -> str | None:
         return None
     how = memory.source + (f" on {memory.device}" if memory.device else "")
     loaded = f"{_number(memory.weights_gb)} GB loaded"
-    return f"{loaded}, {_number(memory.pass_gb)} GB more for a pass of four chunks ({how})"
+    return f"{loaded}, {_number(memory.pass_gb)} GB more for a pass ({how})"
 
 
 def _checkpoint(file: Checkpoint) -> str:
