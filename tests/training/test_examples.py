@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from stemwise.core.errors import ConfigError, OutputError
+from stemwise.training.estimates import with_estimates
 from stemwise.training.examples import Augmentation, Examples, Task, leaves_of
 from stemwise.training.songs import LEAVES, TRAINING_SEED, VALIDATION_SEED, SongBank, open_bank
 
@@ -85,6 +88,50 @@ def test_remixing_prefers_parts_that_play(bank):
     remixed = Augmentation(remix=1.0, gain_db=0.0, bleed=0.0)
     targets = np.concatenate([targets for _, targets in draws(bank, task, remixed, 40)])
     assert 0.85 < np.mean(targets.any(axis=(1, 2))) < 1
+
+
+@pytest.fixture
+def fills():
+    """A song whose leaves play, and four in which the toms rest but for the last tenth of a second."""
+    level = np.full((len(LEAVES), 2, 44_100), SCALE // 64, np.int16)
+    resting = level.copy()
+    resting[LEAVES.index("toms"), :, :39_690] = 0
+    return SongBank([level, resting, resting, resting, resting])
+
+
+@pytest.mark.parametrize("remix", [0.0, 1.0])
+def test_in_active_examples_every_part_plays(fills, remix):
+    task = Task("drums", ("kick", "snare", "cymbals", "toms"))
+    found = []
+    for active in (0.0, 1.0):
+        drawn = draws(fills, task, Augmentation(remix, 0.0, 0.0, active), 20)
+        found.append(np.mean([targets.any(axis=(1, 2)) for _, targets in drawn]))
+    assert found[0] < found[1] == 1
+
+
+def test_an_estimated_parent_is_heard_with_the_true_parts_of_its_song(bank):
+    task = Task("vocals", ("lead_vocals", "backing_vocals"))
+    estimates = [np.full((2, 44_100), SCALE // 4, np.int16), np.zeros((2, 44_100), np.int16)]
+    estimated = replace(bank, estimates=estimates)
+    plain = Augmentation(remix=1.0, gain_db=0.0, bleed=1.0, estimated=1.0)
+    heard, targets = next(d for d in draws(estimated, task, plain) if d[0].any())
+    assert (heard == 0.25).all()
+    np.testing.assert_allclose(constants(targets), [level("lead_vocals"), level("backing_vocals")])
+    varied = replace(plain, gain_db=6.0)
+    for heard, targets in draws(estimated, task, varied):
+        if heard.any():
+            gain = heard[0, 0] / 0.25
+            assert 0.5 < abs(gain) < 2
+            assert constants(targets)[0] == pytest.approx(gain * level("lead_vocals"))
+
+
+def test_estimates_are_made_once_from_the_mixture(bank, tmp_path):
+    named = replace(bank, names=("one.npy", "two.npy"))
+    made = with_estimates(named, tmp_path, lambda mixture: mixture / 2)
+    everything = sum(range(1, len(LEAVES) + 1)) / 64
+    np.testing.assert_allclose(made.read_estimate(0, 100, 50), everything / 2)
+    again = with_estimates(named, tmp_path, lambda mixture: 1 / 0)
+    assert not again.read_estimate(1, 0, 44_100).any()
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,17 @@ from torch import nn
 from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.models import demucs, mel_band_roformer, scnet
 from stemwise.models.checkpoints.safe_load import load, metadata
+from stemwise.training.examples import Task
 from stemwise.training.export import export
-from stemwise.training.loss import FLOOR, relative_error_db
-from stemwise.training.trainer import CURVE_FILE, STATE_FILE, Trainer, TrainingSettings
+from stemwise.training.loss import FLOOR, relative_errors_db
+from stemwise.training.trainer import (
+    CURVE_FILE,
+    STATE_FILE,
+    STEMS_FILE,
+    Trainer,
+    TrainingSettings,
+)
+from stemwise.training.validation import mean_scores, snrs
 
 SETTINGS = TrainingSettings(
     steps=40,
@@ -35,7 +43,7 @@ def test_the_loss_is_the_errors_level_below_the_input():
     target = torch.ones(1, 1, 2, 100)
     for gain in (0.0, 0.5, 0.9):
         expected = 10 * math.log10((1 - gain) ** 2 + FLOOR)
-        found = relative_error_db(gain * target, target, heard)
+        found = relative_errors_db(gain * target, target, heard)
         assert float(found) == pytest.approx(expected, abs=1e-4)
 
 
@@ -43,8 +51,8 @@ def test_a_silent_stem_and_silence_have_a_finite_loss():
     silence = torch.zeros(1, 1, 2, 100)
     heard = torch.ones(1, 2, 100)
     floor = 10 * math.log10(FLOOR)
-    assert float(relative_error_db(silence, silence, heard)) == pytest.approx(floor, abs=1e-4)
-    assert math.isfinite(float(relative_error_db(silence, silence, 0 * heard)))
+    assert float(relative_errors_db(silence, silence, heard)) == pytest.approx(floor, abs=1e-4)
+    assert math.isfinite(float(relative_errors_db(silence, silence, 0 * heard)))
 
 
 class Gains(nn.Module):
@@ -62,6 +70,7 @@ class Planted:
     """The answer is 0.75 and 0.25 times the input."""
 
     seed = 0
+    task = Task("vocals", ("lead_vocals", "backing_vocals"))
 
     def batch(self, step, size):
         noise = np.random.default_rng([step, size]).normal(0, 0.1, (size, 2, 500))
@@ -117,6 +126,15 @@ def test_the_curve_has_every_step_once_also_after_a_restart(trainer, tmp_path):
     assert [row["validation_loss"] != "" for row in rows] == [False, True, False, True]
     assert float(rows[-1]["validation_loss"]) < float(rows[1]["validation_loss"]) < 0
     assert [step for step, _, checked in seen if checked is not None] == [20, 40]
+    with (folder / STEMS_FILE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    stems = ["lead_vocals", "backing_vocals"]
+    assert [(row["step"], row["stem"]) for row in rows] == [
+        (s, x) for s in ("20", "40") for x in stems
+    ]
+    # the untouched input is 1/0.75 and 1/0.25 of the two answers
+    inputs = [float(row["input_snr_db"]) for row in rows[2:]]
+    assert inputs == pytest.approx([20 * math.log10(3), -20 * math.log10(3)], abs=1e-3)
 
 
 def test_validation_does_not_freeze_the_average(trainer):
@@ -133,9 +151,9 @@ def test_validation_does_not_freeze_the_average(trainer):
             return chunks[:, None] * self.fused[:, None, None]
 
     made = trainer(network=Caching())
-    before = made.validate()
+    before = made.validate().loss
     made.run()
-    assert made.validate() < before - 3
+    assert made.validate().loss < before - 3
 
 
 def test_a_state_of_another_network_is_refused(trainer):
@@ -144,9 +162,47 @@ def test_a_state_of_another_network_is_refused(trainer):
         trainer(network=nn.Conv1d(2, 4, 1))
 
 
+def test_a_stems_snr_is_known_where_it_plays_only():
+    target = torch.ones(2, 2, 2, 100)
+    target[1, 1] = 0
+    estimate = 0.9 * target
+    heard = 2 * torch.ones(2, 2, 100)
+    ours, theirs = snrs(estimate, target, heard)
+    torch.testing.assert_close(ours[:, 0], torch.full((2,), 20.0))
+    assert ours[:, 1].isnan().tolist() == [False, True]
+    scores = mean_scores(("a", "b"), [(ours[:1], theirs[:1]), (ours[1:], theirs[1:])])
+    assert scores["b"].snr == pytest.approx(20, abs=1e-4)
+    assert scores["a"].input_snr == pytest.approx(0, abs=1e-4)
+
+
+def test_weights_count_a_stem_more(trainer):
+    """Their mean is 1, so that the loss stays in dB."""
+    even = trainer(folder=None)._loss
+    odd = trainer(replace(SETTINGS, weights={"backing_vocals": 3.0}))._loss
+    target = torch.ones(1, 2, 2, 100)
+    estimate = target * torch.tensor([0.5, 0.9])[:, None, None]
+    heard = torch.ones(1, 2, 100)
+    lead, backing = (10 * math.log10(error + FLOOR) for error in (0.25, 0.01))
+    assert float(even(estimate, target, heard)) == pytest.approx((lead + backing) / 2, abs=1e-4)
+    weighted = (lead + 3 * backing) / 4
+    assert float(odd(estimate, target, heard)) == pytest.approx(weighted, abs=1e-4)
+
+
+def test_a_weight_of_a_stem_that_the_model_lacks_is_refused(trainer):
+    with pytest.raises(ConfigError, match="toms: the model has"):
+        trainer(replace(SETTINGS, weights={"toms": 2.0}))
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"average": 1.0}, {"warmup": -1}],
+    [
+        {"steps": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"average": 1.0},
+        {"warmup": -1},
+        {"floor": 0.0},
+    ],
 )
 def test_settings_that_cannot_be_meant_are_refused(change):
     with pytest.raises(ConfigError, match="training"):

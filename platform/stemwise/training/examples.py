@@ -6,7 +6,7 @@ resumed goes on with the very examples it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.training.songs import LEAVES, SongBank
 
-_QUIET = 1e-3  # RMS below which a part counts as absent
+_QUIET = 5e-3  # RMS below which a part counts as absent
+_TRIES = 32  # places looked at for one where a part plays
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,18 @@ class Task:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How examples vary: share of parts taken from other songs, gains in dB, bleed from outside."""
+    """How examples vary: share of parts taken from other songs, gains in dB, bleed from outside.
+
+    `active` is the share of examples in which every part plays. Without it most examples teach
+    silence for what plays seldom, as toms do. `estimated` is the share of examples, at level 2, whose
+    parent is a model's estimate; its parts are those of one song.
+    """
 
     remix: float = 0.5
     gain_db: float = 6.0
     bleed: float = 0.5
+    active: float = 0.0
+    estimated: float = 0.0
 
 
 def leaves_of(stem: str) -> tuple[str, ...]:
@@ -97,34 +105,81 @@ class Examples:
     def draw(self, rng: np.random.Generator) -> tuple[Audio, Audio]:
         """Return one input `(2, samples)` and its targets `(targets, 2, samples)`."""
         samples = round(self.seconds * SAMPLE_RATE)
-        home = self._place(rng, samples)
+        active = rng.random() < self.augmentation.active
+        home = self._home(rng, samples) if active else self._place(rng, samples)
+        if self.augmentation.estimated and rng.random() < self.augmentation.estimated:
+            return self._estimated(home, rng, samples)
+        parts = {group: self._part(group, home, rng, samples, active) for group in self.task.groups}
+        heard = _sum(list(parts.values()))
+        if self.task.parent != stems.MIXTURE:
+            heard = heard + self._bleed(home, rng, samples)
+        return heard, self._targets(parts)
+
+    def _targets(self, parts: Mapping[str, Audio]) -> Audio:
+        """Return the sums `(targets, 2, samples)` of the parts that belong to each target."""
+        samples = next(iter(parts.values())).shape[-1]
         targets = np.zeros((len(self.task.targets), 2, samples), np.float32)
-        heard = np.zeros((2, samples), np.float32)
-        for group in self.task.groups:
-            part = self._part(group, home, rng, samples)
-            heard += part
+        for group, part in parts.items():
             target = self.task.target_of(group)
             if target is not None:
                 targets[self.task.targets.index(target)] += part
-        if self.task.parent != stems.MIXTURE:
-            heard += self._bleed(home, rng, samples)
-        return heard, targets
+        return targets
+
+    def _estimated(
+        self, home: tuple[int, int], rng: np.random.Generator, samples: int
+    ) -> tuple[Audio, Audio]:
+        """Return an estimated parent and the true parts, all at one level and with the same sides."""
+        heard = self.bank.read_estimate(*home, samples)
+        targets = self._targets({g: self._read(g, home, samples) for g in self.task.groups})
+        gain, swapped = self._gain(rng)
+        if swapped:
+            heard, targets = heard[::-1], targets[:, ::-1]
+        return np.ascontiguousarray(heard * gain), np.ascontiguousarray(targets * gain)
+
+    def _home(self, rng: np.random.Generator, samples: int) -> tuple[int, int]:
+        """Return the place, of several, at which most parts play."""
+        best, most = self._place(rng, samples), -1
+        for _ in range(_TRIES // 4):
+            place = self._place(rng, samples)
+            playing = sum(_plays(self._read(g, place, samples)) for g in self.task.groups)
+            if playing > most:
+                best, most = place, playing
+            if playing == len(self.task.groups):
+                break
+        return best
 
     def _part(
-        self, group: str, home: tuple[int, int], rng: np.random.Generator, samples: int
+        self,
+        group: str,
+        home: tuple[int, int],
+        rng: np.random.Generator,
+        samples: int,
+        active: bool,
     ) -> Audio:
         """Return one part of the input, perhaps from another song, with its own level and sides."""
         part = self._read(group, home, samples)
         if rng.random() < self.augmentation.remix:
-            for _ in range(4):  # a part that plays teaches more than one that rests
-                part = self._read(group, self._place(rng, samples), samples)
-                if np.sqrt(np.mean(part**2)) > _QUIET:
-                    break
+            part = self._elsewhere(group, rng, samples, _TRIES if active else 4)
+        elif active and not _plays(part):
+            part = self._elsewhere(group, rng, samples, _TRIES)
+        gain, swapped = self._gain(rng)
+        return (part[::-1] if swapped else part) * gain
+
+    def _gain(self, rng: np.random.Generator) -> tuple[np.float32, bool]:
+        """Draw a gain with its polarity, and whether left and right change places."""
         gain = 10 ** (rng.uniform(-1, 1) * self.augmentation.gain_db / 20)
-        if self.augmentation.gain_db:
-            part = part[::-1] if rng.random() < 0.5 else part
-            gain = -gain if rng.random() < 0.5 else gain
-        return part * np.float32(gain)
+        if not self.augmentation.gain_db:
+            return np.float32(gain), False
+        swapped = bool(rng.random() < 0.5)
+        return np.float32(-gain if rng.random() < 0.5 else gain), swapped
+
+    def _elsewhere(self, group: str, rng: np.random.Generator, samples: int, tries: int) -> Audio:
+        """Return a part of any song: one that plays teaches more than one that rests."""
+        for _ in range(tries):
+            part = self._read(group, self._place(rng, samples), samples)
+            if _plays(part):
+                break
+        return part
 
     def _bleed(self, home: tuple[int, int], rng: np.random.Generator, samples: int) -> Audio:
         """Return what an estimated parent still holds of the other stems, 40 to 15 dB down."""
@@ -143,6 +198,10 @@ class Examples:
         return _sum(
             [self.bank.read(place[0], leaf, place[1], samples) for leaf in leaves_of(group)]
         )
+
+
+def _plays(part: Audio) -> bool:
+    return bool(np.sqrt(np.mean(part**2)) > _QUIET)
 
 
 def _sum(parts: Sequence[Audio]) -> Audio:

@@ -13,10 +13,10 @@ from torch import Tensor
 FLOOR = 1e-3  # −30 dB: errors below are good enough for a small network
 
 
-def relative_error_db(
+def relative_errors_db(
     estimates: Tensor, targets: Tensor, inputs: Tensor, floor: float = FLOOR
 ) -> Tensor:
-    """Return the mean loss in dB.
+    """Return the loss in dB of every example and stem, `(batch, stems)`.
 
     Args:
         estimates: `(batch, stems, channels, samples)`.
@@ -26,4 +26,4 @@ def relative_error_db(
     """
     error = (estimates - targets).square().sum(dim=(-2, -1))
     heard = inputs.square().sum(dim=(-2, -1))[:, None] + 1e-8
-    return (10 * torch.log10(error + floor * heard) - 10 * torch.log10(heard)).mean()
+    return 10 * torch.log10(error + floor * heard) - 10 * torch.log10(heard)

@@ -22,14 +22,20 @@ from stemwise.datasets.synthesis import song
 
 TRAINING_SEED, VALIDATION_SEED = 10_000_000, 20_000_000
 LEAVES = song.LEAVES
-_SCALE = 16_384  # leaves may peak above full scale, up to 2
+SCALE = 16_384  # leaves may peak above full scale, up to 2
 
 
 @dataclass(frozen=True)
 class SongBank:
-    """Memory-mapped songs, each int16 `(leaves, 2, samples)` in the order of `LEAVES`."""
+    """Memory-mapped songs, each int16 `(leaves, 2, samples)` in the order of `LEAVES`.
+
+    `names` are those of their files. `estimates`, where there are any, are a parent as a model of
+    level 1 estimated it, int16 `(2, samples)` per song.
+    """
 
     songs: Sequence[npt.NDArray[np.int16]]
+    names: Sequence[str] = ()
+    estimates: Sequence[npt.NDArray[np.int16]] = ()
 
     def __len__(self) -> int:
         return len(self.songs)
@@ -40,8 +46,15 @@ class SongBank:
 
     def read(self, index: int, leaf: str, start: int, samples: int) -> Audio:
         """Return `(2, samples)` float32 of one leaf from `start` on."""
-        part = self.songs[index][LEAVES.index(leaf), :, start : start + samples]
-        return part.astype(np.float32) / np.float32(_SCALE)
+        return _float(self.songs[index][LEAVES.index(leaf), :, start : start + samples])
+
+    def read_estimate(self, index: int, start: int, samples: int) -> Audio:
+        """Return `(2, samples)` float32 of the estimated parent from `start` on."""
+        return _float(self.estimates[index][:, start : start + samples])
+
+
+def _float(part: npt.NDArray[np.int16]) -> Audio:
+    return part.astype(np.float32) / np.float32(SCALE)
 
 
 def open_bank(
@@ -72,7 +85,8 @@ def open_bank(
     ]
     try:
         _render_all(missing, workers)
-        return SongBank([np.load(path, mmap_mode="r") for path in paths])
+        songs = [np.load(path, mmap_mode="r") for path in paths]
+        return SongBank(songs, [path.name for path in paths])
     except OSError as error:
         raise OutputError(
             f"Training songs cannot be kept in {folder} ({error.strerror or error}): "
@@ -104,5 +118,5 @@ def _render(item: tuple[str, int, float, Path]) -> None:
         )
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
-        np.save(file, np.clip(np.round(stacked * _SCALE), -32_768, 32_767).astype(np.int16))
+        np.save(file, np.clip(np.round(stacked * SCALE), -32_768, 32_767).astype(np.int16))
     temporary.replace(path)

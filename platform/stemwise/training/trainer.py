@@ -7,8 +7,8 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,33 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from stemwise.core.checks import in_range
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.memory import keep
+from stemwise.training import validation as scoring
 from stemwise.training.examples import Examples
-from stemwise.training.loss import relative_error_db
+from stemwise.training.loss import FLOOR, relative_errors_db
+from stemwise.training.validation import StemScores
 
-STATE_FILE, CURVE_FILE = "training.pt", "curve.csv"
+STATE_FILE, CURVE_FILE, STEMS_FILE = "training.pt", "curve.csv", "stems.csv"
 _CURVE = ("step", "seconds", "loss", "validation_loss")
 
 
 @dataclass(frozen=True)
+class Validation:
+    """What the averaged network reaches: its mean loss in dB, and each stem's scores."""
+
+    loss: float
+    stems: StemScores
+
+
+Watch = Callable[[int, float, Validation | None], None]
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained (conf/training): steps, batch, learning rate and how often to look."""
+    """How a model is trained (conf/training): steps, batch, learning rate and how often to look.
+
+    `floor` is the loss's τ; `weights` says how much a stem counts beside the others' 1; `bfloat16`
+    computes the network in half the bits where torch holds that safe.
+    """
 
     steps: int = 2_000
     batch_size: int = 2
@@ -39,12 +56,15 @@ class TrainingSettings:
     validate_every: int = 200
     validation_examples: int = 24
     save_every: int = 100
+    floor: float = FLOOR
+    weights: Mapping[str, float] = field(default_factory=dict)
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "validate_every", "validation_examples", "save_every"):
             in_range(f"training.{name}", getattr(self, name), least=1)
         in_range("training.warmup", self.warmup, least=0)
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "clip", "floor"):
             in_range(f"training.{name}", getattr(self, name), above=0)
         in_range("training.average", self.average, least=0, below=1)
 
@@ -82,13 +102,22 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
+        stems = examples.task.targets
+        unknown = set(settings.weights) - set(stems)
+        if unknown:
+            raise ConfigError(
+                f"training.weights names {', '.join(sorted(unknown))}: the model has "
+                f"{', '.join(stems)}."
+            )
+        weights = torch.tensor([settings.weights.get(stem, 1.0) for stem in stems], device=device)
+        self.weights = weights / weights.mean()
         self.step, self.seconds = 0, 0.0
         self._restore()
 
-    def run(self, watch: Callable[[int, float, float | None], None] = lambda *_: None) -> nn.Module:
+    def run(self, watch: Watch = lambda *_: None) -> nn.Module:
         """Train to the last step and return the averaged network.
 
-        `watch` is called with (step, loss in dB, validation loss in dB or None).
+        `watch` is called with (step, loss in dB, what validation found or None).
         """
         while self.step < self.settings.steps:
             started = time.perf_counter()
@@ -100,7 +129,9 @@ class Trainer:
                 self.validate() if self.step % self.settings.validate_every == 0 or last else None
             )
             if self.step % 10 == 0 or seen is not None:
-                self._note(loss, seen)
+                self._note(loss, seen.loss if seen else None)
+                if seen:
+                    scoring.note(self.folder / STEMS_FILE, self.step, seen.stems)
                 watch(self.step, loss, seen)
             if self.step % self.settings.save_every == 0 or last:
                 self._save()
@@ -115,14 +146,16 @@ class Trainer:
         network: nn.Module = copy.deepcopy(self.average.module)
         return network.eval()
 
-    def validate(self) -> float:
-        """Return the averaged network's mean loss on the validation examples."""
-        network, losses = self.averaged(), []
+    def validate(self) -> Validation:
+        """Return what the averaged network reaches on the validation examples."""
+        network, losses, scores = self.averaged(), [], []
         with torch.no_grad():
             for number in range(self.settings.validation_examples):
-                inputs, targets = self.validation.batch(number, 1)
-                losses.append(float(self._loss(network, inputs, targets)))
-        return sum(losses) / len(losses)
+                heard = self._hear(network, *self.validation.batch(number, 1))
+                losses.append(float(self._loss(*heard)))
+                scores.append(scoring.snrs(*heard))
+        stems = self.examples.task.targets
+        return Validation(sum(losses) / len(losses), scoring.mean_scores(stems, scores))
 
     def _train_once(self) -> float:
         for group in self.optimiser.param_groups:
@@ -130,14 +163,15 @@ class Trainer:
         inputs, targets = self.examples.batch(self.step, self.settings.batch_size)
         torch.manual_seed(self.examples.seed * 1_000_003 + self.step)  # dropout, shifts
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(self.network, inputs, targets)
+        loss = self._loss(*self._hear(self.network, inputs, targets))
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimiser.step()
         self.average.update_parameters(self.network)
         return float(loss.detach())
 
-    def _loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _hear(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """Return estimates, targets and inputs of a batch, on the network's scale."""
         inputs, targets = inputs.to(self.device), targets.to(self.device)
         if self.standardised:
             mono = inputs.mean(dim=1)
@@ -145,9 +179,15 @@ class Trainer:
             deviation = mono.std(dim=-1)[:, None, None] + 1e-5
             inputs = (inputs - mean) / deviation
             targets = targets / deviation[:, None]
-        out: Tensor = network(inputs)
-        out = out if out.ndim == 4 else out[:, None]
-        return relative_error_db(out, targets[..., : out.shape[-1]], inputs)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            out: Tensor = network(inputs)
+        out = (out if out.ndim == 4 else out[:, None]).float()
+        samples = out.shape[-1]
+        return out, targets[..., :samples], inputs[..., :samples]
+
+    def _loss(self, estimates: Tensor, targets: Tensor, inputs: Tensor) -> Tensor:
+        errors = relative_errors_db(estimates, targets, inputs, self.settings.floor)
+        return (errors * self.weights).mean()
 
     def _pace(self) -> float:
         """Return the share of the learning rate at this step: up linearly, down as a cosine."""
