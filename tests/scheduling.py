@@ -21,6 +21,7 @@ ROOMS = {
         "serving/test_restart.py",
     ),
     "ray": (
+        "api/test_evaluate_on_ray.py",
         "evaluation/test_pipeline.py",
         "evaluation/test_overlap.py",
         "evaluation/test_passes.py",

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemwise import __version__
+from stemwise.core.config import DEFAULT_RECIPE
 from stemwise.core.errors import ConfigError, StemwiseError
 from stemwise.core.precision import AUTO, CHOICES
+from stemwise.core.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,8 +36,6 @@ examples:
   stemwise separate song.mp3 --server http://127.0.0.1:8000
   stemwise models pull htdemucs_6s
 """
-# Which recipe `separate` uses on this machine; a server has a default of its own.
-_LOCAL_RECIPE = "spleeter_2stems"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,7 +117,7 @@ def _separate(options: argparse.Namespace, console: Console) -> int:
 
     return separate(
         options.files,
-        _LOCAL_RECIPE if options.recipe is None else options.recipe,
+        DEFAULT_RECIPE if options.recipe is None else options.recipe,
         options.output,
         options.format,
         stems,
@@ -164,7 +163,7 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         metavar="NAME|FILE|MODEL",
         help="a model of the zoo, a checkpoint (.th), or a recipe YAML "
-        f"(default: {_LOCAL_RECIPE}); with --server one of the server's recipes",
+        f"(default: {DEFAULT_RECIPE}); with --server one of the server's recipes",
     )
     parser.add_argument(
         "--server",

@@ -13,6 +13,8 @@ from platformdirs import user_cache_path
 from stemwise.core.errors import ConfigError
 
 HOME_VARIABLE = "STEMWISE_HOME"
+# Which recipe separates songs on this machine where none is named; a server has a default of its own.
+DEFAULT_RECIPE = "spleeter_2stems"
 
 
 def home() -> Path:

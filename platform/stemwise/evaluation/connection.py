@@ -72,6 +72,20 @@ def _stderr_unless_error() -> Iterator[None]:
 
 
 @contextmanager
+def quiet_data() -> Iterator[None]:
+    """Keep Ray Data from printing; whoever shares this process finds it as it was."""
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    before = context.enable_progress_bars, context.print_on_execution_start
+    context.enable_progress_bars = context.print_on_execution_start = False
+    try:
+        yield
+    finally:
+        context.enable_progress_bars, context.print_on_execution_start = before
+
+
+@contextmanager
 def in_our_words() -> Iterator[None]:
     """Raise what a worker raised as it was, and what befell Ray as one sentence."""
     from ray.exceptions import RayError

@@ -27,7 +27,13 @@ from stemwise.evaluation.cluster import (
     most_measurers,
     pool,
 )
-from stemwise.evaluation.connection import connect, head_answers, in_our_words, this_node
+from stemwise.evaluation.connection import (
+    connect,
+    head_answers,
+    in_our_words,
+    quiet_data,
+    this_node,
+)
 from stemwise.evaluation.passes import passes
 from stemwise.evaluation.song_process import Answer
 from stemwise.evaluation.song_stages import SongStages
@@ -118,7 +124,7 @@ def run(
         watcher = threading.Thread(target=_watch, args=(progress, watch, tell, stop), daemon=True)
         watcher.start()
         try:
-            with in_our_words():
+            with in_our_words(), quiet_data():
                 _pass_by_pass(work, cluster, progress, tell)
         finally:
             stop.set()
@@ -197,11 +203,8 @@ def _stream(
 ) -> None:
     """Run the Ray Data pipeline: numbers → workers → sink."""
     import ray
-    from ray.data import ActorPoolStrategy, DataContext
+    from ray.data import ActorPoolStrategy
 
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
     actors, gpus = workers
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     beside = most_measurers(cluster, nodes, gpus) if work.stage != "measure" else 0

@@ -1,0 +1,1 @@
+"""The Python API: `import stemwise` offers all of it (docs/python.md)."""
