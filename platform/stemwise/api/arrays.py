@@ -27,7 +27,7 @@ def is_file(audio: object) -> bool:
     return isinstance(audio, str | os.PathLike)
 
 
-def check_rate(rate: object, what: str = "audio") -> int:
+def check_rate(rate: Any, what: str = "audio") -> int:
     """Return the sample rate of an array in Hz (ConfigError where there is none, or it is no rate)."""
     if rate is None:
         raise ConfigError(
