@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from stemwise.storage.tables import METRICS
+from stemwise.storage.tables import metrics_in
 
 Pair = tuple[str, str]
 USUAL: Pair = ("snr", "bss_sdr")
@@ -29,7 +29,7 @@ _TITLES = {
 
 def pairs_of(scores: pl.DataFrame) -> dict[str, Pair]:
     """Return the pair of columns of each stem; the usual one where its rows do not tell."""
-    known = [name for name in METRICS if name in scores.columns]
+    known = metrics_in(scores)
     same = scores.group_by("stem").agg(
         pl.col(copy).eq_missing(pl.col(name)).all().alias(f"{copy} {name}")
         for copy in _COPIES
@@ -48,7 +48,7 @@ def _first(row: dict[str, bool], copy: str, known: list[str], place: int) -> str
 
 def titles(pair: Pair) -> tuple[str, ...]:
     """Return the names of a pair for people, once where both are one score."""
-    return tuple(dict.fromkeys(_TITLES[name] for name in pair))
+    return tuple(dict.fromkeys(_TITLES.get(name, name) for name in pair))
 
 
 def shared_titles(pairs: Iterable[Pair]) -> tuple[str, str]:

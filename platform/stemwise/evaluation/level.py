@@ -215,8 +215,17 @@ class Level:
         for name, estimate in signals.items():
             row = rows.score_row(self.used, origins[name], stem, self.metric, measured, name)
             if row["status"] in SCORED:
-                row |= extra_scores(self.metric.extra, reference, estimate, heard)
+                row |= self._extra(name, (reference, estimate, heard))
             self.scores.append(row)
+
+    def _extra(self, model: str, audio: tuple[Audio, Audio, Audio]) -> dict[str, float | None]:
+        """Return the scores of `metric.extra`; null where one's function fails on this estimate."""
+
+        def lost(name: str, error: Exception) -> None:
+            self.failures += 1
+            self.decoded.problems.append(f"{name} of {model}: {describe(error)}")
+
+        return extra_scores(self.metric.extra, *audio, lost)
 
     def _fail_stem(self, origin: Origin, stem: str, match: Match, error: str) -> None:
         """Record estimates that turn out to be unreadable."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from stemwise.core import config_dirs
 from stemwise.core.errors import StemwiseError
 from stemwise.evaluation.cluster import (
     ClusterSettings,
@@ -224,8 +225,15 @@ def _stream(
         # less than a whole core: the sink's tasks must find room beside the workers
         num_cpus=0.9 * cluster.cpus_per_actor,
         num_gpus=gpus,
+        **_where_yamls_are(),
     )
     results.write_datasink(_sink(work, progress), ray_remote_args={"num_cpus": 0.01})
+
+
+def _where_yamls_are() -> dict[str, Any]:
+    """Return what lets workers find the config dirs of users, where there are any."""
+    own = config_dirs.environment()
+    return {"runtime_env": {"env_vars": own}} if own else {}
 
 
 def _sink(work: Work, progress: Any) -> Any:

@@ -11,7 +11,8 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import ORDER, parts_of
 from stemwise.measurement.bsseval.engines import ENGINES
-from stemwise.storage.tables import EXTRA_METRICS, METRICS
+from stemwise.measurement.extra_metrics import check_names
+from stemwise.storage.tables import METRICS
 
 # all: separate and measure; separate: fill the store only; measure: load and run no model
 Stage = Literal["all", "separate", "measure"]
@@ -26,10 +27,10 @@ _AFTERWARDS = {"protocol", "paper_snr", "paper_sdr", "by_stem"}
 class MetricSettings:
     """What is measured, and which pair of scores the selection uses.
 
-    `paper_snr` and `paper_sdr` name columns of the table `scores`, `by_stem` others for single stems.
-    Times are in seconds; a reference whose RMS level is below `silence_dbfs` is silent. `engine`
-    computes the scores that `museval` asks for (`measurement/bsseval/engines.py`). `extra` names further
-    columns of `scores`.
+    `paper_snr` and `paper_sdr` name columns of the table `scores`, of `extra` too, `by_stem` others for
+    single stems. Times are in seconds; a reference whose RMS level is below `silence_dbfs` is silent.
+    `engine` computes the scores that `museval` asks for (`measurement/bsseval/engines.py`). `extra`
+    names further columns of `scores`.
     """
 
     protocol: str = "paper"
@@ -69,25 +70,21 @@ class MetricSettings:
                 raise ConfigError(
                     f"metric.by_stem.{stem} is no stem: {near}use {', '.join(ORDER)}."
                 )
+        check_names(self.extra)
+        known = (*METRICS, *self.extra)
         pairs: dict[str, tuple[str, ...]] = {
             "paper_snr": (self.paper_snr,),
             "paper_sdr": (self.paper_sdr,),
         }
         pairs |= {f"by_stem.{stem}": pair for stem, pair in self.by_stem.items()}
         for key, name in ((key, name) for key, pair in pairs.items() for name in pair):
-            if name not in METRICS:
-                near = did_you_mean(name, METRICS)
+            if name not in known:
+                near = did_you_mean(name, known)
                 raise ConfigError(
-                    f"metric.{key}: {name!r} is not a score: {near}use one of {', '.join(METRICS)}."
+                    f"metric.{key}: {name!r} is not a score: {near}use one of {', '.join(known)}."
                 )
             if name.startswith("museval") and not self.museval:
                 raise ConfigError(f"metric.{key} uses {name}, so set metric.museval=true.")
         one_of("metric.engine", self.engine, ENGINES)
-        for name in self.extra:
-            if name not in EXTRA_METRICS:
-                near = did_you_mean(name, EXTRA_METRICS)
-                raise ConfigError(
-                    f"metric.extra: {name!r} is unknown: {near}use any of {', '.join(EXTRA_METRICS)}."
-                )
         in_range("metric.block_s", self.block_s, above=0)
         in_range("metric.max_lag_s", self.max_lag_s, least=0)

@@ -1,8 +1,7 @@
-"""`dataset=…`: a class of ours and the arguments of its constructor, typed by its signature."""
+"""`dataset=…`: a class and the arguments of its constructor, typed by its signature."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, make_dataclass
@@ -12,13 +11,14 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator
 from pydantic.dataclasses import dataclass as typed_dataclass
 
+from stemwise.core import plugins
 from stemwise.core.errors import ConfigError
 from stemwise.core.places import place
 from stemwise.datasets.base import Dataset
 from stemwise.jobs.fields import Where
 from stemwise.jobs.typed import STRICT, read
 
-_PACKAGE, _TARGET = "stemwise.datasets.", "_target_"
+_GROUP, _TARGET = "dataset", plugins.TARGET
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DatasetSettings:
 
     @classmethod
     def of(cls, values: object) -> DatasetSettings:
-        """Return the settings that a configuration gives; only our own classes can be named.
+        """Return the settings that a configuration gives; its class is ours, or named by a YAML.
 
         Raises:
             ConfigError: another target, or an argument that the dataset does not have.
@@ -82,13 +82,9 @@ def arguments_of(kind: type[Any]) -> type[Any]:
 
 
 def _class(target: str) -> Any:
-    if not target.startswith(_PACKAGE):
-        raise ConfigError(f"dataset._target_={target!r} must be a class under {_PACKAGE}")
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"dataset._target_={target!r}: there is no such class.") from error
+    found = plugins.load(_GROUP, target, f"dataset._target_={target!r}")
     if not inspect.isclass(found) or not hasattr(found, "tracks"):
-        raise ConfigError(f"dataset._target_={target!r} is not the class of a dataset.")
+        raise ConfigError(
+            f"dataset._target_={target!r} is not the class of a dataset, which has name and tracks()."
+        )
     return found

@@ -17,7 +17,7 @@ from rich.console import Console
 from stemwise.core.config import conf_dir
 from stemwise.core.errors import StemwiseError
 from stemwise.core.places import place, scratch_folder
-from stemwise.jobs.overrides import command, complaint, plain
+from stemwise.jobs.overrides import command, complaint, plain, with_config_dirs
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import read
 from stemwise.report.console import make_console
@@ -39,6 +39,11 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
         _STORE.sub(r"\1store.root=", argument, count=1) if _STORE.match(argument) else argument
         for argument in (sys.argv[1:] if arguments is None else arguments)
     ]
+    try:
+        given = with_config_dirs(given)
+    except StemwiseError as error:
+        Console(stderr=True).print(f"Error: {error}", highlight=False, markup=False, soft_wrap=True)
+        return error.exit_code
     OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
     codes: list[int] = []
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from stemwise.core import config_dirs, plugins
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import RECIPE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings
@@ -33,15 +34,19 @@ class Resolved:
     Attributes:
         entries: models that are not in the zoo, with the digests of their files, by name.
         blends: weights of the recipes whose blends were taken apart at level 2, by their names.
+        config_dirs: where the YAMLs lie that it used and that are not ours.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    config_dirs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, models: Iterable[ReadyModel], hierarchy: HierarchySettings) -> Resolved:
         """Gather both from the models and the level-2 settings of a run."""
+        models = list(models)
         entries = {ready.spec.name: ready.entry for ready in models}
+        used = [*entries, *(str(entry.get("base")) for entry in entries.values() if entry)]
         return cls(
             {name: entry for name, entry in entries.items() if entry is not None},
             {
@@ -49,12 +54,22 @@ class Resolved:
                 for provider in hierarchy.providers.values()
                 if provider.name.startswith(RECIPE_PREFIX)
             },
+            config_dirs.own_folders_of({"model": used}),
         )
 
 
 def save(output: Path, settings: EvaluateSettings, resolved: Resolved) -> None:
     """Write `<output>/config.json` (OutputError where that is impossible)."""
-    content = {**written(settings), _KEY: written(resolved)}
+    folders = config_dirs.own_folders_of(
+        {
+            "dataset": plugins.named_by("dataset", settings.dataset.target),
+            "selection": [settings.selection.rule],
+            "decision": [settings.decision.strategy],
+            "extra_metrics": settings.metric.extra,
+        }
+    )
+    both = tuple(dict.fromkeys([*resolved.config_dirs, *folders]))
+    content = {**written(settings), _KEY: written(replace(resolved, config_dirs=both))}
     path = output / _NAME
     try:
         write_whole(path, json.dumps(content, indent=2))
@@ -79,9 +94,21 @@ def load(output: Path) -> tuple[EvaluateSettings, Resolved]:
         raise OutputError(f"{path} is damaged: run `stemwise evaluate` again.")
     try:
         resolved = read(Resolved, config.pop(_KEY, {}), _KEY)
+        _check_config_dirs(output, resolved)
         return read(EvaluateSettings, config, what=str(path)), resolved
     except ConfigError as error:
         raise OutputError(
             f"{path} was written by another version ({str(error).rstrip('.')}): run `stemwise "
             "evaluate` with the same settings again, estimates are kept."
         ) from error
+
+
+def _check_config_dirs(output: Path, resolved: Resolved) -> None:
+    """Refuse a run that used YAMLs of folders that are not named now: their code is not run unasked."""
+    known = {str(folder) for folder in config_dirs.own_config_dirs()}
+    absent = [folder for folder in resolved.config_dirs if folder not in known]
+    if absent:
+        raise OutputError(
+            f"{output} was made with YAMLs of {absent[0]}: name it again, by --config-dir "
+            f"{absent[0]} or in {config_dirs.VARIABLE}."
+        )

@@ -48,7 +48,7 @@ from stemwise.jobs.run_places import (
 )
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.measurement.bsseval.museval_engine import load_metrics
-from stemwise.measurement.extra_metrics import load_log_wmse
+from stemwise.measurement.extra_metrics import check_installed, own_code
 from stemwise.models.overlap import REFERENCE, Overlap
 from stemwise.models.registry import ReadyModel, prepare
 from stemwise.models.spec import ModelSpec
@@ -103,8 +103,8 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
         _check_device(device, [precision_for(settings.precision, spec.name) for spec in specs])
     if metric.museval and metric.engine == "museval":
         load_metrics()
-    if "log_wmse" in metric.extra:
-        load_log_wmse()
+    for name in metric.extra:
+        check_installed(name)
     _check_store(settings.store, stage)
     store = settings.store.place(output)
     with exclusive(output, tell), mirrored(output, (CONFIG, RECIPES, REPORT)) as folder:
@@ -206,6 +206,8 @@ def fingerprints(
         "recipes": [_facts(recipe) for recipe in recipes],
         "format": 5,
     }
+    if code := own_code(metric.extra):
+        run["code"] = code
     asked = {m.spec.name: precision_for(precision, m.spec.name) for m in models}
     if named := {name: word for name, word in asked.items() if word != AUTO}:
         run["precision"] = named  # `auto` takes what is finished as it is

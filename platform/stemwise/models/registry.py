@@ -6,7 +6,6 @@ Reading the zoo imports neither torch nor Hydra, so `stemwise models` answers at
 from __future__ import annotations
 
 import hashlib
-import importlib
 import inspect
 import json
 import re
@@ -16,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core import config_dirs, plugins
+from stemwise.core.config import load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int | None], None]
 
-# Only our own classes are built from configuration, so a YAML can never name arbitrary code.
-_TARGET_PREFIX = "stemwise.models."
+_GROUP, _SETS = "model", "sets"
 # Names that mean something else in the tables, besides those of the zoo.
 _RESERVED = {"reference", "oracle"}
+# What a model has (models/base.py).
+_ASKED = ("stems", "sample_rate", "tiling", "normalisation", "uses_references", "forward", "to")
 # Settings that change neither a network nor its chunks, so that it takes as much of a GPU as its base.
 _SAME_MEMORY = {"overlap", "num_overlap", "zscore", "tiling"}
 # Keys of a user's entry beside those of the zoo's YAMLs.
@@ -61,19 +62,22 @@ class ReadyModel:
 
 def names() -> tuple[str, ...]:
     """Return the zoo's model names, sorted."""
-    return tuple(sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml")))
+    return config_dirs.names(_GROUP)
 
 
 def named_sets() -> dict[str, tuple[str, ...]]:
     """Return the named sets of models of conf/sets (`models=demo`)."""
-    files = sorted((conf_dir() / "sets").glob("*.yaml"))
-    return {path.stem: tuple(load_yaml(path)["names"]) for path in files}
+    return {
+        name: tuple(load_yaml(config_dirs.path(_SETS, name))["names"])
+        for name in config_dirs.names(_SETS)
+    }
 
 
 def set_parents(name: str) -> dict[str, str]:
     """Return which of its models a named set prefers as parents of level 2; {} for other names."""
-    path = conf_dir() / "sets" / f"{name}.yaml"
-    return dict(load_yaml(path).get("parents") or {}) if name in named_sets() else {}
+    if name not in config_dirs.names(_SETS):
+        return {}
+    return dict(load_yaml(config_dirs.path(_SETS, name)).get("parents") or {})
 
 
 def get(name: str) -> ModelSpec:
@@ -82,10 +86,10 @@ def get(name: str) -> ModelSpec:
     Raises:
         ConfigError: no such model.
     """
-    path = conf_dir() / "model" / f"{name}.yaml"
     if name not in names():
         near = did_you_mean(name, names())
         raise ConfigError(f"There is no model {name!r}: {near}the zoo has {', '.join(names())}.")
+    path = config_dirs.path(_GROUP, name)
     return _spec(load_yaml(path), str(path))
 
 
@@ -141,9 +145,19 @@ def prepare(spec: ModelSpec, progress: Progress | None = None) -> ReadyModel:
     }
     if spec.residual is not None:
         content["residual"] = spec.residual
+    if (code := _code(spec)) is not None:
+        content["code"] = code
     identity = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     digests = tuple(file.sha256 for file in files)
     return ReadyModel(spec, tuple(file.path for file in files), identity, digests)
+
+
+def _code(spec: ModelSpec) -> str | None:
+    """Return the digest of a user's own class; None for ours, whose changes raise versions."""
+    if spec.target.startswith("stemwise."):
+        return None
+    model_class(spec)
+    return plugins.code_digest(spec.target)
 
 
 def on_this_machine(ready: ReadyModel) -> ReadyModel:
@@ -198,6 +212,12 @@ def build(ready: ReadyModel) -> Model:
         raise ConfigError(
             f"The model {spec.name!r} cannot be built with {dict(spec.settings)}: {reason}."
         ) from error
+    absent = [name for name in _ASKED if not hasattr(model, name)]
+    if absent:
+        raise ConfigError(
+            f"The model {spec.name!r}: {spec.target} lacks {', '.join(absent)}, which models/base.py "
+            "explains."
+        )
     if model.sample_rate != 44_100:
         raise ConfigError(
             f"The model {spec.name!r} works at {model.sample_rate} Hz; stemwise compares models "
@@ -250,13 +270,12 @@ def is_cached(spec: ModelSpec) -> bool:
 
 def model_class(spec: ModelSpec) -> type[Any]:
     """Return the class of a model (ConfigError where it is none of ours)."""
-    module, _, name = spec.target.rpartition(".")
-    try:
-        target = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"The model {spec.name!r}: there is no class {spec.target}.") from error
+    target = plugins.load(_GROUP, spec.target, f"The model {spec.name!r}")
     if not inspect.isclass(target) or not hasattr(target, "uses_references"):
-        raise ConfigError(f"The model {spec.name!r}: {spec.target} is not a model's class.")
+        raise ConfigError(
+            f"The model {spec.name!r}: {spec.target} is not a model's class, which has "
+            "uses_references, forward and to (models/base.py)."
+        )
     return target
 
 
@@ -321,7 +340,7 @@ def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
     if base.startswith(audio_separator_entry.PREFIX):
         return audio_separator_entry.content(base)
     get(base)  # says which names exist when `base` is unknown
-    return load_yaml(conf_dir() / "model" / f"{base}.yaml")
+    return load_yaml(config_dirs.path(_GROUP, base))
 
 
 def _msst_base(given: dict[str, Any], name: str) -> dict[str, Any]:
@@ -363,8 +382,11 @@ def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
             f"{origin} has unknown keys {', '.join(unknown)}: {did_you_mean(unknown[0], known)}use any "
             f"of {', '.join(sorted(known))}."
         )
-    if not values["target"].startswith(_TARGET_PREFIX):
-        raise ConfigError(f"{origin}: _target_ must be a class under {_TARGET_PREFIX}")
+    if not plugins.may_name(_GROUP, values["target"]):
+        raise ConfigError(
+            f"{origin}: _target_ must begin with stemwise.models., or be one that a YAML of model/ "
+            "in a config dir names."
+        )
     try:
         values["checkpoints"] = tuple(
             Checkpoint(**item) for item in values.get("checkpoints") or ()

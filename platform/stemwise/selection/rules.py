@@ -9,12 +9,18 @@ smaller one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from stemwise.core import config_dirs, plugins
 from stemwise.core.checks import one_of
+from stemwise.core.errors import ConfigError
 
+# of the YAMLs that name rules
+GROUP = "selection"
 Float = npt.NDArray[np.float64]
 Rule = Callable[[npt.ArrayLike, npt.ArrayLike], Float]
 
@@ -52,18 +58,30 @@ def _harmonic(first: Float, second: Float, where: npt.NDArray[np.bool_]) -> Floa
         return np.asarray(2 / (1 / a + 1 / b))
 
 
-RULES: dict[str, Rule] = {
-    "linear": linear,
-    "paper_guarded": paper_guarded,
-    "paper_naive": paper_naive,
-}
-
-
 def get_rule(name: str) -> Rule:
-    """Return the rule called `name`.
+    """Return the rule called `name`: the function that conf/selection/NAME.yaml names.
 
     Raises:
-        ConfigError: no such rule.
+        ConfigError: no such rule, or its function does not make one score of two.
     """
-    one_of("selection.rule", name, RULES)
-    return RULES[name]
+    return _rule(name, config_dirs.config_dirs())
+
+
+@cache
+def _rule(name: str, _: tuple[Path, ...]) -> Rule:
+    one_of("selection.rule", name, plugins.having_target(GROUP))
+    rule: Rule = plugins.function(GROUP, name, ("first", "second"))
+    tried = np.array([[-3.0, 0.0, 12.0], [1.0, 7.5, np.nan]])
+    try:
+        made = np.asarray(rule(tried, tried[::-1]), np.float64)
+    except Exception as error:
+        raise ConfigError(
+            f"{config_dirs.path(GROUP, name)}: the rule fails on arrays of scores in dB "
+            f"({type(error).__name__}: {error})."
+        ) from error
+    if made.shape != tried.shape:
+        raise ConfigError(
+            f"{config_dirs.path(GROUP, name)}: the rule makes {made.shape} of two arrays of "
+            f"{tried.shape}; it must return one score for each two."
+        )
+    return rule

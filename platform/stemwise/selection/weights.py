@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
+from stemwise.core import config_dirs, plugins
 from stemwise.core.checks import one_of
 from stemwise.core.errors import ConfigError
 from stemwise.selection.stem_forms import StemForms
@@ -22,6 +23,9 @@ Float = npt.NDArray[np.float64]
 # (weights → mean score per track) is what strategies that search use
 Score = Callable[[StemForms, Float], Float]
 Strategy = Callable[[StemForms, Score], Float]
+
+# of the YAMLs that name strategies
+GROUP = "decision"
 
 _ITERATIONS, _CONVERGED = 30, 1e-8
 _RIDGE = 1e-9  # of the mean diagonal: equal models share their weight instead of failing
@@ -94,21 +98,25 @@ def simplex_grid(models: int, steps: int) -> Float:
     return np.concatenate([np.eye(models), every[~corners]])
 
 
-STRATEGIES: dict[str, Strategy] = {
-    "best_single": best_single,
-    "most_selected": most_selected,
-    "mean": mean,
-    "simplex": simplex,
-    "nonnegative": nonnegative,
-    "least_squares": least_squares,
-    "grid": grid,
-}
-
-
 def get_strategy(name: str) -> Strategy:
-    """Return the strategy called `name` (ConfigError where there is none)."""
-    one_of("decision.strategy", name, STRATEGIES)
-    return STRATEGIES[name]
+    """Return the strategy called `name`: the function that conf/decision/NAME.yaml names.
+
+    Raises:
+        ConfigError: no such strategy, or its function takes other parameters.
+    """
+    one_of("decision.strategy", name, plugins.having_target(GROUP))
+    strategy: Strategy = plugins.function(GROUP, name, ("forms", "score"))
+
+    def fit(forms: StemForms, score: Score) -> Float:
+        weights = np.asarray(strategy(forms, score), np.float64)
+        if weights.shape != (len(forms.models),):
+            raise ConfigError(
+                f"{config_dirs.path(GROUP, name)}: the strategy must return one weight for each of "
+                f"{len(forms.models)} models, and returned {weights.shape}."
+            )
+        return weights
+
+    return fit
 
 
 def finite_mean(scores: Float) -> Float:

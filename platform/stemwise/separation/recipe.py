@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stemwise.core.config import conf_dir, load_yaml
+from stemwise.core import config_dirs
+from stemwise.core.config import load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.core.stems import MIXTURE, check_name, in_order
 from stemwise.models import entries
@@ -16,7 +17,7 @@ from stemwise.models.registry import names, resolve
 from stemwise.models.spec import ModelSpec
 
 Weights = Mapping[str, float]
-_REMAINDER = "remainder"
+_REMAINDER, _NAMED = "remainder", "named_recipes"
 _LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
 _KEYS = ("name", "sample_rate", KEY, "stems", "children", "remainder", "models", "provenance")
 
@@ -144,7 +145,7 @@ class Recipe:
 
 def named_recipes() -> tuple[str, ...]:
     """Return the names of the recipes that stemwise comes with (conf/named_recipes)."""
-    return tuple(sorted(path.stem for path in (conf_dir() / "named_recipes").glob("*.yaml")))
+    return config_dirs.names(_NAMED)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -154,7 +155,7 @@ def load_recipe(name: str) -> Recipe:
         ConfigError: none of these, or malformed.
     """
     if name in named_recipes():
-        path = conf_dir() / "named_recipes" / f"{name}.yaml"
+        path = config_dirs.path(_NAMED, name)
         return _parse(load_yaml(path), path)
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} and path.exists():

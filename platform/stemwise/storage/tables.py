@@ -39,9 +39,11 @@ METRICS = (
     "si_sir",
     "si_sar",
 )
-# Computed only where metric.extra names them.
+# Computed only where metric.extra names them; null in all other runs. Those of users have columns behind
+# these, in the runs that ask for them.
 EXTRA_METRICS = ("bleedless", "fullness", "l1_freq", "log_wmse")
 
+SCORES = "scores"
 SCHEMAS: dict[str, pa.Schema] = {
     "tracks": pa.schema(
         [
@@ -321,13 +323,33 @@ def schema_of(name: str) -> pa.Schema:
 
 
 def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
-    """Return `rows` as an Arrow table of the schema called `name`; absent keys are null."""
+    """Return `rows` as an Arrow table of the schema called `name`; absent keys are null.
+
+    Further numbers in rows of `scores` are users' own metrics and get columns too.
+    """
+    rows = list(rows)
     schema = schema_of(name)
+    if name == SCORES:
+        numbers = {key for row in rows for key, value in row.items() if isinstance(value, float)}
+        schema = _with(schema, numbers)
     columns = {field.name: [] for field in schema}  # type: dict[str, list[Any]]
     for row in rows:
         for key, values in columns.items():
             values.append(row.get(key))
     return pa.table(columns, schema=schema)
+
+
+def _with(schema: pa.Schema, columns: Iterable[str]) -> pa.Schema:
+    """Return the schema with further columns of numbers."""
+    for column in sorted(set(columns) - set(schema.names)):
+        schema = schema.append(pa.field(column, _FLOAT))
+    return schema
+
+
+def metrics_in(scores: pl.DataFrame) -> list[str]:
+    """Return the columns of `scores` that a score may be made of: ours, and users' own metrics."""
+    others = set(SCHEMAS[SCORES].names) - {*METRICS, *EXTRA_METRICS}
+    return [name for name, kind in scores.schema.items() if kind.is_float() and name not in others]
 
 
 def framed(name: str, rows: Iterable[Row]) -> pl.DataFrame:
@@ -347,6 +369,8 @@ def of_frame(name: str, rows: pl.DataFrame) -> pa.Table:
     import polars
 
     schema = schema_of(name)
+    if name == SCORES:
+        schema = _with(schema, rows.select(polars.col(polars.Float64)).columns)
     absent = [
         polars.lit(None).alias(column) for column in schema.names if column not in rows.columns
     ]
