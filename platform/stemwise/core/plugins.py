@@ -56,8 +56,9 @@ def load(group: str, dotted: str, origin: str) -> Any:
         ConfigError: no YAML names it, or there is no such thing, or its module cannot be imported.
     """
     if not may_name(group, dotted):
+        ours = f"is not in {_OURS[group].rstrip('.')}, and " if group in _OURS else ""
         raise ConfigError(
-            f"{origin}: no YAML of {group}/ names {TARGET}: {dotted}; write one, and name its config "
+            f"{origin}: {dotted} {ours}no YAML of {group}/ names it: write one, and name its config "
             f"dir by --config-dir or {VARIABLE}."
         )
     let_import()

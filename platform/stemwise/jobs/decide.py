@@ -43,7 +43,9 @@ def write_decision(run: FinishedRun) -> list[str]:
     chosen = selections(content.ranked, confidence.frame(), run.selection.rule)
     made = [tables.frame(tables.of_frame("scores", held)) for held in decision.scores]
     frames = {"tracks": content.tracks, "estimates": content.estimates, "forms": content.forms}
-    frames |= {"scores": pl.concat([content.scores, *made]), "selections": chosen}
+    # held-out blends have no scores by users' own metrics
+    scores = pl.concat([content.scores, *made], how="diagonal")
+    frames |= {"scores": scores, "selections": chosen}
     protocol = run.metric.written | {"rule": run.selection.rule}
     results.write(output / TABLES, frames, protocol)
     found = statistics(

@@ -13,6 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from stemwise.core import config_dirs
+from stemwise.core.config import load_yaml
 from stemwise.core.version import __version__
 from stemwise.storage.column_definitions import COLUMNS, OF_TABLE
 
@@ -78,10 +80,18 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 def definition(table: str, column: str) -> tuple[str, str]:
     """Return unit (empty where a column has none) and description of a table's column.
 
+    Of a user's own metric they are what its YAML says.
+
     Raises:
         KeyError: it has no definition (column_definitions.py).
     """
-    return OF_TABLE[table, column] if (table, column) in OF_TABLE else COLUMNS[column]
+    if (table, column) in OF_TABLE:
+        return OF_TABLE[table, column]
+    own = config_dirs.files_of("extra_metrics").get(column) if table == "scores" else None
+    content = {} if own is None else load_yaml(own)
+    if own is None or (column in COLUMNS and "description" not in content):
+        return COLUMNS[column]
+    return str(content.get("unit", "")), str(content.get("description", f"The metric {column}."))
 
 
 def described(name: str, schema: pa.Schema, protocol: Protocol | None = None) -> pa.Schema:
