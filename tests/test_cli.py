@@ -74,7 +74,7 @@ def test_help_and_version_are_told(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["separate"], ["models", "pull"], ["separate", "a", "--format", "mp3"]],
+    [[], ["nonsense"], ["separate"], ["models", "pull"], ["separate", "a", "--format", "ogg"]],
 )
 def test_wrong_arguments_exit_with_two(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -14,7 +14,7 @@ from stemwise.audio.decoding import (
     rms_dbfs,
     to_layout,
 )
-from stemwise.audio.formats import AUDIO_SUFFIXES
+from stemwise.core.suffixes import AUDIO_SUFFIXES
 
 __all__ = [
     "AUDIO_SUFFIXES",

@@ -11,17 +11,7 @@ from pathlib import Path
 import soundfile
 
 from stemwise.audio import containers
-
-SNDFILE_SUFFIXES = {
-    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
-    *(".aifc", ".au", ".caf", ".rf64", ".snd", ".w64"),
-}
-AV_SUFFIXES = {
-    *(".m4a", ".mp4", ".aac", ".mka", ".webm", ".wma"),
-    *(".3gp", ".ac3", ".amr", ".ape", ".dsf", ".dts", ".eac3", ".ec3", ".m4b", ".mp2", ".mpc"),
-    *(".spx", ".tak", ".tta", ".wv"),
-}
-AUDIO_SUFFIXES = SNDFILE_SUFFIXES | AV_SUFFIXES
+from stemwise.core.suffixes import AV_SUFFIXES
 
 
 def is_for_sndfile(path: Path, suffix: str, told: bool = False) -> bool:

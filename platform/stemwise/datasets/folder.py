@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from stemwise.audio.formats import AUDIO_SUFFIXES
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
 from stemwise.core.places import Place
+from stemwise.core.suffixes import AUDIO_SUFFIXES
 from stemwise.core.types import Reference, Source, Track
 from stemwise.datasets import base
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,16 +24,27 @@ class TroubleError(Exception):
     """A check failed; its text says what is wrong and how to mend it."""
 
 
-def doctor(console: Console) -> int:
-    """Run every check, print a line each, and return 0 where all pass, else 1."""
-    bad = 0
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+def doctor(console: Console) -> list[Checked]:
+    """Run every check, print a line each, and return what they found."""
+    found = []
     for title, check in CHECKS.items():
         try:
-            console.print(Text.assemble(("ok   ", "green"), f"{title}: {check()}"), soft_wrap=True)
+            done = Checked(title, True, check())
         except (TroubleError, StemwiseError, ImportError, OSError, RuntimeError) as error:
-            bad += 1
-            console.print(Text.assemble(("bad  ", "red"), f"{title}: {error}"), soft_wrap=True)
-    return 1 if bad else 0
+            done = Checked(title, False, str(error))
+        mark = ("ok   ", "green") if done.ok else ("bad  ", "red")
+        console.print(Text.assemble(mark, f"{title}: {done.text}"), soft_wrap=True)
+        found.append(done)
+    return found
 
 
 def _torch() -> str:

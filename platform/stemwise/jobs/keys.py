@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +11,17 @@ from rich.console import Console
 from stemwise.core.errors import ConfigError, OutputError
 
 
-def make_key(name: str, file: Path | None, console: Console) -> int:
-    """Print a new key once, and print or store the line that lets it in; return the exit code.
+@dataclass(frozen=True)
+class NewKey:
+    """A key, and the line of a keys file that lets it in."""
+
+    name: str
+    secret: str
+    line: str
+
+
+def make_key(name: str, file: Path | None, console: Console) -> NewKey:
+    """Print a new key once, and print or store the line that lets it in; return both.
 
     Raises:
         ConfigError: a name that is not usable, or is in the file already.
@@ -29,7 +39,7 @@ def make_key(name: str, file: Path | None, console: Console) -> int:
     console.print(f"Key (shown only now): {secret}", highlight=False, markup=False, soft_wrap=True)
     said = f"Added to {file}" if file is not None else "Line for the keys file"
     console.print(f"{said}: {line}", highlight=False, markup=False, soft_wrap=True)
-    return 0
+    return NewKey(name, secret, line)
 
 
 def _read(file: Path) -> str:

@@ -6,11 +6,14 @@ have few jobs at a time, and lines and failures come in the order of the files, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stemwise.client import (
     Client,
@@ -25,8 +28,13 @@ from stemwise.client import (
     ServerUnsupportedAudioError,
     TransferError,
 )
+from stemwise.client.client import FORMATS
 from stemwise.core.errors import AudioError, ConfigError, OutputError
-from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
+from stemwise.core.nearest import did_you_mean
+from stemwise.jobs.separate_options import DEFAULT_TEMPLATE, Outcome, SeparateOptions, SongResult
+from stemwise.jobs.song_files import find_songs
+from stemwise.jobs.song_places import SongPlace, song_places
+from stemwise.jobs.songs import Songs, check_output, tell_gain, tell_made, without_existing
 
 _FILE_SUFFIXES = {".yaml", ".yml", ".th", ".ckpt", ".pt", ".pth", ".safetensors"}
 _OF_ONE_SONG = (
@@ -42,62 +50,100 @@ _OF_ONE_SONG = (
 )
 
 
-def separate_remotely(
-    server: str,
-    files: Sequence[Path],
-    recipe: str | None,
-    output: Path,
-    file_format: str,
-    stems: Sequence[str],
-    console: Console,
-) -> int:
-    """Separate each file on `server` into `<output>/<file name>/<stem>.<format>`.
+def separate_remotely(server: str, options: SeparateOptions, console: Console) -> Outcome:
+    """Separate each file on `server` into `<output>/<template>`, as `separate` does here.
 
-    Without a `recipe` the server's default is used. Return the exit code, as `separate` does.
+    Without a recipe the server's default is used.
     """
-    if recipe is not None and _is_path(recipe):
-        raise ConfigError(_no_files(recipe))
+    _check(options)
     with Client(server) as client:
-        check_output(output)
-        chosen = _choose(client.recipes(), recipe, client.server)
-        _check_stems(stems, chosen)
+        check_output(options.output)
+        chosen = _choose(client.recipes(), options.recipe, client.server)
+        known = _stems_of(chosen)
+        _check_stems(options.stems, chosen, known)
+        found = find_songs(options.files, options.recursive, options.output)
+        if (note := found.note()) is not None:
+            console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
+        stems = options.stems or known if options.skip_existing else ()
+        places = song_places(found.songs, options, chosen.name, stems)
+        places, there = without_existing(places, stems, console) if stems else (places, [])
+        work = partial(_separate_one, client, chosen.name, options, console)
+        return Songs(work, _OF_ONE_SONG).outcome(places, there, found.failures)
 
-        def work(file: Path, folder: Path) -> None:
-            try:
-                job, made = _separate_one(
-                    client, file, folder, chosen.name, stems, file_format, console
-                )
-            except ServerError as error:
-                error.args = (f"{file}: {error}",)
-                raise
-            gain = 1.0 if job.gain is None else job.gain
-            tell_gain(gain, 1 / gain if gain > 0 else 1.0, console)
-            tell_made(file, folder, made, console)
 
-        return each_song(files, output, work, _OF_ONE_SONG)
+def _check(options: SeparateOptions) -> None:
+    """Refuse what a server does not do (ConfigError)."""
+    here = {"device", "level2", "overlap", "precision", "two_stems", "jobs"}
+    for name in sorted(here):
+        if getattr(options, name):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is for this machine, but --server separates on another: "
+                "leave one of them out (a server's recipe says what is taken apart, and where)."
+            )
+    if options.format not in FORMATS:
+        raise ConfigError(
+            f"--format {options.format} is for this machine: a server writes {' or '.join(FORMATS)}."
+        )
+    if options.recipe is not None and _is_path(options.recipe):
+        raise ConfigError(_no_files(options.recipe))
 
 
 def _separate_one(
-    client: Client,
-    file: Path,
-    folder: Path,
-    recipe: str,
-    stems: Sequence[str],
-    file_format: str,
-    console: Console,
-) -> tuple[Separation, dict[str, Path]]:
-    with bars(console) as shown_bars:
-        shown = _Shown(shown_bars, file.name)
-        return client.separate(
-            file,
-            folder,
-            recipe=recipe,
-            stems=stems,
-            format=file_format,
-            on_upload=shown.upload,
-            on_progress=shown.job,
-            on_download=shown.download,
-        )
+    client: Client, recipe: str, options: SeparateOptions, console: Console, place: SongPlace
+) -> SongResult:
+    usual = options.template == DEFAULT_TEMPLATE
+    # names of a template are given when the stems are here
+    folder = place.path("stem").parent if usual else options.output / f".{uuid.uuid4().hex}"
+    try:
+        with bars(console) as shown_bars:
+            shown = _Shown(shown_bars, place.file.name)
+            job, made = client.separate(
+                place.file,
+                folder,
+                recipe=recipe,
+                stems=options.stems,
+                format=options.format,
+                on_upload=shown.upload,
+                on_progress=shown.job,
+                on_download=shown.download,
+            )
+        paths = made if usual else _moved(made, place)
+    except ServerError as error:
+        error.args = (f"{place.file}: {error}",)
+        raise
+    finally:
+        if not usual:
+            shutil.rmtree(folder, ignore_errors=True)
+    gain = 1.0 if job.gain is None else job.gain
+    tell_gain(place.file, gain, 1 / gain if gain > 0 else 1.0, console)
+    tell_made(place.file, place.folder(paths), paths, console)
+    return SongResult(place.file, "separated", paths, gain)
+
+
+def _moved(made: Mapping[str, Path], place: SongPlace) -> dict[str, Path]:
+    """Give downloaded stems the names of the template; return them."""
+    paths = place.paths(made)
+    try:
+        for stem, path in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made[stem].replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename} cannot be written ({error.strerror}): choose another --output."
+        ) from error
+    return paths
+
+
+def bars(console: Console) -> Progress:
+    """Return a display of progress; it is silent where nobody watches."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    watched = console.is_terminal and not console.quiet
+    return Progress(*columns, console=console, transient=True, disable=not watched)
 
 
 class _Shown:
@@ -150,18 +196,27 @@ def _choose(recipes: Sequence[RecipeInfo], name: str | None, server: str) -> Rec
     if found is None and Path(name).is_file():
         raise ConfigError(_no_files(name))
     if found is None:
-        known = ", ".join(recipe.name for recipe in recipes)
-        raise ConfigError(f"{server} has no recipe {name!r}: it has {known}.")
+        known = [recipe.name for recipe in recipes]
+        near = did_you_mean(name, known)
+        raise ConfigError(f"{server} has no recipe {name!r}: {near}it has {', '.join(known)}.")
     return found
 
 
-def _check_stems(stems: Sequence[str], recipe: RecipeInfo) -> None:
-    """Refuse a stem that the recipe does not make, before a song is sent in vain."""
+def _stems_of(recipe: RecipeInfo) -> tuple[str, ...]:
+    """Return the stems that a recipe makes; none where the server does not know them yet."""
+    if not recipe.stems:
+        return ()
     children = [child for below in recipe.children.values() for child in below]
+    return tuple(dict.fromkeys([*recipe.stems, *children]))
+
+
+def _check_stems(stems: Sequence[str], recipe: RecipeInfo, known: Sequence[str]) -> None:
+    """Refuse a stem that the recipe does not make, before a song is sent in vain."""
     rests = [f"{parent}_remainder" for parent in recipe.children]
-    known = [*recipe.stems, *children, *rests]
-    unknown = [stem for stem in stems if stem not in known]
+    every = sorted({*known, *rests})
+    unknown = [stem for stem in stems if stem not in every]
     if unknown and recipe.stems:
+        near = did_you_mean(unknown[0], every)
         raise ConfigError(
-            f"{recipe.name} has no stem {unknown[0]!r}: it has {', '.join(sorted(set(known)))}."
+            f"{recipe.name} has no stem {unknown[0]!r}: {near}it has {', '.join(every)}."
         )

@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
 from functools import partial
-from pathlib import Path
 
+import torch
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
+from stemwise.core.config import DEFAULT_RECIPE
 from stemwise.core.errors import AudioError, ModelError, OutputError
-from stemwise.core.precision import AUTO, Choice
+from stemwise.core.precision import AUTO
 from stemwise.core.stems import MIXTURE
-from stemwise.jobs.separation import plan_of, separated, separator_of, write_stems
-from stemwise.jobs.songs import bars, check_output, each_song, tell_gain, tell_made
-from stemwise.models.overlap import Overlap
+from stemwise.core.types import SAMPLE_RATE
+from stemwise.jobs.separate_options import Outcome, SeparateOptions, SongResult
+from stemwise.jobs.separation import complement, plan_of, separated, separator_of
+from stemwise.jobs.song_files import find_songs
+from stemwise.jobs.song_places import SongPlace, song_places
+from stemwise.jobs.songs import Songs, check_output, tell_gain, tell_made, without_existing
+from stemwise.jobs.stem_files import check_bitrate, write_files
 from stemwise.models.registry import resolve
+from stemwise.report.songs_display import SongsDisplay, SongShown
+from stemwise.report.terminal import show_note
 from stemwise.separation.recipe import Recipe
-from stemwise.separation.recipe_separator import Progress as Told
-from stemwise.separation.recipe_separator import RecipeSeparator
+from stemwise.separation.recipe_separator import Progress, RecipeSeparator
+
+_OF_ONE_SONG = (AudioError, ModelError, OutputError)
 
 
-def separate(
-    files: Sequence[Path],
-    recipe: str,
-    output: Path,
-    file_format: str = "flac",
-    stems: Sequence[str] = (),
-    device: str = "auto",
-    console: Console | None = None,
-    level2: Sequence[str] = (),
-    overlap: Overlap | None = None,
-    precision: Choice = AUTO,
-) -> int:
-    """Separate each file into `<output>/<file name>/<stem>.<format>`; return the exit code.
+def separate(options: SeparateOptions, console: Console) -> Outcome:
+    """Separate songs into `<output>/<template>` and return what became of each.
 
-    `overlap` None is what the recipe was measured with.
-
-    A file that cannot be separated is named and does not stop the others (exit code 3, or its own
+    A song that cannot be separated is named and does not stop the others (exit code 3, or its own
     code where it was the only one).
+
+    Raises:
+        StemwiseError: what would be true of every song.
     """
-    console = console or Console()
-    check_output(output)
-    plan = plan_of(recipe, level2, overlap)
+    check_output(options.output)
+    bitrate = check_bitrate(options.bitrate)
+    plan = plan_of(options.recipe or DEFAULT_RECIPE, options.level2, options.overlap)
     _hint(plan, console)
-    separator = separator_of(plan, device, precision, console)
+    separator = separator_of(plan, options.device or "auto", options.precision or AUTO, console)
+    found = find_songs(options.files, options.recursive, options.output)
+    if (note := found.note()) is not None:
+        show_note(console, note)
+    stems = _stems(separator, options) if options.skip_existing else ()
+    places = song_places(found.songs, options, plan.name, stems)
+    places, there = without_existing(places, stems, console) if stems else (places, [])
+    display = SongsDisplay(
+        console, len(places), len(plan.only(options.wanted).models()), SAMPLE_RATE
+    )
+    stop, jobs = threading.Event(), min(options.jobs or 1, max(1, len(places)))
+    work = partial(_separate_one, separator, options, bitrate, display, stop, console)
+    with display.showing():
+        songs = Songs(work, _OF_ONE_SONG, stop, jobs, _thread_setter(jobs))
+        return songs.outcome(places, there, found.failures)
 
-    def work(file: Path, folder: Path) -> None:
-        _separate_one(file, folder, separator, file_format, tuple(stems), console)
 
-    return each_song(files, output, work, (AudioError, ModelError, OutputError))
+def _thread_setter(jobs: int) -> partial[None]:
+    """Return what lets each of so many threads use its share of the cores."""
+    threads = torch.get_num_threads()
+    return partial(torch.set_num_threads, max(1, threads // jobs))
+
+
+def _stems(separator: RecipeSeparator, options: SeparateOptions) -> tuple[str, ...]:
+    """Return which stems of each song will be written."""
+    if options.two_stems is not None:
+        return options.two_stems, complement(options.two_stems)
+    return options.stems or separator.stems()
 
 
 def _hint(plan: Recipe, console: Console) -> None:
@@ -65,29 +84,32 @@ def _hint(plan: Recipe, console: Console) -> None:
 
 
 def _separate_one(
-    file: Path,
-    folder: Path,
     separator: RecipeSeparator,
-    file_format: str,
-    stems: tuple[str, ...],
+    options: SeparateOptions,
+    bitrate: int,
+    display: SongsDisplay,
+    stop: threading.Event,
     console: Console,
-) -> None:
-    with bars(console) as shown:
-        progress = partial(_showing, shown, file.name)
-        with separated(file, separator, stems, progress) as made:
+    place: SongPlace,
+) -> SongResult:
+    with display.song(place.file.name) as shown:
+        progress = partial(_showing, shown, stop)
+        with separated(place.file, separator, options.stems, progress, options.two_stems) as made:
+            paths = place.paths(made)
             peak = max(spool.peaks[stem] for stem, spool in made.items())
-            gain = write_stems(made, folder, file_format)
-    tell_gain(gain, peak, console)
-    tell_made(file, folder, made, console)
+            length = next(iter(made.values())).samples
+            gain = write_files(made, paths, options.format, bitrate=bitrate)
+    tell_gain(place.file, gain, peak, console)
+    tell_made(place.file, place.folder(made), made, console)
+    return SongResult(place.file, "separated", paths, gain, length / SAMPLE_RATE)
 
 
-def _showing(shown: Progress, song: str, length: int) -> Told:
-    """Return what shows how far each model is with a song of so many samples."""
-    tasks: dict[str, TaskID] = {}
+def _showing(shown: SongShown, stop: threading.Event, length: int) -> Progress:
+    """Return what shows how far each model is with a song of so many samples, and ends where it must."""
 
     def show(model: str, done: int) -> None:
-        if model not in tasks:
-            tasks[model] = shown.add_task(f"{song}: {model}", total=length)
-        shown.update(tasks[model], completed=done)
+        if stop.is_set():
+            raise KeyboardInterrupt
+        shown.progress(model, done, length)
 
     return show

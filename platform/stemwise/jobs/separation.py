@@ -11,16 +11,20 @@ from pathlib import Path
 from rich.console import Console
 
 from stemwise import audio
-from stemwise.core.errors import ConfigError, OutputError
+from stemwise.audio.raw import Signal
+from stemwise.core.errors import ConfigError
 from stemwise.core.precision import AUTO, Choice
 from stemwise.core.types import SAMPLE_RATE, Audio
+from stemwise.jobs.separate_options import checked_format, suffix
+from stemwise.jobs.stem_files import write_files
 from stemwise.models.overlap import Overlap
 from stemwise.models.registry import ReadyModel, needs_references, prepare
 from stemwise.report.download import download_display
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import Progress, RecipeSeparator
-from stemwise.separation.spool import SUBTYPES, Spool, common_gain
-from stemwise.storage.disk import disk_free
+from stemwise.separation.spool import Spool
+
+_BLOCK = 1 << 20
 
 
 def plan_of(
@@ -57,6 +61,7 @@ def separated(
     separator: RecipeSeparator,
     stems: tuple[str, ...] = (),
     progress: Callable[[int], Progress] = lambda _: lambda *_: None,
+    two_stems: str | None = None,
 ) -> Iterator[dict[str, Spool]]:
     """Yield the stems of a song, on disk as long as the block runs.
 
@@ -65,6 +70,7 @@ def separated(
         separator: of a recipe.
         stems: to make; empty makes all.
         progress: given the song's length in samples, returns what is called with (model, samples done).
+        two_stems: in place of `stems`, a stem that is made together with the mixture minus it.
 
     Raises:
         AudioError: the file cannot be decoded.
@@ -75,7 +81,11 @@ def separated(
         mixture = (
             open_file.enter_context(audio.open_on_disk(song)) if isinstance(song, Path) else song
         )
-        made = separator(mixture, Path(scratch), stems, progress(mixture.shape[1]))
+        wanted = stems if two_stems is None else (two_stems,)
+        made = separator(mixture, Path(scratch), wanted, progress(mixture.shape[1]))
+        if two_stems is not None:
+            rest = _rest(mixture, made[two_stems], two_stems, Path(scratch))
+            made |= {complement(two_stems): rest}
         open_file.close()
         yield made
 
@@ -83,31 +93,24 @@ def separated(
 def write_stems(
     made: Mapping[str, Spool], folder: Path, file_format: str, rate: int = SAMPLE_RATE
 ) -> float:
-    """Write `<folder>/<stem>.<format>`; return the gain that kept the loudest from clipping.
+    """Write `<folder>/<stem>.<format>`; see `write_files` for the gain it returns and its errors."""
+    kind = checked_format(file_format)
+    places = {stem: folder / f"{stem}.{suffix(kind)}" for stem in made}
+    return write_files(made, places, kind, rate)
 
-    It is 1 but in FLAC, which holds nothing above full scale: then all stems are turned down alike.
 
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    gain = common_gain(made, file_format)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for stem, spool in made.items():
-            # half a file must never carry the name of a whole one
-            unfinished = folder / f".{stem}.unfinished.{file_format}"
-            try:
-                spool.encode(stem, unfinished, gain, SUBTYPES[file_format], rate)
-                unfinished.replace(folder / f"{stem}.{file_format}")
-            finally:
-                unfinished.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:
-        # libsndfile does not pass on why the system refused
-        room = f"{disk_free(folder) / 1e6:.0f} MB are free there"
-        raise OutputError(
-            f"{folder} cannot be written ({error}; {room}): choose another folder."
-        ) from error
-    return gain
+def complement(stem: str) -> str:
+    """Return what demucs calls the mixture minus a stem."""
+    return f"no_{stem}"
+
+
+def _rest(mixture: Signal, spool: Spool, stem: str, folder: Path) -> Spool:
+    """Spool the mixture minus a stem."""
+    rest, signal = Spool(folder, [complement(stem)]), spool.read(stem)
+    for start in range(0, mixture.shape[1], _BLOCK):
+        part = slice(start, start + _BLOCK)
+        rest.add((mixture[:, part] - signal[:, part])[None])
+    return rest
 
 
 def _fetcher(plan: Recipe, console: Console | None) -> Callable[[str], ReadyModel]:

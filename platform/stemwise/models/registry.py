@@ -88,7 +88,8 @@ def get(name: str) -> ModelSpec:
     """
     if name not in names():
         near = did_you_mean(name, names())
-        raise ConfigError(f"There is no model {name!r}: {near}the zoo has {', '.join(names())}.")
+        known = "`stemwise models` lists them" if near else f"the zoo has {', '.join(names())}"
+        raise ConfigError(f"There is no model {name!r}: {near}{known}.")
     path = config_dirs.path(_GROUP, name)
     return _spec(load_yaml(path), str(path))
 

@@ -20,16 +20,21 @@ def download_display(console: Console) -> Iterator[Callable[[str], Report]]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    progress = Progress(*columns, console=console, transient=True)
 
-        def make(name: str) -> Report:
-            tasks: list[int] = []
+    def make(name: str) -> Report:
+        tasks: list[int] = []
 
-            def report(done: int, total: int | None) -> None:
-                if not tasks:
-                    tasks.append(int(progress.add_task(name, total=total)))
-                progress.update(tasks[0], completed=done, total=total)  # type: ignore[arg-type]
+        def report(done: int, total: int | None) -> None:
+            if not tasks:
+                progress.start()  # not before: in a log even nothing is an empty line
+                tasks.append(int(progress.add_task(name, total=total)))
+            progress.update(tasks[0], completed=done, total=total)  # type: ignore[arg-type]
 
-            return report
+        return report
 
+    try:
         yield make
+    finally:
+        if progress.tasks:
+            progress.stop()

@@ -10,6 +10,7 @@ from typing import Any
 from stemwise.core import config_dirs
 from stemwise.core.config import load_yaml
 from stemwise.core.errors import ConfigError
+from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import MIXTURE, check_name, in_order
 from stemwise.models import entries
 from stemwise.models.overlap import KEY, REFERENCE, Overlap, check, with_overlap
@@ -163,7 +164,20 @@ def load_recipe(name: str) -> Recipe:
         # an entry of a user's own model may name its stems too
         if "stems" in content and not {"base", "msst_config"} & set(content):
             return _parse(content, path)
-    return Recipe(name=str(resolve(name).name), any_stem=name)
+    return Recipe(name=_model(name), any_stem=name)
+
+
+def _model(name: str) -> str:
+    """Return the name of the model that is a recipe by itself (ConfigError where it is unknown)."""
+    if Path(name).suffix == "" and ":" not in name and name not in names():
+        recipes = named_recipes()
+        if near := did_you_mean(name, [*names(), *recipes]):
+            raise ConfigError(f"There is no model {name!r}: {near}`stemwise models` lists them.")
+        raise ConfigError(
+            f"There is no model {name!r}: the zoo has {', '.join(names())}, and the recipes "
+            f"{', '.join(recipes)}."
+        )
+    return str(resolve(name).name)
 
 
 def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
@@ -257,6 +271,6 @@ def refuse_unknown(wanted: tuple[str, ...], known: set[str], name: str) -> None:
     """Raise ConfigError for a wanted stem that is not known."""
     unknown = [stem for stem in wanted if stem not in known]
     if unknown:
-        raise ConfigError(
-            f"{name} has no stem {unknown[0]!r}: it has {', '.join(sorted(known - {''}))}."
-        )
+        stems = sorted(known - {""})
+        near = did_you_mean(unknown[0], stems)
+        raise ConfigError(f"{name} has no stem {unknown[0]!r}: {near}it has {', '.join(stems)}.")

@@ -6,7 +6,9 @@ needs the memory of one chunk.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from stemwise.audio.raw import Signal
@@ -23,6 +25,8 @@ Progress = Callable[[str, int], None]
 
 class RecipeSeparator:
     """Separates songs with a recipe; models are loaded once, when they are first needed.
+
+    Several threads may call it, each for a song of its own.
 
     Args:
         recipe: what to make.
@@ -41,6 +45,17 @@ class RecipeSeparator:
         self.recipe, self.device, self.precision = recipe, device, precision
         self._fetch = fetch or (lambda name: prepare(recipe.spec(name)))
         self._loaded: dict[str, Separator] = {}
+        self._loading = threading.Lock()
+        self._gpu = threading.Lock()
+
+    def stems(self) -> tuple[str, ...]:
+        """Return all stems; a model whose entry does not name its own is loaded for that."""
+        recipe = self.recipe
+        if recipe.any_stem is not None:
+            spec = recipe.spec(recipe.any_stem)
+            told = spec.with_residual(spec.stems) if spec.stems else ()
+            recipe = recipe.explicit(told or self._separator(recipe.any_stem).stems_for())
+        return recipe.all_stems()
 
     def __call__(
         self,
@@ -67,22 +82,27 @@ class RecipeSeparator:
         def run_model(model: str, heard: Signal, below: Path) -> Spool:
             separator = self._separator(model)
             spool = Spool(below, separator.stems_for())
-            for part in separator.stream(heard, progress=lambda done: progress(model, done)):
-                spool.add(part.numpy())
+            # a GPU works on one song at a time, while others are decoded and written
+            with nullcontext() if separator.device.type == "cpu" else self._gpu:
+                for part in separator.stream(heard, progress=lambda done: progress(model, done)):
+                    spool.add(part.numpy())
             return spool
 
         made = run_recipe(recipe, run_model, mixture, folder, wanted)
         return {stem: spool.result() for stem, spool in made.items()}
 
     def _separator(self, name: str) -> Separator:
-        if name not in self._loaded:
-            ready = self._fetch(name)
-            residual = ready.spec.residual
-            self._loaded[name] = Separator(
-                build(ready),
-                self.device,
-                residual=residual,
-                precision=self.precision,
-                decisions=Decisions.of_machine(ready.identity),
-            )
-        return self._loaded[name]
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+            return self._loaded[name]
+
+    def _load(self, name: str) -> Separator:
+        ready = self._fetch(name)
+        return Separator(
+            build(ready),
+            self.device,
+            residual=ready.spec.residual,
+            precision=self.precision,
+            decisions=Decisions.of_machine(ready.identity),
+        )

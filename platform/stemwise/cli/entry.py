@@ -1,0 +1,98 @@
+"""The command `stemwise`: from its arguments to a command, from what that raises to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stemwise import __version__
+from stemwise.cli import completion, doctor, models, separate, serve
+from stemwise.cli.parser import Parser
+from stemwise.cli.voice import say_error, say_json
+from stemwise.core.errors import StemwiseError
+
+_HYDRA_JOBS = {
+    "evaluate": "separate, measure, score, select and report",
+    "run-separate": "only separate: fill the estimate store",
+    "measure": "only measure, score, select and report what is in the store",
+    "fit": "fit a recipe to a finished run, without audio",
+    "report": "score, select and report again from a finished run",
+    "import-scores": "compare scores that others published",
+}
+_EPILOG = """\
+examples:
+  stemwise evaluate                                   which model is best? the embedded demo
+  stemwise evaluate dataset=folder dataset.root=DIR 'models=[htdemucs_6s,spleeter_2stems]'
+  stemwise separate song.mp3 -n htdemucs_6s -o stems  use one
+  stemwise separate album/ --two-stems vocals --mp3
+  stemwise serve --recipe runs/demo/recipes/demo.yaml for everybody
+  stemwise COMMAND --help
+
+The commands that evaluate take settings as key=value (Hydra); --help lists them.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (0 done, 1 error, 2 bad arguments, 3 partly failed)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = False
+    try:
+        if given and given[0] in _HYDRA_JOBS and "--version" not in given:
+            return _hydra_job(given[0], given[1:])
+        parser = _parser()
+        completion.answer(parser)
+        options = _parsed(parser, ["--version"] if "--version" in given else given)
+        as_json = getattr(options, "json", False)
+        return int(options.run(options))
+    except StemwiseError as error:
+        say_error(str(error))
+        if as_json:
+            say_json({"error": str(error), "exit_code": error.exit_code})
+        return error.exit_code
+    except KeyboardInterrupt as interrupt:
+        print(" ".join(["Interrupted.", *getattr(interrupt, "__notes__", ())]), file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has left (`stemwise models | head`)
+        sys.stderr.close()
+        return 0
+
+
+def _hydra_job(name: str, overrides: list[str]) -> int:
+    job = importlib.import_module(f"stemwise.jobs.{name.replace('-', '_')}")
+    return int(job.main(overrides))
+
+
+def _parsed(parser: Parser, given: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; files may stand between options and after them."""
+    options, rest = parser.parse_known_args(given)
+    if hasattr(options, "files") and isinstance(options.files, list):
+        options.files += [Path(text) for text in rest if text != "--"]
+    elif rest:
+        parser.error(f"{rest[0]} is not expected here: see `stemwise {options.command} --help`")
+    return options
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="stemwise",
+        description="Benchmark music source separators on every stem, and use the one that wins.",
+        epilog=_EPILOG,
+        usage="stemwise COMMAND …",
+    )
+    parser.add_argument("--version", action="version", version=f"stemwise {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", title="commands", prog="stemwise"
+    )
+    for name, text in _HYDRA_JOBS.items():
+        job = commands.add_parser(name, help=text, add_help=False)
+        job.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    separate.add(commands)
+    models.add(commands)
+    serve.add(commands)
+    doctor.add(commands)
+    completion.add(commands)
+    return parser

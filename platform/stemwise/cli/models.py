@@ -1,0 +1,41 @@
+"""`stemwise models` and `stemwise models pull`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from stemwise.cli.voice import console_of
+
+_EXAMPLES = """\
+examples:
+  stemwise models                          what there is, and which checkpoints are here
+  stemwise models pull htdemucs_6s         fetch and verify one before it is needed
+  stemwise models --json | jq '.[].name'
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "models",
+        help="list the models, or fetch their checkpoints",
+        description="List the models: stems, licence, training data, and which can run here.",
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("--json", action="store_true", help="everything that is known, as JSON")
+    parser.set_defaults(action="list", run=run)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog="stemwise models")
+    fetch = actions.add_parser("pull", help="fetch and verify checkpoints; resumes a cut download")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List or fetch; return the exit code."""
+    from stemwise.jobs.zoo import list_models, pull
+
+    if options.action == "pull":
+        options.json = False
+        return pull(options.names, console_of(options))
+    as_json, options.json = options.json, False  # the list itself is what is printed
+    return list_models(as_json, console_of(options))
