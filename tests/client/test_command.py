@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -215,3 +216,25 @@ def test_the_command_imports_nothing_heavy(service, songs, tmp_path):
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "[]\n")
+
+
+def test_what_only_this_machine_does_is_refused(separate, songs):
+    for given, says in (
+        (("--format", "wav24"), "a server sends flac, wav, mp3"),
+        (("--mp3", "--bitrate", "128"), "MP3 of 320"),
+    ):
+        code, told, error = separate(songs("a.wav"), options=given)
+        assert (code, told) == (2, "") and says in error
+
+
+def test_folders_templates_and_json_are_as_on_this_machine(separate, songs, tmp_path):
+    songs("x/a.wav"), songs("x/b.wav")
+    (tmp_path / "input" / "x" / "cover.jpg").write_text("x")
+    options = ("--filename", "{recipe}/{track} ({stem}).{ext}", "--json")
+    code, told, error = separate(tmp_path / "input" / "x", options=options)
+    assert code == 0 and "Skipped: 1 file that is not audio (cover.jpg)." in error
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert names == {f"demo/{song} ({stem}).flac" for song in "ab" for stem in STEMS}
+    assert [song["status"] for song in json.loads(told)["songs"]] == ["separated"] * 2
+    code, told, _ = separate(tmp_path / "input" / "x", options=(*options, "--skip-existing"))
+    assert [song["status"] for song in json.loads(told)["songs"]] == ["skipped"] * 2

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stemwise import __version__
 from stemwise.cli import completion, doctor, models, separate, serve
 from stemwise.cli.parser import Parser
 from stemwise.cli.voice import say_error, say_json
 from stemwise.core.errors import StemwiseError
+from stemwise.core.version import __version__
 
 _HYDRA_JOBS = {
     "evaluate": "separate, measure, score, select and report",

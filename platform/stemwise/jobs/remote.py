@@ -28,7 +28,7 @@ from stemwise.client import (
     ServerUnsupportedAudioError,
     TransferError,
 )
-from stemwise.client.client import FORMATS
+from stemwise.client.client import DOWNLOADS
 from stemwise.core.errors import AudioError, ConfigError, OutputError
 from stemwise.core.nearest import did_you_mean
 from stemwise.jobs.separate_options import DEFAULT_TEMPLATE, Outcome, SeparateOptions, SongResult
@@ -37,6 +37,7 @@ from stemwise.jobs.song_places import SongPlace, song_places
 from stemwise.jobs.songs import Songs, check_output, tell_gain, tell_made, without_existing
 
 _FILE_SUFFIXES = {".yaml", ".yml", ".th", ".ckpt", ".pt", ".pth", ".safetensors"}
+_SERVERS_BITRATE = 320
 _OF_ONE_SONG = (
     AudioError,
     OutputError,
@@ -80,10 +81,11 @@ def _check(options: SeparateOptions) -> None:
                 f"--{name.replace('_', '-')} is for this machine, but --server separates on another: "
                 "leave one of them out (a server's recipe says what is taken apart, and where)."
             )
-    if options.format not in FORMATS:
-        raise ConfigError(
-            f"--format {options.format} is for this machine: a server writes {' or '.join(FORMATS)}."
-        )
+    if options.format not in DOWNLOADS:
+        known = ", ".join(DOWNLOADS)
+        raise ConfigError(f"--format {options.format} is for this machine: a server sends {known}.")
+    if options.bitrate not in (None, _SERVERS_BITRATE):
+        raise ConfigError(f"--bitrate: a server sends MP3 of {_SERVERS_BITRATE} kbit/s only.")
     if options.recipe is not None and _is_path(options.recipe):
         raise ConfigError(_no_files(options.recipe))
 
