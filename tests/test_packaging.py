@@ -64,7 +64,8 @@ def test_the_command_works_outside_the_checkout(wheel: Path, tmp_path: Path):
 
 def test_the_wheel_carries_what_the_report_is_made_of(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"stemwise/report/page/assets/page.{kind}" for kind in ("css", "js")} <= names
+    assets = ("page.css", "data.js", "tracks.js", "listen.js")
+    assert {f"stemwise/report/page/assets/{name}" for name in assets} <= names
 
 
 def test_the_wheel_carries_what_the_service_needs(wheel: Path):

@@ -63,7 +63,7 @@ def test_planted_winners_and_ties_are_found(tmp_path: Path, capsys):
         if name not in ("regret", "front", "deployment", "duplicates", "less_overlap"):
             assert read(output, name).columns == tables.schema_of(name).names
     printed = capsys.readouterr().out
-    assert "Who leads" in printed and "Every pair of models" in printed
+    assert "Leaderboard" in printed and "Every pair of models" in printed
     assert printed.count("No regret ledger") == 1 and "above mixture" not in printed
     assert (output / "report" / "comparisons.csv").is_file()
     page = (output / "report" / "index.html").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 from stemwise import audio
 from stemwise.core.errors import AudioError
 from stemwise.core.types import CHANNELS, SAMPLE_RATE, Audio, Reference, Source, Track
+from stemwise.datasets.facts import MONO, RESAMPLED
 from stemwise.datasets.kept import KeptStems
 
 _Take = tuple[str, str]
@@ -149,10 +150,9 @@ class Mixer:
             # One sample is enough for its error.
             audio.to_layout(audio.Decoded(decoded.samples[:, :1], SAMPLE_RATE), source.path)
         if channels == 1:
-            self.note(f"{_label(source)} is mono: doubled.")
+            self.note(f"{_label(source)} {MONO}")
         if decoded.sample_rate != SAMPLE_RATE:
-            rates = f"has {decoded.sample_rate} Hz: resampled to {SAMPLE_RATE} Hz"
-            self.note(f"{_label(source)} {rates}.")
+            self.note(f"{_label(source)} has {decoded.sample_rate} Hz{RESAMPLED}")
         return decoded
 
     def note(self, problem: str) -> None:

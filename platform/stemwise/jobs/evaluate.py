@@ -19,14 +19,14 @@ from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.saved_run import Resolved
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.work import job
-from stemwise.report.abridged import abridged
-from stemwise.report.decision import deployments, leaders, ledger
+from stemwise.report.decision import leaders, ledger
 from stemwise.report.less_overlap import less_overlap_table
-from stemwise.report.level2 import TITLES, by_bleed, sub_stems
 from stemwise.report.page import write_report
-from stemwise.report.tables import TextTable, table_one, winners, winners_per_track
+from stemwise.report.run_tables import read_run
+from stemwise.report.tables import TextTable, table_one
 from stemwise.report.terminal import show_list, show_note, show_table
-from stemwise.report.troubles import failures, problems
+from stemwise.report.terminal_verdict import show_verdict
+from stemwise.report.troubles import facts, failures, problems
 from stemwise.storage import tables
 
 
@@ -78,39 +78,27 @@ def report(
     `songs` are the run's tracks, whose mixtures and true stems the page lets one hear.
     """
     folder = run.local / TABLES
-    scores, selections = tables.read(folder, "scores"), tables.read(folder, "selections")
-    tracks = tables.read(folder, "tracks")
+    scores, tracks = tables.read(folder, "scores"), tables.read(folder, "tracks")
     tables_of_text = [
         table_one(scores, models),
-        abridged(winners(selections, scores)),
-        winners_per_track(selections, scores),
-        *(sub_stems(scores, parent, models, tracks) for parent in TITLES),
-        by_bleed(scores),
-        *_to_deploy(folder),
         leaders(tables.read(folder, "leaderboard")),
         ledger(tables.read(folder, "regret")),
         *_less_overlap(folder),
     ]
-    shown = [table for table in tables_of_text if table.rows]
-    for table in shown:
-        show_table(console, table, whole=table.name == "leaderboard")
-    for note in notes:
+    for table in tables_of_text:
+        if table.rows:
+            show_table(console, table, whole=table.name == "leaderboard")
+    for note in [*notes, facts(tracks)]:
         show_note(console, note)
-    failed, odd = failures(scores), problems(tracks)
-    show_list(console, odd, "yellow")
+    failed = failures(scores)
+    show_list(console, problems(tracks), "yellow")
     show_list(console, failed, "bold red")
     page = write_report(run.local, models, songs, run.place)
-    console.print(
-        f"Tables: {run.shown(folder)}\nReport: {run.shown(page)}", soft_wrap=True, highlight=False
-    )
+    show_verdict(console, read_run(run.local, models))
+    places = {"Tables": folder, "All results as text": page.parent / "report.md", "Report": page}
+    for name, path in places.items():
+        console.print(f"{name}: {run.shown(path)}", soft_wrap=True, highlight=False, markup=False)
     return PARTLY_FAILED if failed.rows else 0
-
-
-def _to_deploy(folder: Path) -> list[TextTable]:
-    """Return what to deploy; nothing where the run has no such table."""
-    if not (folder / "deployment").is_dir():
-        return []
-    return [deployments(tables.read(folder, "deployment"))]
 
 
 def _less_overlap(folder: Path) -> list[TextTable]:

@@ -36,6 +36,7 @@ from stemwise.report.ledgers import comparisons
 from stemwise.report.page import write_report
 from stemwise.report.run_tables import read_run
 from stemwise.report.terminal import show_list, show_note, show_table
+from stemwise.report.terminal_verdict import show_verdict
 from stemwise.selection.oracle import (
     SelectionSettings,
     add_scores,
@@ -47,8 +48,7 @@ from stemwise.storage import tables
 
 _MOST_ROWS = 30  # of a table in the terminal; the page and the CSV files have all
 _NO_LEDGER = (
-    "No regret ledger and no recipe: blends need the inner products of measured audio, and medians "
-    "of frames do not have them."
+    "No regret ledger and no recipe: blends need measured audio, not medians of published frames."
 )
 
 
@@ -148,8 +148,8 @@ def _with_facts(
     scores = scores.drop("genre").join(genres, on=["dataset", "track_id"], how="left").select(order)
     if not any(genres["genre"]):
         notes.append(
-            "Per genre: the genres of these songs are unknown (genres=FILE takes them from a table "
-            "with the columns track and genre)."
+            "The genres of these songs are unknown (genres=FILE takes them from a table with the "
+            "columns track and genre)."
         )
     return tracks, scores, notes
 
@@ -206,6 +206,7 @@ def _report(output: Path, console: Console, notes: Sequence[str]) -> None:
     # the best come first, so that they have colours of their own
     order = run["leaderboard"].group_by("model").agg(pl.col("rank").mean()).sort("rank", "model")
     page = write_report(output, order["model"].to_list(), imported=True)
+    show_verdict(console, run)
     console.print(f"Tables: {output / 'tables'}\nReport: {page}", soft_wrap=True, highlight=False)
 
 

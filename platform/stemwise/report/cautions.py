@@ -1,4 +1,4 @@
-"""What to know before relying on the answer for a stem: training data, few tracks, harm."""
+"""What to know before relying on the answer for a stem: training data, few tracks, blind measures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import polars as pl
 from stemwise.analysis.measures import blind_stems
 from stemwise.core.stems import MIXTURE
 from stemwise.report.leading import listed
-from stemwise.report.markup import db
 from stemwise.report.run_tables import Row, RunTables, StemKey
+
+_FEW = 10  # tracks
 
 
 def cautions(
@@ -28,32 +29,26 @@ def cautions(
     found = [odd] if odd else []
     if key[2] in blind_stems(run["scores"]):
         found.append(
-            "Its score, SI-SAR, does not notice what leaks in: a second opinion, not one to deploy by."
+            "SI-SAR does not measure interference from other stems: do not decide by it alone."
         )
     used = [row for row in board if row["model"] in models]
     seen = [row["model"] for row in used if row["trained_here"]]
     if seen:
         clean = next((row for row in board if not row["trained_here"]), None)
         other = f"the best that was not is {clean['model']}" if clean else "so were all others"
-        was, what = ("was", "it") if len(seen) == 1 else ("were", "them")
+        was, whose = ("was", "its score is") if len(seen) == 1 else ("were", "their scores are")
         found.append(
-            f"{listed(seen)} {was} trained on this dataset, which flatters {what}; {other}."
+            f"{listed(seen)} {was} trained on this dataset, so {whose} flattering; {other}."
         )
     for row in used[:1]:
         found += _few(row)
-        floor = _floor(run, key, row["model"]) if len(used) == 1 else None
-        if floor is not None and floor >= 0:
-            what = "mixture" if key[0] == MIXTURE else key[0]
-            found.append(
-                f"The untouched {what} scores {db(floor, 1)} dB more: separating does harm here."
-            )
     return tuple(found)
 
 
 def _few(row: Row) -> list[str]:
     """Say how few tracks stand behind a row of the leaderboard, and how many do not."""
     found = []
-    if row["tracks"] < 10:
+    if row["tracks"] < _FEW:
         found.append(
             f"Only {counted(row['tracks'], 'track')} by {counted(row['artists'], 'artist')}."
         )
@@ -69,14 +64,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _floor(run: RunTables, key: StemKey, best: str) -> float | None:
-    """Return how much the unprocessed input scores above `best`, on tracks where both have scores."""
+def beaten_by_input(run: RunTables, key: StemKey, best: str) -> bool:
+    """Tell whether the unprocessed input scores at least as high as a model, on the tracks of both."""
     own = run.of_stem("scores", key)
     by = "snr" if key[2] in blind_stems(run["scores"]) else "score"
     both = own.filter(pl.col("status") == "ok", pl.col(by).is_finite()).pivot(
         "model", index=["dataset", "track_id"], values=by
     )
     if not {MIXTURE, best} <= set(both.columns):
-        return None
+        return False
     gaps = both.select((pl.col(MIXTURE) - pl.col(best)).drop_nulls()).to_series()
-    return None if gaps.is_empty() else float(gaps.mean())  # type: ignore[arg-type]
+    return not gaps.is_empty() and float(gaps.mean()) >= 0  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The decision of a run as tables of text: who leads each stem, and what an ensemble is worth."""
+"""The statistics of a run as tables of text: who leads each stem, and what blending is worth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from stemwise.core.stems import MIXTURE, in_order
 from stemwise.core.types import REFERENCE
-from stemwise.report.deployment import deployment_table
+from stemwise.report.deployment import UNUSABLE
 from stemwise.report.leading import leading, suspicion
 from stemwise.report.ledgers import LEVELS
 from stemwise.report.tables import TextTable, left_out, number, stem_label
@@ -34,35 +34,30 @@ def leaders(leaderboard: pl.DataFrame) -> TextTable:
             file = "tables/leaderboard"
             rows.append((_label(every[0]), "", f"and {more} more: {file}", "", "", "", ""))
     note = (
-        "Mean score in dB over matched tracks, 95 % interval by artist, seconds of work per minute of "
-        "audio. Models of one group cannot be told apart from its best (p ≥ 0.05, adjusted for all "
-        "pairs of the stem)."
+        "Mean score in dB over matched tracks, 95 % interval by artist, seconds of compute per minute "
+        "of audio. Models of one group tie with its best (p ≥ 0.05, adjusted for all pairs of the stem)."
     )
     note += left_out({_label(row): row["dropped"] for row in served})
     odd = [row for row in served if row["mean_score"] == math.inf]
     for stem, group in groupby(odd, key=_label):
         note += f" {stem}: {suspicion([row['model'] for row in group])}"
     if leaderboard["trained_here"].any():
-        note += " *: was trained on this dataset."
+        note += " *: trained on this dataset."
     columns = ("stem", "group", "model", "score", "95 %", "s/min", "tracks")
-    return TextTable("leaderboard", "Who leads, and how surely", columns, tuple(rows), note)
+    return TextTable("leaderboard", "Leaderboard", columns, tuple(rows), note)
 
 
 def _leader(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         _label(row),
-        f"{row['tie_group']}",
+        # a model that silence beats leads nothing
+        f"{row['tie_group']}" if row["mean_score"] > 0 else UNUSABLE,
         row["model"] + (" *" if row["trained_here"] else ""),
         number(row["mean_score"]),
         _range(row["low"], row["high"]),
         number(row["seconds_per_minute"], 1),
         str(row["tracks"]),
     )
-
-
-def deployments(deployment: pl.DataFrame) -> TextTable:
-    """Return what to deploy per stem, level 1 and what users get of level 2."""
-    return deployment_table((_label(row), row) for row in _served(deployment, "kind"))
 
 
 def ledger(regret: pl.DataFrame) -> TextTable:
@@ -83,13 +78,12 @@ def ledger(regret: pl.DataFrame) -> TextTable:
     ]
     note = (
         "Score in dB; gain over the best single model with its 95 % interval (equal models: over "
-        "their mean). Best single and blend are chosen on other artists' tracks; the oracles look "
-        "at the truth and cannot be served. Shrunk: the gain of a blend that is kept, corrected for "
-        "being kept because it gained."
+        "their mean). Best single model and blend are chosen on other artists' tracks; oracles use the "
+        "true stems and cannot be deployed. shrunk: the blend's gain, corrected for having been picked."
     )
     note += left_out({_label(row): row["dropped"] for row in _served(regret, "level")})
     columns = ("stem", "choice", "score", "gain", "95 % of gain", "shrunk", "tracks")
-    return TextTable("regret", "What an ensemble is worth", columns, tuple(rows), note)
+    return TextTable("regret", "What blending is worth", columns, tuple(rows), note)
 
 
 def front(steps: pl.DataFrame) -> TextTable:
@@ -106,8 +100,8 @@ def front(steps: pl.DataFrame) -> TextTable:
         for row in _served(steps, "step")
     ]
     note = (
-        "Models in the order in which they help most, with fitted weights; score in dB on the "
-        "tracks that were fitted, and seconds of work per minute of audio for all so far."
+        "Models in the order in which they help most, weights fitted; score in dB on the fitted tracks, "
+        "seconds of compute per minute of audio for all models so far."
     )
     note += left_out({_label(row): row["dropped"] for row in _served(steps, "step")})
     columns = ("stem", "step", "model", "score", "s/min")

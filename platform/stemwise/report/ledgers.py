@@ -65,8 +65,8 @@ def leaderboard(run: RunTables) -> TextTable:
     numbers = ("rank", "rank clean", "tie group", "score dB", "95 %", "s per minute")
     columns = ("stem", "model", *numbers, "trained here", "tracks")
     note = (
-        "Mean score over matched tracks; models of one tie group cannot be told apart from its first. "
-        "Rank clean leaves out models that were trained on this dataset."
+        "Mean score over matched tracks; models of one tie group tie with its best. rank clean: without "
+        "models that were trained on this dataset."
     )
     note += _left_out(run, "leaderboard")
     return TextTable("leaderboard", "Leaderboard", columns, tuple(rows), note)
@@ -89,11 +89,10 @@ def comparisons(run: RunTables) -> TextTable:
         for key in run.stems
         for stem, row in _ranked_pairs(run, key)
     ]
-    columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p", "told apart", "needed")
+    columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p", "significant", "needed")
     note = (
-        "Paired differences over the same tracks. 95 % and p hold for all pairs of the stem together "
-        f"({_method(run)}), so the interval leaves 0 out just where A and B are told apart. Needed: "
-        "about how many tracks would show such a difference in 4 of 5 studies."
+        "Paired differences over the same tracks; 95 % intervals and p are adjusted for all pairs of "
+        f"the stem ({_method(run)}). needed: tracks that would show such a difference in 4 of 5 studies."
     )
     note += _left_out(run, "leaderboard")
     return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)
@@ -142,8 +141,8 @@ def regret(run: RunTables) -> TextTable:
     numbers = ("score dB", "95 %", "gain dB", "95 % of the gain", "shrunk dB")
     columns = ("stem", "level", *numbers, "tracks", "artists")
     note = (
-        "Gain is over the best single model; of equal models, over the mean of all models. Shrunk: the "
-        "gain of a blend that is kept, corrected for being kept because it gained."
+        "gain: over the best single model (equal models: over the mean of all). shrunk: the blend's "
+        "gain, corrected for having been picked."
     )
     note += _left_out(run, "regret")
     return TextTable("regret", "Regret ledger", columns, tuple(rows), note)
@@ -169,9 +168,9 @@ def front(run: RunTables) -> TextTable:
         )
     ]
     columns = ("stem", "step", "adds", "blend", "score dB", "s per minute")
-    note = "Each step adds the model that helps most, on the run's own tracks (not held out)."
+    note = "Each step adds the model that helps most. Fitted and scored on the same tracks."
     note += _left_out(run, "front")
-    return TextTable("front", "Quality against cost", columns, tuple(rows), note)
+    return TextTable("front", "What each further model adds", columns, tuple(rows), note)
 
 
 def genres(run: RunTables) -> TextTable:
@@ -189,7 +188,7 @@ def genres(run: RunTables) -> TextTable:
         for stem, row in _per_stem(run, "genre_scores")
     ]
     columns = ("stem", "genre", "model", "score dB", "95 %", "tracks", "artists")
-    note = "A genre with one track has no winner, and one with one artist no interval."
+    note = "No winner with one track, no interval with one artist."
     note += _left_out(run, "leaderboard")
     return TextTable("genre_scores", "Scores by genre", columns, tuple(rows), note)
 
@@ -209,8 +208,8 @@ def effects(run: RunTables) -> TextTable:
     ]
     columns = ("stem", "genres", "tracks", "p of genre × model", "routing gain dB", "95 %")
     note = (
-        "p: whether models differ in where they are good (permutation over artists). Routing: the "
-        "model that is best in the genre instead of one for all, both chosen on other tracks."
+        "p: permutation test of genre × model, over artists. routing: the best model of each genre "
+        "instead of one for all, both chosen on other artists' tracks."
     )
     note += _left_out(run, "leaderboard")
     return TextTable("genre_effects", "Does genre matter?", columns, tuple(rows), note)
@@ -223,7 +222,7 @@ def anomalies(run: RunTables) -> TextTable:
         for row in run["anomalies"].iter_rows(named=True)
     ]
     columns = ("track", "model", "stem", "kind", "what")
-    note = "An estimate that is late, inverted or at another level is a bug, not bad separation."
+    note = "Late, inverted or rescaled estimates are bugs, not bad separation."
     return TextTable("anomalies", "Suspicious estimates", columns, tuple(rows), note)
 
 

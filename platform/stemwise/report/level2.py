@@ -66,10 +66,10 @@ def sub_stems(
         title,
         ("sub-stem", "model", *columns, "tracks"),
         tuple(rows),
-        f"Means in dB over the tracks on which both parents have a score. {_whose(scores, parent)}"
+        f"Means in dB over tracks scored from both parents. {_whose(scores, parent)}"
         f"{drum_parts(tracks) if tracks is not None and parent == 'drums' else ''}"
-        "The true parent is an upper bound; the input is the parent itself, not taken apart: where it "
-        f"is the stem, its score is infinite and no part of its mean.{left_out(dropped)}",
+        "From the true parent: an upper bound. Input: the parent itself, unprocessed; infinite scores "
+        f"are left out of its mean.{left_out(dropped)}",
         (1, 2, 2, 1),
     )
 

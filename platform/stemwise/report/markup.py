@@ -12,6 +12,7 @@ from stemwise.report.tables import TextTable, number
 _PUBLISHED = ("SNR paper", "SDR paper", "paper SNR", "paper SDR", "paper %", "chosen in paper")
 _VOID = {"meta", "br", "img", "input", "link"}
 MINUS = "−"
+FOLDED_FROM = 14  # rows of a table, of which the first ten are seen (page.css)
 
 
 class Html(str):
@@ -89,7 +90,23 @@ def table(
     merged = any(len(group) > 1 for group in groups)
     grid = el("table", parts, cls=f"{cls} {'merged' if merged else ''}".strip() or None)
     # a box that scrolls must be reachable by keyboard
-    return el("div", grid, cls="scroll", tabindex=0, role="group", aria_label=_plain(caption))
+    box = el("div", grid, cls="scroll", tabindex=0, role="group", aria_label=_plain(caption))
+    count = sum(map(len, groups))
+    return box if count <= FOLDED_FROM else el("div", box, _more(count), cls="long")
+
+
+def folded(title: str, body: Child, rows: Sequence[object] = (None,)) -> Html | None:
+    """Return something that opens by its title; None where it has no rows."""
+    return el("details", el("summary", title), body) if body and rows else None
+
+
+def _more(rows: int) -> Html:
+    """Return what opens a long table: page.css hides its later rows while this is closed."""
+    texts = (
+        el("span", f"Show all {rows} rows", cls="closed"),
+        el("span", "Show fewer", cls="opened"),
+    )
+    return el("details", el("summary", *texts), cls="more")
 
 
 def _kind(index: int, texts: int, column: Child) -> str | None:

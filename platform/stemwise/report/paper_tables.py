@@ -128,8 +128,15 @@ def wins_of(run: RunTables) -> dict[str, dict[str, int]]:
     }
 
 
+def ran_the_papers(run: RunTables) -> bool:
+    """Tell whether any of the paper's own models ran; else its numbers stand beside nothing."""
+    return bool({*run.separators} & {*paper.NAMES} - {paper.ENSEMBLE})
+
+
 def paper_tables(run: RunTables) -> list[TextTable]:
-    """Return what stands beside the paper's tables."""
+    """Return what stands beside the paper's tables; none where none of its models ran."""
+    if not ran_the_papers(run):
+        return []
     level2 = set(run["scores"]["parent"].unique().to_list())
     made = [beside_table_1(run)]
     made += [beside_table_2_or_3(run, p) for p in ("drums", "vocals") if p in level2]

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from stemwise.core.stems import in_order
+from stemwise.report.deployment import UNUSABLE
 from stemwise.report.markup import Child, Html, el, join, of_text
 from stemwise.report.tables import TextTable
 
@@ -17,7 +18,7 @@ def recipes_table(output: Path) -> TextTable:
     recipes = {path.stem: found for path in _files(output) if (found := _stems(path))}
     stems = in_order(stem for found in recipes.values() for stem in found)
     rows = [(stem, *(found.get(stem, "–") for found in recipes.values())) for stem in stems]
-    note = "Weights of the models per stem; sub-stems are made from the recipe's own parent."
+    note = "Weights of the models per stem; sub-stems are taken from the recipe's own parent."
     return TextTable("recipes", "Recipes of this run", ("stem", *recipes), tuple(rows), note)
 
 
@@ -47,8 +48,10 @@ def _stems(path: Path) -> dict[str, str]:
     if not isinstance(content, dict):
         return {}
     groups = [content.get("stems"), *_values(content.get("children"))]
+    provenance = content.get("provenance")
+    useless = provenance.get("unusable") if isinstance(provenance, dict) else None
     return {
-        str(stem): _weights(weights)
+        str(stem): _weights(weights) + (f" ({UNUSABLE})" if stem in (useless or ()) else "")
         for group in groups
         if isinstance(group, dict)
         for stem, weights in group.items()

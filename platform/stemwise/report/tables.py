@@ -89,7 +89,7 @@ def table_one(scores: pl.DataFrame, models: Sequence[str]) -> TextTable:
         beside = (text for stem in stems for text in (str(counts[stem][0]), "")[: len(names[stem])])
         rows.append(("tracks", *beside))
     columns = ("model", *(f"{stem_label(stem)} {name}" for stem in stems for name in names[stem]))
-    note = "Means in dB over the tracks on which every model of the column has a finite score."
+    note = "Means in dB over tracks on which every model of the column has a finite score."
     note += left_out({stem_label(s): counts[s][1] for s in stems})
     note += lines_on_fewer(means)
     groups = tuple(len(names[stem]) for stem in stems)
@@ -138,7 +138,7 @@ def winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTable:
     columns = ("stem", "model", "won", "of", "above mixture", "mean P(win)", "median margin dB")
     note = (
         "Tracks won, tracks in all, wins that beat the unprocessed mixture. P(win): share of "
-        "block-bootstrap draws in which the winner wins again; – without a rival."
+        "block-bootstrap draws in which the winner wins again."
     )
     return TextTable("winners", "Winners per stem", columns, tuple(rows), note)
 
@@ -167,10 +167,7 @@ def winners_per_track(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTab
         for dataset, track in tracks
     ]
     columns = ("track", *(stem_label(stem) for stem in stems))
-    note = (
-        "The model with the best score, and its P(win) where it had a rival. "
-        "↓: worse than the unprocessed mixture."
-    )
+    note = "The model with the best score, and its P(win). ↓: worse than the unprocessed mixture."
     return TextTable("winners_per_track", "Winner per track and stem", columns, tuple(rows), note)
 
 

@@ -163,7 +163,9 @@ def _fit(widths: Sequence[int], room: int) -> list[list[int]]:
 
 
 def show_note(console: Console, note: str) -> None:
-    """Print a sentence that a person should know, as it is and unbroken."""
+    """Print a sentence that a person should know, as it is and unbroken; nothing for an empty one."""
+    if not note:
+        return
     console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
 
 

@@ -161,33 +161,3 @@ def genre_models(axes: Axes, rows: Sequence[Row], palette: Palette) -> None:
     _label_rows(axes, [f"{short(genre)} ({counts[genre]})" for genre in genres], "score, dB")
     _at_least(axes, 1.0)
     axes.figure.legend(loc="outside lower left", ncols=2)
-
-
-def front(axes: Axes, rows: Sequence[Row], palette: Palette) -> None:
-    """Draw quality against cost: each step adds the model that helps most."""
-    costs = [row["seconds_per_minute"] for row in rows]
-    values = [row["mean_score"] for row in rows]
-    axes.plot(costs, values, color=_FLOOR, linewidth=1, zorder=1)
-    for row, cost, value in zip(rows, costs, values, strict=True):
-        name = f"{row['step']}  {'+ ' if row['step'] > 1 else ''}{short(row['model'])}"
-        colour, mark = palette.colour(row["model"]), palette.mark(row["model"])
-        axes.plot([cost], [value], mark, color=colour, markersize=7, label=name)
-        axes.annotate(
-            str(row["step"]),
-            (cost, value),
-            (0, 7),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
-            color=_INK,
-        )
-    axes.margins(x=0.1, y=0.18)
-    axes.set_xlim(left=0)
-    axes.grid(axis="y", linewidth=0.8)
-    axes.set_xlabel("seconds of work per minute of audio")
-    axes.set_ylabel("score, dB")
-    low, high = axes.get_ylim()
-    missing = max(0.0, 1.0 - (high - low)) / 2
-    axes.set_ylim(low - missing, high + missing)
-    axes.ticklabel_format(useOffset=False)
-    axes.figure.legend(loc="outside lower left", ncols=2)

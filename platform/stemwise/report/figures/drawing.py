@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # 360 points: on a phone a figure is as wide as the page, and its letters keep their size.
 WIDTH_IN = 5.0
 _DPI = 160
+_COLUMNS = 3  # of panels
 _INK, _MUTED, _GRID, _SURFACE = (NEUTRAL[n][0] for n in ("ink", "muted", "grid", "surface"))
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",  # letters stay text: small files, and the page's own font
@@ -67,7 +68,10 @@ class Sheet:
         Raises:
             OutputError: the folder cannot be written.
         """
-        inline = _inline(self._written(name, height, draw), name, alt)
+        svg = self._written(
+            name, (WIDTH_IN, height), lambda figure: draw(_plain(figure.add_subplot()))
+        )
+        inline = _inline(svg, name, alt)
         files = [
             el("a", kind.upper(), href=f"{self.link}/{name}.{kind}", download=True)
             for kind in ("svg", "png")
@@ -75,7 +79,31 @@ class Sheet:
         saved = el("span", files[0], " ", files[1], cls="files")
         return el("figure", el("figcaption", el("span", title), saved), inline, cls="figure")
 
-    def _written(self, name: str, height: float, draw: Callable[[Axes], None]) -> str:
+    def panels(
+        self, name: str, drawn: Sequence[tuple[str, Callable[[Axes], None]]], height: float
+    ) -> None:
+        """Write several axes as the files of one figure, side by side, for papers and slides.
+
+        Args:
+            name: of the files.
+            drawn: the title of each panel, and what puts the data on its axes.
+            height: of a panel in inches.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        columns = min(len(drawn), _COLUMNS)
+        lines = -(-len(drawn) // columns)
+
+        def draw(figure: Figure) -> None:
+            for place, (title, put) in enumerate(drawn, start=1):
+                axes = _plain(figure.add_subplot(lines, columns, place))
+                axes.set_title(title, loc="left", fontweight="bold", fontsize=11)
+                put(axes)
+
+        self._written(name, (WIDTH_IN * columns, height * lines), draw)
+
+    def _written(self, name: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -85,9 +113,9 @@ class Sheet:
         with matplotlib.rc_context(settings), warnings.catch_warnings():
             # a letter that the font lacks is a box in the PNG, and right on the page
             warnings.filterwarnings("ignore", r"Glyph .* missing from")
-            figure = Figure(figsize=(WIDTH_IN, height), layout="constrained")
+            figure = Figure(figsize=size, layout="constrained")
             FigureCanvasAgg(figure)
-            draw(_plain(figure.add_subplot()))
+            draw(figure)
             return _rendered(figure, self.folder, name)
 
 

@@ -1,4 +1,4 @@
-"""Section 9: what every number of the page is, and where it is written down."""
+"""What every number of the page is, and where it is written down."""
 
 from __future__ import annotations
 
@@ -6,65 +6,100 @@ from stemwise.report.markup import Html, el, join
 
 # (name, what it is, where it is from)
 DEFINITIONS = (
-    ("SNR", "paper_snr of the run's protocol; by default 10·log₁₀(‖x‖² / ‖x − x̂‖²), in dB, over the "
-     "whole track and both channels (the paper's equation 2).", "scores · docs/scores.md"),
-    ("SDR", "paper_sdr of the protocol; by default BSS Eval's: the true stem may pass a filter of 512 "
-     "taps before it is compared.", "scores · docs/scores.md"),
-    ("score", "one number of SNR and SDR by the rule of selection=, by default the harmonic mean of the "
-     "two power ratios, in dB.", "scores · docs/scores.md"),
-    ("lag, gain", "how late (samples, above 0) and how loud (dB) the estimate is against the truth.",
+    ("SNR",
+     "10·log₁₀(‖x‖² / ‖x − x̂‖²) in dB over the whole track and both channels (the paper's "
+     "equation 2), unless metric= sets another measure; column paper_snr.",
      "scores · docs/scores.md"),
-    ("mean score", "mean of dB values over matched tracks: those on which every model of the stem has "
-     "a finite score. The others are left out for all, and counted.", "leaderboard · docs/scores.md"),
-    ("95 % interval", "mean ± t · standard error, whose unit is the artist, since songs of one artist "
-     "are not independent; t has the degrees of freedom that the artists' numbers of songs leave (G − 1 "
-     "of G artists with equally many). None with one artist.",
+    ("SDR",
+     "BSS Eval's: the reference may pass a 512-tap filter before it is compared, unless "
+     "metric= sets another measure; column paper_sdr.",
+     "scores · docs/scores.md"),
+    ("score",
+     "SNR and SDR as one number, by selection=; by default the harmonic mean of the two "
+     "power ratios, in dB.",
+     "scores · docs/scores.md"),
+    ("mean score",
+     "mean of dB values over matched tracks: those with a finite score from every model of "
+     "the stem.",
+     "leaderboard · docs/scores.md"),
+    ("95 % interval",
+     "mean ± t · standard error, clustered by artist, with the degrees of freedom of Bell "
+     "and McCaffrey (G − 1 for G equally represented artists). None with one artist.",
      "leaderboard, comparisons, regret, genre_scores · docs/report.md"),
-    ("artists", "those that the dataset names; a track of an unknown artist counts as its own. Artists "
-     "that share a recording (duplicates) count as one.", "tracks, duplicates · docs/decisions.md"),
-    ("tie group", "a leader and the models that cannot be told apart from it (adjusted p ≥ 0.05); "
-     "group A has the best mean.", "leaderboard, comparisons · docs/report.md"),
-    ("p and 95 % of pairs", "a pair's difference, with a test and an interval that hold for all pairs "
-     "of the stem together: by max-T over artists' sign flips from 8 artists on, else by t with G − 1 "
-     "degrees of freedom and Holm's method. The interval leaves 0 out just where p is below 0.05.",
-     "comparisons (p_adjusted, low_adjusted, high_adjusted) · docs/report.md"),
-    ("tracks needed", "about how many such tracks would show a difference of this size in 4 of 5 "
-     "studies, by the test that is used.", "comparisons · docs/report.md"),
-    ("bar of ties", "a longest run of models, in order of their means, no two of which can be told "
-     "apart; as in a critical-difference diagram (Demšar 2006).",
+    ("artist",
+     "as the dataset names it; a track without an artist counts as its own. Artists that "
+     "share a recording count as one.",
+     "tracks, duplicates · docs/decisions.md"),
+    ("unusable",
+     "the best model or blend scores below silence (0 dB), or its SNR is no higher than that"
+     " of the unprocessed input.",
+     "deployment · docs/decisions.md"),
+    ("what to deploy",
+     "the blend if its held-out gain is established, else the best single model. Among sets "
+     "within one standard error of the best, the cheapest (decision.parsimony).",
+     "deployment · docs/decisions.md"),
+    ("gain",
+     "score above the best single model's on the same tracks; for blends on tracks of "
+     "artists not used for fitting.",
+     "regret · docs/report.md"),
+    ("cost",
+     "mean seconds of compute per minute of audio, on the device of this run.",
+     "leaderboard, front, deployment · docs/report.md"),
+    ("tie, tie group",
+     "models whose difference is not significant (adjusted p ≥ 0.05). A group is a leader "
+     "and those that tie with it; group A has the best mean.",
      "leaderboard, comparisons · docs/report.md"),
-    ("s / min", "mean seconds of work per minute of audio, on the device of this run.",
-     "leaderboard, front · docs/report.md"),
-    ("† trained here", "the model's makers name this dataset among its training data, so its scores "
-     "flatter it. “Clean” is the rank without such models.", "leaderboard · docs/models.md"),
-    ("what to deploy", "the blend where its held-out gain is established, else the single model; "
-     "nothing where the best is below silence or the unprocessed input. Of sets within one standard "
-     "error of the best found, the cheapest (decision.parsimony).", "deployment · docs/decisions.md"),
-    ("gain", "score above the best single model's on the same tracks; of the recipe on tracks of "
-     "artists that its weights were not fitted on.", "regret · docs/report.md"),
-    ("front", "greedy choice: each step adds the model that helps the mean score most, with the cost of "
-     "all models so far. On the run's own tracks, so a little too good.", "front · docs/report.md"),
-    ("p of genre × model", "permutation test: do models differ in where they are good? Genres are "
-     "permuted over artists.", "genre_effects · docs/report.md"),
-    ("routing gain", "score of the model that is best in the track's genre above that of one model for "
-     "all, both chosen on other artists' tracks.", "genre_effects · docs/report.md"),
-    ("late, early, inverted, loud, quiet", "a lag of 8 samples or more that a filter undoes, a wrong "
-     "sign, a level 6 dB off: each costs at least 3 dB and is a bug, not bad separation.",
+    ("bars of ties",
+     "longest runs of models, in order of their means, in which every pair ties: a critical-"
+     "difference diagram (Demšar 2006).",
+     "leaderboard, comparisons · docs/report.md"),
+    ("p and 95 % of pairs",
+     "adjusted for all pairs of the stem: max-T over sign flips of artists from 8 artists "
+     "on, else t with G − 1 degrees of freedom and Holm's method.",
+     "comparisons (p_adjusted, low_adjusted, high_adjusted) · docs/report.md"),
+    ("needed",
+     "about how many such tracks would show a difference of this size in 4 of 5 studies.",
+     "comparisons · docs/report.md"),
+    ("† trained here",
+     "the model's authors name this dataset among its training data. “Clean” is the rank "
+     "without such models.",
+     "leaderboard · docs/models.md"),
+    ("oracle",
+     "the best model of each track, picked by its true stems; the paper's Final Ensemble. It"
+     " cannot be deployed.",
+     "selections, scores · docs/scores.md"),
+    ("genre × model",
+     "permutation test over artists: do models differ in the genres they are good at?",
+     "genre_effects · docs/report.md"),
+    ("routing gain",
+     "score of each genre's best model above that of one model for all, both picked on other"
+     " artists' tracks.",
+     "genre_effects · docs/report.md"),
+    ("lag, gain of an estimate",
+     "how late (samples, above 0) and how loud (dB) it is against the reference.",
+     "scores · docs/scores.md"),
+    ("late, early, inverted, loud, quiet",
+     "a lag of 8 samples or more that a filter undoes, a wrong sign, a level 6 dB off: each "
+     "costs at least 3 dB and is a bug.",
      "anomalies · docs/report.md"),
-    ("oracle", "the best model of each track, chosen by the true stems; the paper's Final Ensemble. "
-     "No one without the truth can make this choice.", "selections, scores · docs/scores.md"),
 )  # fmt: skip
 
 
 # what takes the place of the first ones where scores are others' and no audio is at hand
 _IMPORTED = (
-    ("SDR, ISR, SIR, SAR", "as museval measured them (BSS Eval v4): the median over frames of a track, "
-     "in dB; a track without a defined frame has none.", "scores · docs/import-scores.md"),
-    ("score", "the one of them that models are compared by (score=).",
+    ("SDR, ISR, SIR, SAR",
+     "as museval measured them (BSS Eval v4): the median over frames of a track, in dB; a "
+     "track without a defined frame has none.",
      "scores · docs/import-scores.md"),
+    ("score",
+     "the one of them that models are compared by (score=).",
+     "scores · docs/import-scores.md"),
+    ("unusable",
+     "the best score is not above 0 dB, or not above that of the unprocessed mixture.",
+     "leaderboard · docs/import-scores.md"),
 )  # fmt: skip
 _OF_AUDIO = {
-    "SNR", "SDR", "score", "lag, gain", "what to deploy", "gain", "front",
+    "SNR", "SDR", "score", "lag, gain of an estimate", "what to deploy", "gain", "cost", "unusable",
     "late, early, inverted, loud, quiet",
 }  # fmt: skip
 
@@ -76,8 +111,5 @@ def definitions(imported: bool = False) -> Html:
         el("div", el("dt", name), el("dd", what, " ", el("small", source)))
         for name, what, source in ([*_IMPORTED, *known] if imported else DEFINITIONS)
     ]
-    lead = (
-        "Each number of this page stands in a Parquet table of the run or follows from one by the "
-        "definition here. Tables are in ../tables/<name>/; docs are the project's."
-    )
+    lead = "Every number is in a Parquet table of the run, or follows from one as defined here."
     return join([el("p", lead), el("dl", entries, cls="words")])

@@ -16,13 +16,15 @@ from stemwise.report.figures.drawing import Sheet
 from stemwise.report.figures.palette import Palette
 from stemwise.report.latex import write_latex
 from stemwise.report.markup import Html, el, join
-from stemwise.report.page import explorer
 from stemwise.report.page.previews import write_previews
 from stemwise.report.page.sections import sections_of
 from stemwise.report.page.spectrogram import Gallery
+from stemwise.report.page.tracks_data import PICTURED, as_script, heard_of, tracks_data
 from stemwise.report.run_tables import RunTables, read_run
 from stemwise.report.tables import write_all
 from stemwise.report.text_tables import text_tables
+
+_SCRIPTS = ("data", "tracks", "listen")
 
 
 def write_report(
@@ -54,7 +56,7 @@ def write_report(
     write_all(folder, made, f"stemwise: {output.name}")
     write_latex(folder, made)
     stems = run["scores"]["stem"].unique().to_list()
-    first = sorted(songs, key=lambda song: (song.dataset, song.track_id))[: explorer.PICTURED]
+    first = sorted(songs, key=lambda song: (song.dataset, song.track_id))[:PICTURED]
     write_previews(folder, first, stems)
     sheet = Sheet(folder / "figures")
     page = folder / "index.html"
@@ -72,18 +74,20 @@ def render(run: RunTables, sheet: Sheet, place: Place | None = None) -> str:
     gallery = Gallery(sheet.folder.parent / "spectrograms")
     page = sheet.folder.parent
     seen_from = page if place is None else place / page.name
-    data = explorer.explorer_data(run, colours, page, gallery, seen_from)
-    sections = sections_of(run, sheet, colours)
+    data = tracks_data(run, colours, page, gallery, seen_from)
+    sections = sections_of(run, sheet, colours, heard_of(data))
     held = {name for name in run.frames if (run.output / "tables" / name).is_dir()}
-    body = [section.html(number, held) for number, section in enumerate(sections, start=1)]
+    body = [section.html(held) for section in sections]
     links = [el("a", section.short, href=f"#{section.name}") for section in sections]
-    return _document(run, body, links, explorer.as_script(data))
+    return _document(run, body, links, as_script(data))
 
 
 def _document(run: RunTables, body: Sequence[Html], links: Sequence[Html], data: Html) -> str:
     assets = files("stemwise.report.page") / "assets"
     style = (assets / "page.css").read_text(encoding="utf-8")
-    script = (assets / "page.js").read_text(encoding="utf-8")
+    script = '"use strict";\n' + "".join(
+        (assets / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS
+    )
     light, dark = (palette.variables(is_dark) for is_dark in (False, True))
     theme = f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
     name = run.output.name

@@ -1,4 +1,4 @@
-"""Section 2: the leaderboard of each stem, what ties, and every pair of models."""
+"""The leaderboard of each stem, what ties, and every pair of models."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import replace
 
 from stemwise.report import ledgers
 from stemwise.report.cautions import counted
+from stemwise.report.deployment import NOTHING
 from stemwise.report.figures.drawing import Sheet
 from stemwise.report.figures.palette import Palette
 from stemwise.report.figures.ties import ties_figure
 from stemwise.report.leading import leading, perfect, suspicion
-from stemwise.report.markup import Child, Html, db, el, join, of_text, span_of, table
+from stemwise.report.markup import Child, Html, db, el, folded, join, of_text, span_of, table
+from stemwise.report.page.interval_bar import interval_bar, limits_of
 from stemwise.report.page.model_mark import dot
 from stemwise.report.run_tables import Row, RunTables, StemKey, finite, label
-from stemwise.report.tables import TextTable
+from stemwise.report.tables import TextTable, table_one
+from stemwise.report.verdict import verdict
 
-_WIDEST_DB = 15.0
 _MOST_LEADERS, _A_FEW_MORE = 12, 3
 _MOST_PAIRS = 120
 _TIES = (
-    "The mean score of each model, best first. A bar joins models that tie: no two of them can be told "
-    "apart (adjusted p ≥ 0.05). Two models that no bar joins differ."
+    "Mean scores, best first. Models joined by a bar tie: none of their differences is significant "
+    "(adjusted p ≥ 0.05). Models without a common bar differ."
 )
 
 
@@ -31,15 +33,20 @@ def leaderboards(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     return join(
         [
             _boards(run, run.level1, palette),
-            _folded("Level 2", _boards(run, below, palette)),
+            folded("Sub-stems", _boards(run, below, palette)),
             _ties(run, below, sheet, palette),
             pairs_of_models(run),
+            _means(run),
         ]
     )
 
 
-def _folded(title: str, body: Html | None) -> Html | None:
-    return el("details", el("summary", title), body) if body else None
+def _means(run: RunTables) -> Html | None:
+    """Return mean SNR and SDR per model and stem; what others published has a section of its own."""
+    if run.imported:
+        return None
+    made = table_one(run["scores"], run.models)
+    return folded("Mean SNR and SDR of every model", of_text(made, titled=False), made.rows)
 
 
 def _boards(run: RunTables, keys: Sequence[StemKey], palette: Palette) -> Html | None:
@@ -58,10 +65,10 @@ def _ties(run: RunTables, below: Sequence[StemKey], sheet: Sheet, palette: Palet
     rest = el("div", level2, cls="figures") if level2 else None
     return join(
         [
-            el("h3", "Who can be told apart"),
+            el("h3", "Which differences are significant"),
             el("p", _TIES, cls="note"),
             el("div", level1, cls="figures"),
-            _folded("Level 2", rest),
+            folded("Sub-stems", rest),
         ]
     )
 
@@ -71,29 +78,33 @@ def _board(run: RunTables, key: StemKey, palette: Palette) -> Html | None:
     if not rows:
         return None
     flagged = any(row["trained_here"] for row in rows)
-    limits = _limits(rows)
-    columns: list[Child] = ["rank", "model", "ties", "score", "95 % interval", "s/min"]
+    known = finite(rows)
+    limits = limits_of(*([row[name] for row in known] for name in ("mean_score", "low", "high")))
+    columns: list[Child] = ["rank", "model", "ties", "score", "95 % interval"]
+    costs = any(row["seconds_per_minute"] is not None for row in rows)
+    if costs:
+        columns.append("s/min")
     if flagged:
         columns[1:1] = ["clean"]
-    lines = [_line(row, flagged, limits, palette) for row in rows]
+    lines = [_line(row, flagged, limits, palette)[: len(columns)] for row in rows]
     texts, few = 3 if flagged else 2, len(leading(rows, _MOST_LEADERS, _A_FEW_MORE))
     grid = table(columns, lines[:few], label(key), "board", texts=texts)
     return el(
-        "div", grid, _rest(columns, lines[few:], key, texts), _notes(rows, flagged), cls="panel"
+        "div",
+        grid,
+        _rest(columns, lines[few:], key, texts),
+        _unusable(run, key),
+        _notes(rows, flagged),
+        cls="panel",
     )
 
 
-def _limits(rows: Sequence[Row]) -> tuple[float, float]:
-    """Return the scale of the small intervals, which all models of a stem share."""
-    bounds = [
-        value
-        for row in finite(rows)
-        for value in (row["mean_score"], row["low"], row["high"])
-        if value is not None
-    ]
-    top = max(bounds, default=1.0)
-    # one model that is far off must not press the others into a point
-    return max(min(bounds, default=0.0), top - _WIDEST_DB), top
+def _unusable(run: RunTables, key: StemKey) -> Html | None:
+    """Say that the best model of a stem is no winner, where it is worse than nothing."""
+    found = verdict(run, key)
+    if found.kind != NOTHING:
+        return None
+    return el("p", f"Unusable: even the best is {found.why}.", cls="caution")
 
 
 def _rest(
@@ -102,9 +113,9 @@ def _rest(
     """Return the models after the leaders, folded."""
     if not lines:
         return None
-    caption = f"{label(key)}: all further models"
+    caption = f"{label(key)}: the other models"
     grid = table(columns, lines, caption, "board", texts=texts, titled=False)
-    return _folded(f"{len(lines)} further models", grid)
+    return folded(f"{len(lines)} more models", grid)
 
 
 def _notes(rows: Sequence[Row], flagged: bool) -> list[Html]:
@@ -112,7 +123,7 @@ def _notes(rows: Sequence[Row], flagged: bool) -> list[Html]:
     counts = [counted(first["tracks"], "track"), counted(first["artists"], "artist")]
     note = ", ".join(counts) + (f"; {first['dropped']} left out." if first["dropped"] else ".")
     if flagged:
-        note += " † was trained on this dataset; clean is the rank without such models."
+        note += " † trained on this dataset; clean: rank without such models."
     odd = suspicion(perfect(rows))
     return [el("p", note, cls="note"), *([el("p", odd, cls="caution")] if odd else [])]
 
@@ -126,7 +137,7 @@ def pairs_of_models(run: RunTables) -> Html | None:
     shown = found if every <= _MOST_PAIRS else _with_the_first(found)
     told = [el("p", _bounded(len(shown.rows), every), cls="note")] if shown is not found else []
     body = join([*told, of_text(shown, 3, titled=False)])
-    return _folded(f"Every pair of models ({every:,})".replace(",", " "), body)
+    return folded(f"Every pair of models ({every:,})".replace(",", " "), body)
 
 
 def _with_the_first(found: TextTable) -> TextTable:
@@ -155,7 +166,18 @@ def _line(row: Row, flagged: bool, limits: tuple[float, float], palette: Palette
         dot(palette, row["model"], row["trained_here"]),
         group,
         db(row["mean_score"]),
-        join([_bar(row, limits, palette), _interval(row)]),
+        join(
+            [
+                interval_bar(
+                    row["mean_score"],
+                    row["low"],
+                    row["high"],
+                    limits,
+                    palette.variable(row["model"]),
+                ),
+                _interval(row),
+            ]
+        ),
         db(row["seconds_per_minute"], 1),
     ]
     if flagged:
@@ -172,25 +194,3 @@ def _letter(group: int) -> str:
     """Return A, B, … Z, AA, AB, … for 1, 2, …"""
     above, place = divmod(group - 1, 26)
     return (_letter(above) if above else "") + chr(ord("A") + place)
-
-
-def _bar(row: Row, limits: tuple[float, float], palette: Palette) -> Html:
-    """Return a small dot with its interval on a scale that all models of the stem share."""
-    low, high = limits
-    width, colour = high - low or 1.0, palette.variable(row["model"])
-
-    def x(value: float) -> str:
-        return f"{6 + 108 * (max(value, low) - low) / width:.1f}"
-
-    shapes: list[Child] = [el("line", x1="0", x2="120", y1="8", y2="8", style="stroke:var(--grid)")]
-    if low < 0 < high:
-        zero = x(0)
-        shapes.append(el("line", x1=zero, x2=zero, y1="1", y2="15", style="stroke:var(--floor)"))
-    if row["low"] is not None and row["high"] is not None:
-        style = f"stroke:{colour};stroke-width:3"
-        shapes.append(el("line", x1=x(row["low"]), x2=x(row["high"]), y1="8", y2="8", style=style))
-    if finite([row]) and row["mean_score"] < low:
-        shapes.append(el("path", d="M12 3 L4 8 L12 13 Z", style=f"fill:{colour}"))
-    elif finite([row]):
-        shapes.append(el("circle", cx=x(row["mean_score"]), cy="8", r="5", style=f"fill:{colour}"))
-    return el("svg", shapes, viewBox="0 0 120 16", cls="spark", aria_hidden="true")

@@ -1,4 +1,4 @@
-"""Section 6: genres of the tracks, who wins where, and whether that matters."""
+"""Genres of the tracks, which model wins where, and whether that matters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from stemwise.report.figures import charts
 from stemwise.report.figures.drawing import Sheet
 from stemwise.report.figures.palette import LIGHT, Palette
 from stemwise.report.genres import UNKNOWN, counts_of, distribution
+from stemwise.report.ledger_words import routing_sentence
 from stemwise.report.markup import Html, coded, db, el, join, of_text, table
 from stemwise.report.page.model_mark import dot
+from stemwise.report.paper_tables import ran_the_papers
 from stemwise.report.run_tables import RunTables, StemKey, finite, label, slug_of
 from stemwise.report.tables import stem_label
-from stemwise.report.verdict import routing_sentence
 
 _MOST_MODELS = 8  # of a figure: as many as there are colours
-_FIGURE_5 = "Figure 5: mean SNR and SDR by genre, of the choice by truth"
+_FIGURE_5 = "Figure 5 of the paper, for this run: mean SNR and SDR of the track oracle"
 
 
 def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
@@ -27,14 +28,12 @@ def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
         return Html("")
     if set(dict(counts)) == {UNKNOWN}:
         way_out = " `genres=FILE` takes them from a table." if run.imported else ""
-        return el(
-            "p", coded(f"The genres of these songs are unknown, so nothing can be said.{way_out}")
-        )
+        return el("p", coded(f"The genres of these tracks are unknown.{way_out}"))
     alt = "; ".join(f"{genre}: {number} tracks" for genre, number in counts)
     height = charts.height_of(len(counts))
     first = sheet.figure(
         "figure1-genres",
-        "Genres of the songs" if run.imported else "Figure 1: genre distribution of this run",
+        "Tracks by genre",
         alt,
         height,
         lambda axes: charts.shares(axes, counts, LIGHT[0]),
@@ -46,16 +45,16 @@ def genre_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
             _said(run),
             el("div", first, _beside(run), cls="figures"),
             _winners(run, shown, palette),
-            _figures("Score by genre (and its number of tracks)", means),
-            None if run.imported else _figures(_FIGURE_5, _figure_5(run, sheet)),
+            _figures("Score by genre (tracks in brackets)", means),
+            _figures(_FIGURE_5, _figure_5(run, sheet)) if ran_the_papers(run) else None,
             _numbers(run),
         ]
     )
 
 
 def _beside(run: RunTables) -> Html | None:
-    """Return the paper's distribution in numbers; what others published is not compared with it."""
-    if run.imported:
+    """Return the paper's distribution in numbers, beside a run of one of its models."""
+    if not ran_the_papers(run):
         return None
     return el("div", of_text(distribution(run)), cls="figure")
 
@@ -69,7 +68,11 @@ def _said(run: RunTables) -> Html | None:
     for key in run.level1:
         for row in run.rows("genre_effects", key):
             p = row["p_value"]
-            test = "genre × model cannot be tested" if p is None else f"genre × model p {_p(p)}"
+            test = (
+                "genre × model: too few artists to test"
+                if p is None
+                else f"genre × model: p {_p(p)}"
+            )
             said.setdefault(f"{test}; {routing_sentence(row)}.", []).append(label(key))
     lines = [el("li", el("b", ", ".join(names)), f": {text}") for text, names in said.items()]
     return el("ul", lines, cls="plain said") if lines else None
@@ -101,8 +104,8 @@ def _winners(run: RunTables, keys: list[StemKey], palette: Palette) -> Html | No
         for genre in genres
     ]
     columns = ["genre", *map(label, keys)]
-    note = "The best mean; whether it is more than chance is what the test above says."
-    made = table(columns, rows, "Winner per genre", texts=len(columns))
+    note = "The model with the best mean; the test above says whether genre matters beyond chance."
+    made = table(columns, rows, "Best model per genre", texts=len(columns))
     return join([made, el("p", note, cls="note")])
 
 
@@ -164,4 +167,4 @@ def _numbers(run: RunTables) -> Html | None:
     if not tests.rows and not scores.rows:
         return None
     parts = [of_text(tests), of_text(scores, 3)]
-    return el("details", el("summary", "Genre in numbers"), parts)
+    return el("details", el("summary", "Genres in numbers"), parts)

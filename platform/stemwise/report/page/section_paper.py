@@ -18,8 +18,6 @@ from stemwise.report.paper_tables import paper_tables, wins_of
 from stemwise.report.run_tables import RunTables, slug_of
 from stemwise.report.tables import TextTable, model_order, stem_label
 
-_MOST_ROWS = 60  # of a table that is not folded
-
 
 def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
     """Return the section: tables side by side, then the paper's figures for this run."""
@@ -31,12 +29,7 @@ def beside_the_paper(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
 
 
 def _table(made: TextTable) -> Html:
-    """Return a table, folded where it is long."""
-    texts = 3 if "1" in made.name or "4" in made.name else 2
-    if len(made.rows) <= _MOST_ROWS:
-        return of_text(made, texts)
-    summary = el("summary", f"{made.title} ({len(made.rows)} rows)")
-    return el("details", summary, of_text(made, texts, titled=False))
+    return of_text(made, 3 if "1" in made.name or "4" in made.name else 2)
 
 
 def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:

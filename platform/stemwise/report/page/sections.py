@@ -12,16 +12,17 @@ from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import Child, Html, el, of_text
 from stemwise.report.page import explorer
 from stemwise.report.page.definitions import definitions
+from stemwise.report.page.section_blind import blind_section
 from stemwise.report.page.section_board import leaderboards
 from stemwise.report.page.section_genre import genre_section
-from stemwise.report.page.section_ledger import fronts, ledger
+from stemwise.report.page.section_ledger import ledger
 from stemwise.report.page.section_paper import beside_the_paper
 from stemwise.report.page.section_troubles import imported_troubles, troubles
-from stemwise.report.page.section_verdict import verdicts
+from stemwise.report.page.section_verdict import verdict_section
+from stemwise.report.paper_tables import ran_the_papers
 from stemwise.report.run_tables import RunTables
 
-_NOTHING = "This run has no such table, or nothing in it."
-_MOST_ROWS = 24  # of a table that is not folded
+_NOTHING = "This run has no data for this section."
 _SCORED = ("leaderboard", "comparisons")
 _GENRE = ("tracks", "genre_scores", "genre_effects", "scores")
 
@@ -36,58 +37,72 @@ class Section:
     body: Html
     sources: tuple[str, ...] = ()
 
-    def html(self, number: int, held: Collection[str]) -> Html:
+    def html(self, held: Collection[str]) -> Html:
         """Return the element, with links to those of its tables that the run holds."""
-        heading = el(
-            "h2", el("span", number, cls="number"), " ", self.title, id=f"{self.name}-title"
-        )
+        heading = el("h2", self.title, id=f"{self.name}-title")
         linked: list[Child] = []
         for source in filter(held.__contains__, self.sources):
             file = f"../tables/{source}/{source}.parquet"
             linked += [", " if linked else "", el("a", source, href=file)]
-        definition = el("a", "Definitions", href="#definitions")
-        origin = el("p", "From ", linked, ". ", definition, cls="source") if linked else None
+        definition = el("a", "definitions", href="#definitions")
+        origin = el("p", "Tables: ", linked, " · ", definition, cls="source") if linked else None
         content = self.body or el("p", _NOTHING, cls="none")
         return el(
-            "section", heading, origin, content, id=self.name, aria_labelledby=f"{self.name}-title"
+            "section", heading, content, origin, id=self.name, aria_labelledby=f"{self.name}-title"
         )
 
 
-def sections_of(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
-    """Return the sections in their order; figures are written on the way."""
+def sections_of(
+    run: RunTables, sheet: Sheet, colours: Palette, heard: Collection[str] = ()
+) -> list[Section]:
+    """Return the sections in their order; figures are written on the way.
+
+    `heard` are the models whose estimates the page can play.
+    """
     kind = _of_imports if run.imported else _of_a_run
     oddities = (
         ("scores", "tracks") if run.imported else ("anomalies", "scores", "tracks", "duplicates")
     )
-    title = "Failures and oddities" if run.imported else "Bleed, oddities, failures"
     trouble = imported_troubles(run) if run.imported else troubles(run)
-    return [
+    made = [
         *kind(run, sheet, colours),
-        Section("genre", "Genre", "Genre", genre_section(run, sheet, colours), _GENRE),
-        Section("troubles", "Oddities", title, trouble, oddities),
+        Section("genre", "Genres", "Genres", genre_section(run, sheet, colours), _GENRE),
+        Section("troubles", "Problems", "Problems", trouble, oddities),
         Section(
-            "explore", "Every track", "Every track", explorer.explorer(run), ("scores", "estimates")
+            "explore", "Tracks", "Every track", explorer.explorer(run), ("scores", "estimates")
         ),
         Section("definitions", "Definitions", "What the numbers mean", definitions(run.imported)),
     ]
+    if len(heard) > 1:
+        made.insert(-2, Section("blind", "Blind test", "Listen blind", blind_section()))
+    return made
 
 
 def _of_a_run(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
     decided = ("deployment", *_SCORED, "regret")
     return [
-        Section("verdict", "Verdict", "What to use, and how sure", verdicts(run, colours), decided),
-        _board(run, sheet, colours),
-        Section("ledger", "Regret", "Regret ledger", ledger(run, sheet), ("deployment", "regret")),
         Section(
-            "paper",
-            "Paper",
-            "Beside the paper",
-            beside_the_paper(run, sheet, colours),
-            ("scores", "selections"),
+            "verdict", "Verdict", "What to deploy", verdict_section(run, sheet, colours), decided
         ),
-        Section("cost", "Cost", "Quality against cost", fronts(run, sheet, colours), ("front",)),
+        _board(run, sheet, colours),
+        Section(
+            "ledger",
+            "Blending",
+            "What blending is worth",
+            ledger(run, sheet),
+            ("deployment", "regret", "front"),
+        ),
+        *_paper(run, sheet, colours),
         *_less_overlap(run),
     ]
+
+
+def _paper(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
+    """Return this run beside the paper, where it ran one of the paper's models."""
+    if not ran_the_papers(run):
+        return []
+    body = beside_the_paper(run, sheet, colours)
+    return [Section("paper", "Paper", "Beside the paper", body, ("scores", "selections"))]
 
 
 def _less_overlap(run: RunTables) -> list[Section]:
@@ -103,10 +118,9 @@ def _of_imports(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]
     """Return what published scores can say: who leads, and the numbers as published."""
     made = published(run["scores"])
     shown = of_text(made, 2, titled=False) if made.rows else Html("")
-    if len(made.rows) > _MOST_ROWS:
-        shown = el("details", el("summary", f"{made.title} ({len(made.rows)} rows)"), shown)
+    verdict = verdict_section(run, sheet, colours)
     return [
-        Section("verdict", "Verdict", "Who leads, and how surely", verdicts(run, colours), _SCORED),
+        Section("verdict", "Verdict", "Which method leads", verdict, _SCORED),
         _board(run, sheet, colours),
         Section("published", "Published", "The numbers as published", shown, ("scores",)),
     ]

@@ -1,13 +1,8 @@
-"use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const [TRACK, STEM, MODEL, SNR, SDR, SCORE, LAG, GAIN, STATUS, FOLDER, FILE, ERROR, PICTURE] =
-    Array(13).keys();
   const COLUMN = { track: TRACK, stem: STEM, model: MODEL, snr: SNR, sdr: SDR, score: SCORE,
     lag: LAG, gain: GAIN, status: STATUS };
   const NAMES = { [STEM]: data.stems, [MODEL]: data.models, [STATUS]: data.statuses };
-  const PAGE = 100;
-  const CLIP = 30; // seconds of the clips of mixtures and true stems, from the middle
+  const PAGE = 25;
   const table = document.getElementById("scores");
   const body = table.tBodies[0];
   const find = document.getElementById("find");
@@ -17,18 +12,10 @@
   const next = document.getElementById("next");
   const shown = document.getElementById("shown");
   const haystacks = data.tracks.map((t) => t.slice(0, 4).filter(Boolean).join(" ").toLowerCase());
-  const titles = data.tracks.map((t) => t[1] || t[0]);
   let rows = data.rows;
   let sorted = { column: TRACK, down: false };
   let page = 0;
   let last = null; // the clip that played last: the next one goes on from its place
-
-  const make = (name, text, attributes = {}) => {
-    const element = document.createElement(name);
-    if (text !== null && text !== undefined) element.textContent = text;
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    return element;
-  };
 
   const number = (value) =>
     value === "inf" ? Infinity : value === "-inf" ? -Infinity : value;
@@ -108,7 +95,7 @@
     body.replaceChildren(...rows.slice(start, start + PAGE).map(line));
     const end = Math.min(start + PAGE, rows.length);
     shown.textContent = rows.length
-      ? `${start + 1}–${end} of ${rows.length}` : "No row fits: change the search.";
+      ? `${start + 1}–${end} of ${rows.length}` : "No rows match.";
     previous.disabled = page === 0;
     next.disabled = end >= rows.length;
   };
@@ -153,14 +140,13 @@
       other[TRACK] === row[TRACK] && other[STEM] === row[STEM] && other[FOLDER] >= 0);
     same.sort((a, b) => (b === row) - (a === row));
     for (const other of same) {
-      const link = `${data.folders[other[FOLDER]]}/${data.files[other[FILE]]}`;
       const caption = named(other[MODEL]);
       caption.append(`${shownNumber(other[SCORE])} dB`);
       const what = `${label} by ${data.models[other[MODEL]]}`;
-      players.append(player(caption, link, other[PICTURE], what, 0));
+      players.append(player(caption, linkOf(other), other[PICTURE], what, 0));
     }
     if (!players.children.length) {
-      players.append(make("div", "No audio of this stem is on disk beside the report."));
+      players.append(make("div", "No audio of this stem beside the report."));
     }
     inner.append(players);
     return inner;
