@@ -236,7 +236,7 @@ def test_help_names_settings_and_examples(capsys):
 def test_a_recipe_is_fitted_to_a_finished_run(songs: Songs, tmp_path: Path, capsys):
     output = tmp_path / "run"
     assert evaluate(songs(3), output, "models=[band_split,hpss]") == 0
-    assert "What an ensemble is worth" in capsys.readouterr().out
+    assert "What blending is worth" in capsys.readouterr().out
     assert {path.stem for path in (output / "recipes").glob("*.yaml")} == {"deployable", "paper"}
     fit = ["fit", f"output={output}", "decision=least_squares"]
     assert main([*fit, "recipe=mine"]) == 0

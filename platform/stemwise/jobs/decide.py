@@ -134,10 +134,10 @@ def prices(
 def unclaimed(decision: Decision, name: str, shown: str) -> list[str]:
     """Say which sub-stems a recipe claims nothing of, why, and how to measure them."""
     return [
-        f"{name} claims no score of {', '.join(item.stems)}: they were measured below "
-        f"{item.parent} of {', '.join(item.measured_below)}, but the recipe takes {item.parent} from "
-        f"{', '.join(item.own)}. The same command with hierarchy.parents.{item.parent}={shown} measures "
-        "them."
+        f"{name} states no score for {', '.join(item.stems)}: they were measured on {item.parent} by "
+        f"{', '.join(item.measured_below)}, but the recipe's {item.parent} come from "
+        f"{', '.join(item.own)}. Run the same command with hierarchy.parents.{item.parent}={shown} to "
+        "measure them."
         for item in decision.unclaimed
     ]
 

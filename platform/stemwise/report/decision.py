@@ -105,7 +105,7 @@ def front(steps: pl.DataFrame) -> TextTable:
     )
     note += left_out({_label(row): row["dropped"] for row in _served(steps, "step")})
     columns = ("stem", "step", "model", "score", "s/min")
-    return TextTable("front", "Quality against cost", columns, tuple(rows), note)
+    return TextTable("front", "What each further model adds", columns, tuple(rows), note)
 
 
 def _served(frame: pl.DataFrame, within: str) -> list[dict[str, Any]]:

@@ -43,8 +43,8 @@ def unknown_artists(tracks: pl.DataFrame) -> str:
         of = "The artist of" if unknown == 1 else "The artists of"
         whose = f"{of} {counted(unknown, 'track')} {'is' if unknown == 1 else 'are'} unknown"
     return (
-        f"{whose}: each such track counts as an artist of its own, so intervals are too narrow if some "
-        "share one."
+        f"{whose}: each such track counts as an artist of its own, so intervals are too narrow if "
+        "tracks share one."
     )
 
 

@@ -34,8 +34,8 @@ def published(scores: pl.DataFrame) -> TextTable:
         )
     ]
     note = (
-        "Median over tracks of medians over frames in dB, on each model's own tracks: compare with "
-        "what was published, and do not rank by it where the numbers of tracks differ."
+        "Median over tracks of medians over frames in dB, on each model's own tracks: for "
+        "comparison with publications. Do not rank by it where track counts differ."
     )
     columns = ("stem", "model", "SDR", "ISR", "SIR", "SAR", "tracks")
     return TextTable("published", "As published", columns, tuple(rows), note)

@@ -15,10 +15,10 @@ Row = dict[str, Any]
 TITLE = "What less overlap costs"
 _COLUMNS = ("model", "stem", "score dB", "95 %", "SNR dB", "95 % of SNR", "time", "heard", "tracks")
 _NOTE = (
-    "Mean of fast minus reference over the same tracks, intervals over artists. Time: reference over "
-    "fast, median of what was measured (of a busy machine, trust what is heard). Heard: samples that "
-    "the model hears per sample of audio, reference → fast, which is counted. Sub-stems are of the same "
-    "parent, so that only their own model's tiling differs."
+    "Mean of fast minus reference over the same tracks, with intervals by artist. time: reference over "
+    "fast, median as measured (unreliable on a busy machine). heard: samples that the model hears per "
+    "sample of audio, reference → fast. Sub-stems come from the same parent, so only their own model's "
+    "tiling differs."
 )
 
 

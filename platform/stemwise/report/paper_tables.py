@@ -36,8 +36,8 @@ def beside_table_1(run: RunTables) -> TextTable:
     columns = ("stem", "model", "in the paper", *_SIDES, "tracks here")
     note = (
         f"Means in dB; paper: its Table 1, {paper.SONGS} songs of MoisesDB. Another dataset gives "
-        "other numbers: compare differences between models, not levels. `oracle` is the per-track "
-        "choice by the truth, the paper's Final Ensemble."
+        "other numbers: compare differences between models, not levels. `oracle` picks the best "
+        "model per track by the true stems: the paper's Final Ensemble."
     )
     note += left_out({stem_label(s): n for s, (_, n) in matched_counts(means).items()})
     note = f"{note} {in_their_place(pairs_of(run['scores']))}".rstrip()
@@ -115,7 +115,7 @@ def beside_figure_4(run: RunTables) -> TextTable:
             percent = f"{theirs[model]:.0f} %" if model in theirs else "–"
             rows.append((stem_label(stem), model, paper.NAMES.get(model, "–"), here, percent))
     columns = ("stem", "model", "in the paper", "chosen here", "chosen in paper")
-    note = "Share of the songs for which a model's output was the best, by the truth."
+    note = "Share of songs on which a model was the best."
     return TextTable("paper_figure4", "Choices, here and in the paper", columns, tuple(rows), note)
 
 

@@ -1,4 +1,4 @@
-"""What an ensemble is worth: the regret ledger, what each further model adds, and the recipes."""
+"""What blending is worth: the regret ledger, what each further model adds, and the recipes."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ def _figure_3(run: RunTables, sheet: Sheet, palette: Palette) -> list[Html]:
     stems = in_order(s for s, m in by_key if m == paper.ENSEMBLE)
     rows = [(stem_label(stem), *by_key[stem, paper.ENSEMBLE]) for stem in stems]
     colours = [palette.colour(paper.ENSEMBLE)] * len(rows)
-    return drawn + _bars(
-        sheet, "figure3d-ensemble", "Figure 3d: the choice by truth", rows, colours
-    )
+    return drawn + _bars(sheet, "figure3d-ensemble", "Figure 3d: track oracle", rows, colours)
 
 
 def _bars(
