@@ -478,7 +478,7 @@ def test_twenty_six_systems_are_told_apart_and_fit_the_terminal_and_the_page(
     page = output / "report" / "index.html"
     html = page.read_text(encoding="utf-8")
     assert page.stat().st_size < 2_000_000
-    assert "Every pair of models (1 300)" in html and "further models" in html
+    assert "Every pair of models (1 300)" in html and "more models" in html
     assert (output / "report" / "figures" / "ties-vocals.png").is_file()
     assert len(pl.read_csv(output / "report" / "comparisons.csv")) == 1300
     # on the page no interval contradicts its test

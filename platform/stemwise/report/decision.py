@@ -10,7 +10,7 @@ import polars as pl
 
 from stemwise.core.stems import MIXTURE, in_order
 from stemwise.core.types import REFERENCE
-from stemwise.report.deployment import UNUSABLE
+from stemwise.report.deployment import UNUSABLE, deployment_table
 from stemwise.report.leading import leading, suspicion
 from stemwise.report.ledgers import LEVELS
 from stemwise.report.tables import TextTable, left_out, number, stem_label
@@ -58,6 +58,11 @@ def _leader(row: dict[str, Any]) -> tuple[str, ...]:
         number(row["seconds_per_minute"], 1),
         str(row["tracks"]),
     )
+
+
+def deployments(deployment: pl.DataFrame) -> TextTable:
+    """Return what to deploy per stem, level 1 and what users get of level 2."""
+    return deployment_table((_label(row), row) for row in _served(deployment, "kind"))
 
 
 def ledger(regret: pl.DataFrame) -> TextTable:

@@ -68,8 +68,8 @@ def sub_stems(
         tuple(rows),
         f"Means in dB over tracks scored from both parents. {_whose(scores, parent)}"
         f"{drum_parts(tracks) if tracks is not None and parent == 'drums' else ''}"
-        "From the true parent: an upper bound. Input: the parent itself, unprocessed; infinite scores "
-        f"are left out of its mean.{left_out(dropped)}",
+        "From the true parent: an upper bound. Input: the unprocessed parent; its mean excludes "
+        f"infinite scores.{left_out(dropped)}",
         (1, 2, 2, 1),
     )
 
