@@ -19,7 +19,7 @@ IDENTITIES = {
     "band_split": "effd99dcba2bef16",
     "bs_roformer": "4fc572c7972cdb54",
     "bsrnn": "d578a154d709c1e4",
-    "demo_drumsep": "57145a1fa682d2de",
+    "demo_drumsep": "c10989fa1580001b",
     "demo_htdemucs": "87232b7dec16d276",
     "demo_karaoke": "33ff4a0d634983e2",
     "demo_melband": "e3bf347da7094694",

@@ -109,6 +109,15 @@ def test_in_active_examples_every_part_plays(fills, remix):
     assert found[0] < found[1] == 1
 
 
+def test_balanced_parts_play_at_one_level_and_silence_stays(fills):
+    task = Task("drums", ("kick", "snare", "cymbals", "toms"))
+    balanced = Augmentation(remix=0.0, gain_db=0.0, bleed=0.0, balance=1.0)
+    drawn = np.concatenate([targets for _, targets in draws(fills, task, balanced, 20)])
+    levels = np.sqrt(np.mean(drawn**2, axis=(1, 2)))
+    playing = levels > 5e-3
+    assert levels[playing] == pytest.approx(0.1, rel=1e-5) and not playing.all()
+
+
 def test_an_estimated_parent_is_heard_with_the_true_parts_of_its_song(bank):
     task = Task("vocals", ("lead_vocals", "backing_vocals"))
     estimates = [np.full((2, 44_100), SCALE // 4, np.int16), np.zeros((2, 44_100), np.int16)]

@@ -19,6 +19,7 @@ from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.training.songs import LEAVES, SongBank
 
 _QUIET = 5e-3  # RMS below which a part counts as absent
+_LEVEL = 0.1  # RMS of parts that are balanced
 _TRIES = 32  # places looked at for one where a part plays
 
 
@@ -63,7 +64,8 @@ class Augmentation:
 
     `active` is the share of examples in which every part plays. Without it most examples teach
     silence for what plays seldom, as toms do. `estimated` is the share of examples, at level 2, whose
-    parent is a model's estimate; its parts are those of one song.
+    parent is a model's estimate; its parts are those of one song. `balance` is the share of the others
+    whose parts are brought to one level before their gains, so that quiet ones are worth finding.
     """
 
     remix: float = 0.5
@@ -71,6 +73,7 @@ class Augmentation:
     bleed: float = 0.5
     active: float = 0.0
     estimated: float = 0.0
+    balance: float = 0.0
 
 
 def leaves_of(stem: str) -> tuple[str, ...]:
@@ -110,6 +113,8 @@ class Examples:
         if self.augmentation.estimated and rng.random() < self.augmentation.estimated:
             return self._estimated(home, rng, samples)
         parts = {group: self._part(group, home, rng, samples, active) for group in self.task.groups}
+        if self.augmentation.balance and rng.random() < self.augmentation.balance:
+            parts = {group: self._level(part, rng) for group, part in parts.items()}
         heard = _sum(list(parts.values()))
         if self.task.parent != stems.MIXTURE:
             heard = heard + self._bleed(home, rng, samples)
@@ -164,6 +169,13 @@ class Examples:
             part = self._elsewhere(group, rng, samples, _TRIES)
         gain, swapped = self._gain(rng)
         return (part[::-1] if swapped else part) * gain
+
+    def _level(self, part: Audio, rng: np.random.Generator) -> Audio:
+        """Return a part that plays at one RMS, give or take its gain."""
+        if not _plays(part):
+            return part
+        gain = 10 ** (rng.uniform(-1, 1) * self.augmentation.gain_db / 20)
+        return part * np.float32(gain * _LEVEL / np.sqrt(np.mean(part**2)))
 
     def _gain(self, rng: np.random.Generator) -> tuple[np.float32, bool]:
         """Draw a gain with its polarity, and whether left and right change places."""
