@@ -57,7 +57,7 @@ def configuration(spec: ModelSpec) -> dict[str, Any]:
     hop = int(network["stft_hop_length"])
     frames, rest = divmod(int(spec.settings["chunk"]), hop)
     if rest:
-        raise ValueError(f"A chunk of {spec.name} is no multiple of its hop of {hop} samples.")
+        raise ValueError(f"A chunk of {spec.name} is not a multiple of its hop of {hop} samples.")
     (stem,) = spec.stems
     return {
         "audio": {"sample_rate": 44_100, "num_channels": 2, "hop_length": hop},

@@ -26,7 +26,7 @@ def test_each_stem_tells_its_own_pair():
     pairs = {"vocals": ("snr", "snr"), "drums": ("si_sar", "si_sar"), "other": ("snr", "bss_sdr")}
     assert pairs_of(rows(pairs)) == pairs
     told = in_their_place(pairs)
-    assert told == "In place of SNR and SDR stand here: SNR of vocals; SI-SAR of drums."
+    assert told == "Instead of SNR and SDR: SNR of vocals; SI-SAR of drums."
     assert in_their_place({"other": ("snr", "bss_sdr")}) == ""
 
 

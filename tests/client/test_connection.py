@@ -110,7 +110,7 @@ def test_a_redirect_elsewhere_never_carries_the_key(service, song):
                 client.submit(song)
             assert len(other.seen) == 1  # a song goes only where it was sent
             service.fault("recent", *[answer(302, Location="/v1/separations")] * 9)
-            with pytest.raises(api.NotStemwiseError, match="circles"):
+            with pytest.raises(api.NotStemwiseError, match="loop"):
                 client.recent()
     finally:
         other.close()

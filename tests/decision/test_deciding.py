@@ -213,7 +213,7 @@ def test_finished_files_are_said_to_be_no_candidates(rows):
     found = decide(dict(rows, scores=[*rows["scores"], *files]), fitting(folds=3), "run")
     assert found.recipes and "file:tool" in found.notes[0]
     alone = decide(dict(rows, scores=files), fitting((), folds=3), "run")
-    assert alone.recipes == {} and "file:tool are finished files" in alone.notes[0]
+    assert alone.recipes == {} and "file:tool are estimates of other tools" in alone.notes[0]
 
 
 def test_the_papers_gap_to_the_oracle_is_its_own(rows):

@@ -18,7 +18,7 @@ def test_reasons_are_remembered_until_the_song_is_finished(tmp_path):
     assert again.given_up(3) is None
     said = again.given_up(2)
     assert said == (
-        "Given up: this song ended its process 2 times, at last because it took too long."
+        "Given up: this song ended its process 2 times, most recently because it took too long."
     )
     again.forget()
     assert Attempts.load(tmp_path / "attempts", "song", "print").reasons == ()

@@ -33,7 +33,7 @@ def drummer(model):
 
 @pytest.fixture
 def clip(song, signal, tmp_path):
-    """A recording of drums alone, with finished estimates of all its parts: half of the truth."""
+    """A recording of drums alone, with estimates by other tools of all its parts: half of the truth."""
     track = song({stem: signal(periods) for stem, periods in KIT.items()})
     files = {}
     for stem, periods in KIT.items():

@@ -82,7 +82,7 @@ def test_what_is_wrong_with_one_song_leaves_the_others(tmp_path: Path):
     assert "holds no SDR" in errors["Flat - One"]
     assert "twice" in errors["Twice - Other"]
     assert found["Twice - Same"].stems["vocals"]["museval_sdr"] == 2.0
-    assert "'woodwinds' is no known stem" in found["Odd - Stem"].rejected["woodwinds"]
+    assert "'woodwinds' is not a known stem" in found["Odd - Stem"].rejected["woodwinds"]
     assert found["Null - One"].stems["vocals"]["museval_sdr"] is None
     assert found["Inf - One"].stems["vocals"]["museval_sdr"] == math.inf
     renamed = read_file(path, given={"woodwinds": "other"}).tracks

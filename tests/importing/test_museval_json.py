@@ -90,7 +90,7 @@ def test_methods_can_be_picked_and_empty_ones_are_said(tmp_path: Path):
     assert found.models == ["a", "b"] and found.incomplete
     assert found.notes == ["empty: the folder holds no track of museval and is left out."]
     assert read_folder(tmp_path, ["b"]).models == ["b"]
-    with pytest.raises(ConfigError, match="models=c is no folder"):
+    with pytest.raises(ConfigError, match="models=c is not a folder"):
         read_folder(tmp_path, ["c"])
 
 
@@ -102,7 +102,7 @@ def test_names_of_stems_are_translated(tmp_path: Path):
         "instrumental": 1,
         "vocals": 2,
     }
-    assert "'voice' is no known stem" in found.rejected["voice"]
+    assert "'voice' is not a known stem" in found.rejected["voice"]
     translated = read_folder(tmp_path, given={"voice": "lead_vocals"}).tracks[0]
     assert translated.stems["lead_vocals"]["museval_sdr"] == 3 and not translated.rejected
 

@@ -169,7 +169,7 @@ def test_unknown_stems_fail_until_they_are_translated(tmp_path: Path, capsys):
     root, output = tmp_path / "one", tmp_path / "run"
     write(root / "a" / "A - B.json", track({"vocals": [1.0], "lead voice": [2.0]}))
     assert run(output, f"input={root}") == 3
-    assert "'lead voice' is no known stem" in capsys.readouterr().out
+    assert "'lead voice' is not a known stem" in capsys.readouterr().out
     assert run(output, f"input={root}", "stems={lead voice: lead_vocals}") == 0
     assert set(read(output, "scores")["stem"]) == {"vocals", "lead_vocals"}
 
@@ -333,7 +333,7 @@ def test_two_floors_of_an_earlier_import_are_refused(tmp_path: Path, capsys):
 def test_a_floor_that_there_is_not_is_named(tmp_path: Path, capsys):
     root = methods(tmp_path / "sisec", {"good": 1.0, "MIX": 3.0}, songs=2)
     assert run(tmp_path / "run", f"input={root}", "floor=[nobody]") == 2
-    assert "floor=nobody is no system here: there are MIX, good" in capsys.readouterr().err
+    assert "floor=nobody is not a system here: there are MIX, good" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("idle", ["split=train", "trained_on=[foo]", "models=[good]"])
@@ -347,7 +347,7 @@ def test_settings_of_reading_are_refused_where_nothing_is_read(tmp_path: Path, c
 def test_it_is_said_truly_why_nobody_is_ranked(tmp_path: Path, capsys):
     root = methods(tmp_path / "sisec", {"a": 1.0, "b": 0.0}, songs=3)
     for given, said in (
-        ("reference_lines=[a,b]", "every system is the floor or a line of reference"),
+        ("reference_lines=[a,b]", "every system is the mixture or another reference line"),
         ("min_tracks=99", "no model has scores on enough tracks"),
     ):
         assert run(tmp_path / given.partition("=")[0], f"input={root}", given) == 0

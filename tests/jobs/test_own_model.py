@@ -80,7 +80,7 @@ def test_a_run_of_finished_files_says_why_there_is_no_recipe(songs, tmp_path, ca
     given = [f"dataset.root={root}", f"output={output}", "models=files"]
     assert main(["evaluate", "dataset=folder", *given]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "No recipe is fitted" in printed and "file:tool are finished files" in printed
+    assert "No recipe is fitted" in printed and "file:tool are estimates of other tools" in printed
     assert not list((output / "recipes").glob("*.yaml"))
     assert main(["fit", f"output={output}"]) == 1
 

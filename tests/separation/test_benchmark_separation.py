@@ -49,7 +49,7 @@ def test_its_settings_give_our_chunk_and_step(peer, name):
     assert inference["num_overlap"] == spec.settings["num_overlap"]
     assert made["training"] == {"instruments": ["vocals", "other"], "target_instrument": "vocals"}
     odd = replace(spec, settings={**spec.settings, "chunk": spec.settings["chunk"] + 1})
-    with pytest.raises(ValueError, match=f"{name} is no multiple of its hop of 441"):
+    with pytest.raises(ValueError, match=f"{name} is not a multiple of its hop of 441"):
         peer.configuration(odd)
 
 

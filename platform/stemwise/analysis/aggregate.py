@@ -10,7 +10,7 @@ from stemwise.analysis.measures import blind_stems
 
 _STEM = ("parent", "parent_source", "stem")
 _TRACK = ("dataset", "track_id")
-# No separators but lines to compare them with: the floor, the ceiling, and the choice by truth.
+# Reference lines rather than separators: the mixture, the ideal mask, and the oracle choice.
 REFERENCE_LINES = ("mixture", "oracle_irm", "oracle")
 
 

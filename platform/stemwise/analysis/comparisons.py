@@ -21,7 +21,7 @@ def comparisons(matched: Matched, seed: int = 0) -> list[Row]:
     and `p_value` the test of the pair alone. `low_adjusted`, `high_adjusted` and `p_adjusted` hold for
     all pairs of the stem together (`multiplicity`): the interval leaves 0 out just where `told_apart`,
     which is p_adjusted < 0.05. `tracks_needed` says about how many tracks would show a difference of
-    this size in that test. A model whose scores are all infinite is told apart without a test.
+    this size in that test. A model whose scores are all infinite differs without a test.
     """
     order = _best_first(matched)
     first, second = (np.array(found, dtype=np.intp) for found in np.triu_indices(len(order), 1))
@@ -102,7 +102,7 @@ def _beside_extremes(matched: Matched) -> list[Row]:
 def tie_groups(models: Sequence[str], pairs: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Return the tie group of each model, 1 for the best.
 
-    A group is its best model and those that cannot be told apart from it; the first that can opens
+    A group is its best model and those that tie with it; the first that does not opens
     the next group. `models` stand from best to worst.
     """
     apart = {frozenset((row["model_a"], row["model_b"])): bool(row["told_apart"]) for row in pairs}

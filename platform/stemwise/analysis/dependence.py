@@ -8,7 +8,7 @@ Two tracks are one recording where their fingerprints (`measurement/fingerprint.
 
 Correlations of different recordings scatter around 0.02 by 0.08, whatever they are: 0.7 is eight of
 these away, and of the 5·10⁷ pairs of 10,000 songs none is to be expected beyond 0.5. Beats of equal
-tempo and length that differ in their sound only reach 0.95, and are told apart by their colour (3 dB and
+tempo and length that differ in their sound only reach 0.95, and differ in their colour (3 dB and
 more). Copies reach 0.96 through MP3 of 128 kbit/s, 0.8 through 64 kbit/s, and 0.8 where a seventh of
 the song is cut off (docs/decisions.md has the measurements).
 """
@@ -138,7 +138,7 @@ def copies(duplicates: pl.DataFrame) -> list[list[tuple[str, str]]]:
 
 
 def cluster_labels(tracks: pl.DataFrame, duplicates: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return the cluster of each track: what intervals and folds may not take apart.
+    """Return the cluster of each track: what intervals and folds may not split.
 
     Tracks of one artist are a cluster; a track of an unknown artist is one of its own. Clusters that
     share a recording are one, called by the first of their names.

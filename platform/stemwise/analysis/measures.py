@@ -1,6 +1,6 @@
 """Which two scores the numbers of a stem are made of, as the rows of `scores` tell themselves.
 
-`metric=` may be applied anew to a finished run, and may depend on the stem; `paper_snr` and `paper_sdr`
+`metric=` may be applied again to a finished run, and may depend on the stem; `paper_snr` and `paper_sdr`
 are copies of other columns, so those say which.
 """
 
@@ -67,9 +67,9 @@ def in_their_place(pairs: dict[str, Pair]) -> str:
     if not other:
         return ""
     told = "; ".join(f"{names} of {', '.join(sorted(stems))}" for names, stems in other.items())
-    return f"In place of SNR and SDR stand here: {told}."
+    return f"Instead of SNR and SDR: {told}."
 
 
 def blind_stems(scores: pl.DataFrame) -> list[str]:
-    """Return the stems whose score does not notice what leaks in: their floor is judged by the SNR."""
+    """Return the stems whose score does not notice bleed: SNR judges whether they beat the mixture."""
     return sorted(stem for stem, pair in pairs_of(scores).items() if set(pair) & set(BLIND))

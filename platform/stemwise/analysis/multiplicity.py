@@ -39,7 +39,7 @@ class Family:
         error: its standard error.
         p_value: of a difference of 0, for the pair alone.
         p_adjusted: of a difference of 0, for all pairs together; never below `p_value`.
-        critical: what |t| of the pair must exceed to be told apart: difference ± critical·error leaves 0
+        critical: what |t| must exceed to be significant: difference ± critical·error leaves 0
             out just where p_adjusted is below 0.05.
     """
 

@@ -1,4 +1,4 @@
-"""The regret ledger: how much of the ensemble's gain is real, and how much needs the truth.
+"""The regret ledger: how much of the ensemble's gain is real, and how much needs the references.
 
 Per stem, in the run's score and over the same tracks:
 

@@ -267,7 +267,7 @@ class Client:
         try:
             self._transport.ask(Separation, "DELETE", job_path(job), deadline=soon)
         except ServerError as error:
-            interrupt.add_note(f"The job {job} could not be cancelled and may go on. {error}")
+            interrupt.add_note(f"The job {job} could not be cancelled and may still run. {error}")
 
 
 def _check_format(format: str, offered: Sequence[str]) -> None:

@@ -37,7 +37,7 @@ def fetch(
     those in all. What the server has yet to make (`made`) may take as long to begin as an upload.
 
     Raises:
-        ServerError: no such file, or it stayed incomplete.
+        ServerError: no such file, or it is incomplete.
         OutputError: `target` cannot be written.
     """
     unfinished = target.with_name(f".{target.stem}.unfinished{target.suffix}")
@@ -111,7 +111,7 @@ class _Transfer:
             raise self._cut(self.size)
         sort = answer.headers.get("Content-Type", "")
         if sort.lower().startswith("text/html"):
-            raise not_stemwise(self.transport.base, answer.status_code, "a page in place of a file")
+            raise not_stemwise(self.transport.base, answer.status_code, "a page instead of a file")
         if answer.status_code == 206:
             return self._continued(answer)
         self._restart()
@@ -149,7 +149,7 @@ class _Transfer:
     def _cut(self, total: int | None) -> TransferError:
         of = "" if total is None else f" of {total}"
         return TransferError(
-            f"{self.transport.base}{self.path} stayed incomplete ({self.done}{of} bytes): "
+            f"{self.transport.base}{self.path} is incomplete ({self.done}{of} bytes): "
             "try the download again later."
         )
 

@@ -61,7 +61,7 @@ class NotStemwiseError(ServerError):
 
 
 class TransferError(ServerError):
-    """A download that stayed incomplete after all repetitions."""
+    """A download that is incomplete after all repetitions."""
 
 
 class JobFailedError(ServerError):
@@ -69,7 +69,7 @@ class JobFailedError(ServerError):
 
 
 class WaitTimeoutError(ServerError):
-    """The job was not finished within the time given to `wait`; it goes on."""
+    """The job was not finished within the time given to `wait`; it is still running."""
 
 
 class ServerBrokenError(ServerError):

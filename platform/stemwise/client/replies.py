@@ -33,12 +33,12 @@ def connection_error(error: requests.RequestException, base: str, reached: bool)
         return _tls_error(str(error), base)
     if isinstance(error, requests.exceptions.ProxyError):
         return UnreachableError(
-            f"The proxy before {base} refuses or fails: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+            f"The proxy in front of {base} refuses or fails: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
         )
     if isinstance(error, requests.ConnectionError | requests.Timeout):
         return _unreachable(error, base, reached)
     if isinstance(error, requests.TooManyRedirects):
-        return NotStemwiseError(f"{base} redirects in circles: check the server's address.")
+        return NotStemwiseError(f"{base} redirects in a loop: check the server's address.")
     return UnreachableError(
         f"The answer of {base} broke off or is damaged ({type(error).__name__}): try again later."
     )
@@ -58,7 +58,7 @@ def _unreachable(error: requests.RequestException, base: str, reached: bool) -> 
         )
     if reached:
         return UnreachableError(
-            f"The connection to {base} broke and could not be made again: "
+            f"The connection to {base} was lost and could not be restored: "
             "check that the service still runs."
         )
     if not isinstance(cause, NewConnectionError):
@@ -126,10 +126,10 @@ def _foreign(response: requests.Response, base: str) -> ServerError:
         text = f"{base} cannot answer now (HTTP {status}): try again later."
         kind = BY_STATUS.get(status, ServerBusyError)
     elif status == 500:
-        text = f"{base} failed on its side (HTTP 500): try again, and look at the service's log."
+        text = f"{base} had an internal error (HTTP 500): try again, and look at the service's log."
         kind = ServerBrokenError
     elif status == 401:
-        text = f"{base} wants a key (HTTP 401): give it in {KEY_VARIABLE}."
+        text = f"{base} requires a key (HTTP 401): give it in {KEY_VARIABLE}."
         kind = BY_STATUS[401]
     elif status == 413:
         text = (

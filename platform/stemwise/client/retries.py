@@ -18,7 +18,7 @@ class Policy:
 
     `attempts` bounds how often one request is made, `total_s` all its pauses together.
     Pauses double from `pause_s` to `longest_pause_s`; a Retry-After counts up to
-    `longest_retry_after_s`. `short_attempts` are for what waiting seldom mends: a server that never
+    `longest_retry_after_s`. `short_attempts` are for what waiting seldom fixes: a server that never
     answered at all, and status 500. The timeouts are for one connect and one read; `upload_read_s`
     is for the answer to an upload, which the service decodes first, and `quiet_s` for a stream of
     events, where the service sends a comment now and then. `poll_s` lies between two polls.
@@ -39,7 +39,7 @@ class Policy:
 
 
 class Retries:
-    """The repetitions of one request. `progress()` starts the count anew."""
+    """The repetitions of one request. `progress()` restarts the count."""
 
     def __init__(
         self,

@@ -140,7 +140,7 @@ class Transport:
                 raise self._redacted(refusal(response, self.base)) from error
             sort = response.headers.get("Content-Type", "no type").split(";")[0]
             no_json = isinstance(error, requests.exceptions.JSONDecodeError)
-            seen = f"{sort[:60]!r} in place of JSON" if no_json else str(error)
+            seen = f"{sort[:60]!r} instead of JSON" if no_json else str(error)
             raise not_stemwise(self.base, response.status_code, seen) from error
 
     def _redacted(self, error: ServerError) -> ServerError:

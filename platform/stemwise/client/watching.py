@@ -108,7 +108,7 @@ class Watch:
             if left <= 0:
                 raise WaitTimeoutError(
                     f"The job {self.job} at {self.transport.base} is not finished in the time given "
-                    f"({job.status}, {100 * job.progress:.0f} %): it goes on, wait for it again."
+                    f"({job.status}, {100 * job.progress:.0f} %): still running, wait for it again."
                 )
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, self.transport.policy.longest_poll_s)
@@ -126,7 +126,7 @@ def _decoded(answer: requests.Response, base: str) -> Iterator[tuple[str, Separa
     """Yield name and job of each event of an answer."""
     sort = answer.headers.get("Content-Type", "no type").split(";")[0].strip()
     if sort != "text/event-stream":
-        raise not_stemwise(base, answer.status_code, f"{sort[:60]!r} in place of events")
+        raise not_stemwise(base, answer.status_code, f"{sort[:60]!r} instead of events")
     parser = EventParser()
     # chunks are passed on as they come; without them only single bytes never wait for more
     for piece in answer.iter_content(None if getattr(answer.raw, "chunked", False) else 1):

@@ -45,7 +45,7 @@ class _UniqueKeys(yaml.SafeLoader):
             # "<<" may merge several mappings
             if name in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} stands there twice", key.start_mark
+                    None, None, f"the key {name!r} appears twice", key.start_mark
                 )
             seen.add(name)
         return super().construct_mapping(node, deep)

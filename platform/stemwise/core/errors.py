@@ -137,13 +137,13 @@ class RangeError(RequestError):
 
 
 class UnprocessableError(RequestError):
-    """An upload or a field that is understood, but cannot be worked on."""
+    """An upload or a field that is understood, but is not usable."""
 
     status, reason = 422, "unprocessable"
 
 
 class TooManyJobsError(RequestError):
-    """The key has as many unfinished jobs as it may have."""
+    """The key has reached its limit of unfinished jobs."""
 
     status, reason = 429, "too_many_jobs"
 

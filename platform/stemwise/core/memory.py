@@ -1,7 +1,7 @@
 """Memory of processes that run models.
 
 glibc gives each big block back to the system once it is freed, and the next pass of a model gets it
-page by page anew: up to a third of its CPU time. Here it is told to keep what is freed, and to give
+page by page again: up to a third of its CPU time. Here it is told to keep what is freed, and to give
 it back when there is nothing to do.
 """
 

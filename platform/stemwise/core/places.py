@@ -260,7 +260,7 @@ def naming(local: Path, where: Place) -> Iterator[None]:
 
 
 def scratch_of(root: Place) -> Path:
-    """Return the folder of this machine for what is in the making for a place (not created here).
+    """Return the folder of this machine for work in progress of a place (not created here).
 
     It is the place itself where that is local.
     """

@@ -38,6 +38,6 @@ def check_precision(setting: PrecisionSetting, models: Iterable[str]) -> None:
     for name in () if isinstance(setting, str) else setting:
         if name not in known:
             raise ConfigError(
-                f"precision.{name} is no model of this run: {did_you_mean(name, known)}"
+                f"precision.{name} is not a model of this run: {did_you_mean(name, known)}"
                 f"it has {', '.join(known)}."
             )

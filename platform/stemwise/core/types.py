@@ -19,7 +19,7 @@ Audio = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 44_100
 CHANNELS = 2
-# How finished estimates of other tools are called, in `models=` and in tables: file:NAME.
+# How estimates of other tools are called, in `models=` and in tables: file:NAME.
 FILE_PREFIX = "file:"
 # How ensembles that can be served are called in tables: recipe:NAME.
 RECIPE_PREFIX = "recipe:"
@@ -31,7 +31,7 @@ REFERENCE, ESTIMATE = "reference", "estimate"
 
 @dataclass(frozen=True)
 class Parent:
-    """The signal that a model takes apart: the mixture, or at level 2 one of its stems.
+    """The signal that a model separates: the mixture, or at level 2 one of its stems.
 
     `source` is `mixture`, `reference` (the true stem: an upper bound) or `estimate`; `model` says
     whose estimate it is.
@@ -121,7 +121,7 @@ class Track:
     `mixture` is None where the mixture is the sum of the `partition`'s references.
     `partition` names the stems that together make up the mixture *by the dataset's own vocabulary*,
     also those that this song lacks (they are silent in it); it decides what a model's `other` means.
-    `estimates` are finished outputs of other tools: model name → stem → file.
+    `estimates` are those of other tools: model name → stem → file.
     `problems` are sentences about what is odd in the dataset's files.
     `drum_parts` says by which rule its recordings of drums became parts, where there is a choice.
     """

@@ -45,7 +45,7 @@ def slug(text: str) -> str:
     folded = unicodedata.normalize("NFKD", text.casefold().translate(_FOLDED))
     ascii_text = folded.encode("ascii", "ignore").decode()
     safe = re.sub(r"\.{2,}", ".", _UNSAFE.sub("-", ascii_text))[:_SLUG_LENGTH].strip("-._")
-    # Text without a single Latin letter or digit is told apart by its hash.
+    # Text without a single Latin letter or digit is identified by its hash.
     return safe or f"track-{short_hash(text)}"
 
 

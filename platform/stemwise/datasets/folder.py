@@ -1,6 +1,6 @@
 """A plain folder of songs: `DIR/<track>/mixture.*` and `<stem>.*`, as most training tools use it.
 
-Optional per track: `track.json` with facts, and `estimates/<model>/<stem>.*`, finished outputs of
+Optional per track: `track.json` with facts, and `estimates/<model>/<stem>.*`, estimates of
 other tools that are to be measured beside the models that run.
 """
 
@@ -85,7 +85,7 @@ def _song(folder: Place, track_id: str) -> Track:
         problems.append("The song has no stems beside its mixture.")
     if mixture is None and stems.INSTRUMENTAL in set(files) - set(partition):
         problems.append(
-            "There is no mixture file, and the sum of the other stems stands in for it; "
+            "There is no mixture file, so the sum of the other stems is used; "
             "instrumental may hold more than they do."
         )
     track = Track(
@@ -138,7 +138,7 @@ def _preference(path: Place, stem: str) -> tuple[bool, int, str]:
 
 
 def _estimates(folder: Place, problems: list[str]) -> dict[str, dict[str, Source]]:
-    """Find the finished outputs of other tools, by model."""
+    """Find the estimates of other tools, by model."""
     parent = folder / ESTIMATES
     found: dict[str, dict[str, Source]] = {}
     for model in base.entries(parent, base.is_folder) if parent.is_dir() else ():

@@ -1,4 +1,4 @@
-"""From the tables of a run to what to do: ledger, recipes that hold up, quality against cost."""
+"""From the tables of a run to decisions: ledger, held-out recipes, quality against cost."""
 
 from stemwise.decision.deciding import Decision, Fitting, decide
 from stemwise.decision.recipes import Unclaimed

@@ -226,8 +226,8 @@ def _add_recipes(
             decision.scores.append(fit.held_out)
     if files := _files(content):
         decision.notes.append(
-            f"Recipes and the regret ledger leave {files} out: a recipe runs its models on new songs, "
-            "and these are finished files."
+            f"Recipes and the regret ledger leave {files} out: a recipe must run on new songs, "
+            "and these are estimates of other tools."
         )
     facts = _facts(content, fitting, run)
     total = cost_of(recipe.models(), fitting.cost)
@@ -240,14 +240,14 @@ def _add_recipes(
 
 
 def _papers(fit: StemFit, parents: frozenset[str]) -> Choice:
-    """Return the paper's choice: the model that wins most tracks, with the truth at hand."""
+    """Return the paper's choice: the model that wins most tracks, given the references."""
     winner = int(np.argmax(most_selected(fit.forms, fit.rule.score)))
     gap = float((fit.singles.max(axis=0) - fit.singles[winner]).mean())
     return Choice({fit.forms.models[winner]: 1.0}, parents, gap)
 
 
 def _files(content: Content) -> str:
-    """Name the finished estimates of other tools that have scores."""
+    """Name the estimates of other tools that have scores."""
     present = content.scores.filter(pl.col("status") == "ok")["model"].unique()
     files = sorted(name for name in present if name.startswith(FILE_PREFIX))
     return ", ".join(files[:4]) + (" and others" if len(files) > 4 else "")
@@ -257,8 +257,8 @@ def _why_nothing(content: Content, fitting: Fitting) -> str:
     """Say why no stem could be fitted."""
     if not fitting.candidates and (files := _files(content)):
         return (
-            f"No recipe is fitted: a recipe runs its models on new songs, and {files} are finished "
-            "files. The leaderboard says which of them is best."
+            f"No recipe is fitted: a recipe must run on new songs, and {files} are estimates of other "
+            "tools. The leaderboard ranks them."
         )
     if not fitting.candidates:
         return "No recipe is fitted: the run has no model that could be chosen."

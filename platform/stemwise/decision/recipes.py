@@ -55,7 +55,7 @@ class Unclaimed:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe in the making: its stems by level, and who estimated the parents that were measured.
+    """A recipe being made: its stems by level, and who estimated the parents that were measured.
 
     Attributes:
         name: of the recipe and its file.

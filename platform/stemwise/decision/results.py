@@ -95,7 +95,7 @@ def _joined(name: str, group: Sequence[Part]) -> pa.Table:
 def score_and_rank(
     content: Content, pair_of: PairOf, rule: str, candidates: Sequence[str]
 ) -> Content:
-    """Return the content with the rule applied, models ranked, and `oracle` rows made anew.
+    """Return the content with the rule applied, models ranked, and `oracle` rows made again.
 
     Args:
         content: tables as measured; derived rows in `scores` are left out.

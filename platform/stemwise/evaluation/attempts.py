@@ -1,6 +1,6 @@
 """How often a song has ended the process that worked on it, remembered beyond the end of a run.
 
-`<output>/attempts/<track>.json` is there only while a song is in work, or after it has cost a process.
+`<output>/attempts/<track>.json` exists only while a song is in progress or once it killed a process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from stemwise.core.errors import OutputError
 from stemwise.core.places import Place, cause, read_bytes, remove
 from stemwise.storage.disk import write_whole
 
-# Attempts of which nobody lived to tell: their node was lost, or the run was stopped. They are seldom
+# Attempts without a known end: their node was lost, or the run was stopped. They are seldom
 # the song's fault, and yet a song must not be tried for ever.
 MOST_UNFINISHED = 10
 
@@ -76,7 +76,8 @@ class Attempts:
         """Return why the song is given up after `most` attempts; None where it may be tried."""
         if len(self.reasons) >= most:
             times = "once" if most == 1 else f"{len(self.reasons)} times"
-            return f"Given up: this song ended its process {times}, at last because {self.reasons[-1]}."
+            last = self.reasons[-1]
+            return f"Given up: this song ended its process {times}, most recently because {last}."
         if self.unfinished >= MOST_UNFINISHED:
             return (
                 f"Given up: {self.unfinished} attempts at this song were cut off (a lost node, a "

@@ -29,7 +29,7 @@ class Fault(Enum):
     """Whose fault the end of a process was, seen by one of its songs."""
 
     MINE = "this song's"
-    UNCLEAR = "this song's, or that of another that was worked on"
+    UNCLEAR = "this song's, or another's in progress"
     OTHER = "not this song's"
 
 

@@ -36,7 +36,7 @@ class ClusterSettings:
             groups, one after another. None asks a GPU.
         measurers: processes per worker that measure while it separates the next songs; 0 lets it
             measure its own; None is the cores of its machine per GPU, and 0 without GPUs.
-        scratch: folder of each machine for what is in the making; None is the store where that is local,
+        scratch: folder of each machine for work in progress; None is the store where that is local,
             else the system's folder for temporary files.
         max_attempts: how often a song may end its process before it is given up.
         track_timeout_s: seconds after which a song is ended; `auto` is generous and grows with its
@@ -57,7 +57,7 @@ class ClusterSettings:
 
     @property
     def scratch_folder(self) -> Path | None:
-        """The folder of each machine for what is in the making, if one was named."""
+        """The folder of each machine for work in progress, if one was named."""
         return None if self.scratch is None else Path(self.scratch).expanduser().absolute()
 
     @property
@@ -162,7 +162,7 @@ def most_measurers(
 
 
 def in_flight(beside: int) -> int:
-    """Return how many songs a worker has in work at once: one more than its processes can take."""
+    """Return how many songs a worker has in progress at once: one more than its processes can take."""
     return SLOTS + beside + 1 if beside else 1
 
 

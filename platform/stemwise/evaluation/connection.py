@@ -101,7 +101,7 @@ def in_our_words() -> Iterator[None]:
             _LOG.debug("Ray failed.", exc_info=True)
             raise ClusterError(
                 f"Ray ended the run ({type(error).__name__}: {str(error).strip().splitlines()[0]}): "
-                "the same command goes on where it stopped."
+                "the same command resumes where it stopped."
             ) from error
         raise
 

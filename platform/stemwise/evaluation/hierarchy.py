@@ -1,4 +1,4 @@
-"""Level 2: which parents are taken apart, and whose estimates of them."""
+"""Level 2: which parents are separated further, and whose estimates of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Provider:
             output = outputs.get(model)
             if output is None or output.read is None or stem not in output.stems:
                 raise ModelError(
-                    f"There is no estimate of {stem} by {model!r} on this track to take apart."
+                    f"There is no estimate of {stem} by {model!r} on this track for level 2."
                 )
             piece = np.float32(weight) * output.read(stem)
             total = piece if total is None else total + piece
@@ -55,7 +55,7 @@ class Provider:
 class HierarchySettings:
     """How level-2 models are evaluated (conf/evaluate.yaml).
 
-    `providers` says for each parent whose estimate is taken apart; where it is silent, it is the
+    `providers` says for each parent whose estimate is used; where it is silent, it is the
     first model of the run that makes the parent. `sources` are `estimate` (what a user would get)
     and `reference` (the true parent, an upper bound).
     """

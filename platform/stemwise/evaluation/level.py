@@ -1,7 +1,7 @@
 """One parent of one track: what the models make of it, measured stem by stem.
 
 At level 1 the parent is the mixture; at level 2 it is a stem, true or estimated, and takes the
-mixture's place: it is what the models hear, and the floor that they must beat.
+mixture's place: it is the models' input, and the baseline they must beat.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Level:
     Attributes:
         track: the track.
         decoded: its audio.
-        parent: what is taken apart.
+        parent: the stem to separate further.
         metric: what to measure.
         surroundings: the references beside each stem.
         known: what the process with the models tells of this track.
@@ -112,7 +112,7 @@ class Level:
         self.scores += [rows.status_row(self.used, o, stem, status, error) for o in origins]
 
     def measure(self, outputs: Mapping[str, Output], heard: Audio, floors: Sequence[str]) -> None:
-        """Measure every output against its references, and the parent itself, as the floor.
+        """Measure every output against its references, and the parent itself, as the baseline.
 
         Args:
             outputs: by model.

@@ -1,4 +1,4 @@
-"""What the models, and finished files of other tools, offer on one track."""
+"""What the models, and estimates of other tools, offer on one track."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def finished(
     problems: list[str],
     parent: Parent = WHOLE,
 ) -> list[Output]:
-    """Return the finished estimates beside the track, brought to its length.
+    """Return the estimates of other tools beside the track, brought to its length.
 
     Args:
         track: the track.

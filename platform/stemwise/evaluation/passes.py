@@ -48,8 +48,8 @@ def passes(work: Work, memory_gb: float | None, batch_size: int | None) -> list[
         return [work]
     if not work.keep:
         raise ConfigError(
-            f"These models need {len(found)} groups on a GPU of {memory_gb:g} GB, which hand their "
-            "estimates on in the store: use store.keep=all, or fewer models."
+            f"These models need {len(found)} groups on a GPU of {memory_gb:g} GB, which pass their "
+            "estimates on through the store: use store.keep=all, or fewer models."
         )
     return [*found[:-1], replace(work, loaded=found[-1].loaded, before=found[-1].before)]
 

@@ -47,9 +47,9 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass
 class Progress:
-    """What a person wants to see while a run goes on.
+    """What a person wants to see during a run.
 
-    `stages` maps a track in work to its stage; `speeds` maps a model to (audio seconds, seconds).
+    `stages` maps a track in progress to its stage; `speeds` maps a model to (audio seconds, seconds).
     """
 
     done: int = 0
@@ -137,7 +137,7 @@ def run(
 
 
 def _progress() -> Any:
-    """Start what collects progress: beside the driver, and anew where it is lost."""
+    """Start what collects progress: beside the driver, and again where it is lost."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -170,7 +170,7 @@ def _pass_by_pass(
     if actors * share > gpus:
         tell(
             f"The cluster has {gpus:g} GPUs now, and {actors} workers ask for {share:g} each: the run "
-            "begins with those that there are, and waits for the others."
+            "starts with those available and waits for the others."
         )
     *before, last = passes(work, _gpu_memory_gb(cluster, share), cluster.batch_size)
     for step in before:
@@ -272,7 +272,7 @@ def _watch(
         if were[1] and not well:
             tell(
                 "Ray's head does not answer. If it is lost, the run ends within minutes; the same "
-                "command goes on where it stopped."
+                "command resumes where it stopped."
             )
         elif were[0] and not shown:
-            tell("The progress of the run cannot be shown for now; the run goes on.")
+            tell("Progress cannot be shown at the moment; the run continues.")

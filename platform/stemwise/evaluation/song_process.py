@@ -1,7 +1,7 @@
-"""A process for the songs of a worker: supervised, timed, started anew when a song has ended it.
+"""A process for the songs of a worker: supervised, timed, restarted when a song has ended it.
 
 A song whose separation kills its process is tried `max_attempts` times, in this run and in later ones,
-and then given up: its rows say `failed`, and why. The other songs go on. Where two songs were in work
+and then given up: its rows say `failed`, and why. The other songs continue. Where two were in progress
 and it is unclear which of them did it, each is tried again alone, so that none pays for the other.
 """
 

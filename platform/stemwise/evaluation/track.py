@@ -1,7 +1,7 @@
 """Evaluate one track: separate with every model, measure every stem, return table rows.
 
 A model, stem or estimate that fails becomes rows with status `failed` and the error's text; the
-others go on. Only a mixture that cannot be read fails the track as a whole.
+others continue. Only a mixture that cannot be read fails the track as a whole.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class TrackEvaluator:
         zoo: the loaded models.
         store: where estimates are kept.
         metric: what to measure.
-        files: names of finished estimates to measure; None measures all that a track has.
+        files: names of estimates of other tools to measure; None measures all that a track has.
         notify: called after each stage.
         measures: False stops after separation.
         settles: False leaves the encoding of raw estimates to others.
         skips: whether parents are left out below which nothing can be scored; None: if it measures.
-        hierarchy: what level-2 models take apart.
+        hierarchy: the parents of level-2 models.
         recipes: blends of the zoo's models that are measured beside them.
     """
 
@@ -189,16 +189,16 @@ class _Evaluation:
 
     @cached_property
     def _whole(self) -> str | None:
-        """The stem that the track is a recording of, if it is of one that models take apart."""
+        """The stem that the track is a recording of, if models separate that stem further."""
         whole = stems.whole_of(self.track.partition)
         apart = whole is not None and self.zoo.of(whole)
         return whole if apart and REFERENCE in self.evaluator.hierarchy.sources else None
 
     def _files(self, parent: Parent) -> list[Output]:
-        """Return the finished estimates of parts of `parent`.
+        """Return the estimates that other tools made of parts of `parent`.
 
         They are compared with models that hear the same: of a recording of drums alone, with those
-        that take drums apart.
+        that separate drums.
         """
         own = WHOLE if self._whole is None else Parent(self._whole, REFERENCE)
         if parent != own:
@@ -207,7 +207,7 @@ class _Evaluation:
         return finished(self.track, self.evaluator.files, length, self.decoded.problems, own)
 
     def _parents(self) -> list[tuple[Parent, Provider | None]]:
-        """Return every parent that a model takes apart: true, and as its provider estimates it."""
+        """Return every parent that a model separates: true, and as its provider estimates it."""
         hierarchy, zoo = self.evaluator.hierarchy, self.zoo
         found: list[tuple[Parent, Provider | None]] = []
         for stem in filter(zoo.of, stems.CHILDREN):

@@ -50,7 +50,7 @@ class Work:
     last: bool = True
     # whether estimates stay in the store once they are measured
     keep: bool = True
-    # of this machine, for what is in the making; None: the store where that is local, else the system's
+    # of this machine, for work in progress; None: the store where that is local, else the system's
     scratch: Path | None = None
 
     @property

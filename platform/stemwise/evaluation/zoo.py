@@ -45,7 +45,7 @@ class LoadedModel:
 
     @property
     def parent(self) -> str:
-        """The stem that it takes apart: `mixture` at level 1."""
+        """The stem it separates: `mixture` at level 1."""
         return self.ready.spec.parent
 
     @property

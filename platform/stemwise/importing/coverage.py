@@ -75,7 +75,7 @@ def limits(scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str]) ->
         stem = stem_label(matched.stem[2])
         number, lost = len(matched.tracks), len(matched.dropped)
         if not matched.models:
-            found.append(f"{stem}: no model has a finite score, so none can be told apart.")
+            found.append(f"{stem}: no model has a finite score, so none can be compared.")
         elif number == 0:
             found.append(
                 f"{stem}: no track has a finite score of all {len(matched.models)} models, so they "
@@ -101,7 +101,7 @@ def limits(scores: pl.DataFrame, tracks: pl.DataFrame, models: Sequence[str]) ->
 def _why_nobody(scores: pl.DataFrame, models: Sequence[str]) -> str:
     """Say why no model is ranked in any stem."""
     if not models:
-        return "Nothing is ranked: every system is the floor or a line of reference."
+        return "Nothing is ranked: every system is the mixture or another reference line."
     if scores.filter(pl.col("model").is_in(list(models))).is_empty():
         return "Nothing is ranked: no model has scores on enough tracks (min_tracks=)."
     return "No model has a defined score of any stem: there is nothing to rank."

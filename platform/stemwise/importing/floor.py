@@ -1,4 +1,4 @@
-"""The unprocessed mixture, which some publish as a system of its own: it is the floor, no competitor.
+"""The unprocessed mixture, which some publish as a system: the baseline, not a competitor.
 
 A folder of imported scores has one floor, and its `config.json` says what it was called.
 """
@@ -23,8 +23,8 @@ def floor_of(models: Collection[str], names: Collection[str], held: str | None) 
 
     Args:
         models: of an input, or of a folder.
-        names: what the floor may be called (`floor=`).
-        held: what the floor of the folder was called, if it has one.
+        names: what the unprocessed mixture may be called (`floor=`).
+        held: what it is called in the folder, if it is there.
 
     Raises:
         ConfigError: two of them are, one is beside the folder's, or a name that there is not.
@@ -34,12 +34,11 @@ def floor_of(models: Collection[str], names: Collection[str], held: str | None) 
     strange = [n for n in names if n not in USUAL and n.casefold() not in map(str.casefold, models)]
     if strange and not (held and held.casefold() in asked):
         raise ConfigError(
-            f"floor={strange[0]} is no system here: there are {named(sorted(models))}."
+            f"floor={strange[0]} is not a system here: there are {named(sorted(models))}."
         )
     if len(found) > 1:
         raise ConfigError(
-            f"{' and '.join(found)} are both the unprocessed mixture, and there is one floor: leave "
-            "one out with models=."
+            f"{' and '.join(found)} are both the unprocessed mixture: leave one out with models=."
         )
     if found and held is not None and found[0] != held:
         raise ConfigError(

@@ -82,8 +82,8 @@ def open_folder(folder: Path) -> Imported | None:
     if config is None or KEY not in config:
         if config is not None or any((folder / name).exists() for name in _RUN_FOLDERS):
             raise ConfigError(
-                f"{folder} holds {_run_of(config)}, and imported medians of museval are another "
-                "measure that must not be mixed with it: choose another output=."
+                f"{folder} holds {_run_of(config)}, and imported museval medians are a "
+                "different measure: choose another output=."
             )
         return None
     try:
@@ -113,8 +113,8 @@ def check_same(folder: Path, held: Imported, frames: Frames) -> None:
     """Raise `ConfigError` unless medians over `frames` may stand beside those that are held."""
     if not held.frames.fits(frames):
         raise ConfigError(
-            f"{folder} holds medians over {held.frames}, the input has {frames}, and these are "
-            "different measures: choose another output=."
+            f"{folder} holds medians over {held.frames}, the input has {frames}, which are "
+            "not comparable: choose another output=."
         )
 
 

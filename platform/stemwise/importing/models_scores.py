@@ -140,7 +140,7 @@ def _track(
                 rejected[name] = f"{label}: {error}."
                 continue
             if stem in scored:
-                raise DatasetError(f"the stem {stem!r} stands there twice")
+                raise DatasetError(f"the stem {stem!r} appears twice")
             scored[stem] = numbers
         cost = decibels(scores.get(_COST), _COST)
     except DatasetError as error:

@@ -97,7 +97,7 @@ def _methods(root: Path, wanted: Sequence[str] | None) -> tuple[dict[str, Path],
     unknown = [name for name in wanted or () if name not in folders]
     if unknown:
         raise ConfigError(
-            f"models={unknown[0]} is no folder of {root}: it has {', '.join(folders)[:500]}."
+            f"models={unknown[0]} is not a folder of {root}: it has {', '.join(folders)[:500]}."
         )
     chosen = {name: path for name, path in folders.items() if not wanted or name in wanted}
     empty = [name for name, path in chosen.items() if not _holds_tracks(path)]

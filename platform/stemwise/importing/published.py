@@ -64,7 +64,7 @@ class TrackScores:
         rejected: stems by the source's name that cannot be used → why.
         error: why nothing could be read, or None.
         frames: what the medians were taken over, where the source says so.
-        seconds_per_minute: the source's own cost of the model, seconds of work per minute of audio.
+        seconds_per_minute: the source's cost of the model, seconds of processing per minute of audio.
     """
 
     model: str
@@ -129,7 +129,7 @@ def stem_of(name: str, given: Mapping[str, str]) -> str:
     stem = given.get(name, _ALIASES.get(plain, plain))
     if stem not in stems.ORDER:
         raise DatasetError(
-            f"target {name!r} is no known stem: say which one it is with 'stems={{{name}: other}}'"
+            f"target {name!r} is not a known stem: say which one it is with 'stems={{{name}: other}}'"
         )
     return stem
 
@@ -178,8 +178,8 @@ def common_frames(tracks: Sequence[TrackScores], default: Frames) -> Frames:
     for track, own in known:
         if not own.fits(frames):
             raise DatasetError(
-                f"{track.source} has {own}, but {first.source} has {frames}, and their medians are "
-                "different measures: import them into different output= folders."
+                f"{track.source} has {own}, but {first.source} has {frames}, and medians over "
+                "different frames are not comparable: import them into different output= folders."
             )
     return frames
 

@@ -119,7 +119,7 @@ def merge(
 ) -> tuple[list[Row], pl.DataFrame]:
     """Return both tables with the new rows added; the same model on the same track is replaced.
 
-    Rows of `oracle` are left out, since the choice is made anew.
+    Rows of `oracle` are left out, since the choice is made again.
     """
     held, new = (_no_scores() if frame is None else frame for frame in (scores, new_scores))
     replaced = new.select(*_SONG, "model").unique()

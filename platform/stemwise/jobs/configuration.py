@@ -1,4 +1,4 @@
-"""From the settings of an evaluation to its models, and to what they take apart at level 2."""
+"""From the settings of an evaluation to its models, and to the parents of level 2."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = "files"
 
 
 def models(value: Chosen) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
-    """Return the models of `models=` and the finished estimates to measure (None: all found).
+    """Return the models of `models=` and the estimates of other tools to measure (None: all found).
 
     The value is a name, a named set, `files`, or a list of names, `file:NAME` and mappings. The
     mixture is measured in any case, so naming it adds nothing.
@@ -58,7 +58,7 @@ def hierarchy(
     specs: list[ModelSpec],
     overlap: Overlap = REFERENCE,
 ) -> HierarchySettings:
-    """Return what level-2 models take apart: of the configuration, else of the named set `chosen`.
+    """Return the parents of level-2 models: of the configuration, else of the named set `chosen`.
 
     Raises:
         ConfigError: an unknown stem or source, or an estimate that no model of the run makes.
@@ -67,7 +67,7 @@ def hierarchy(
     strange = [stem for stem in given if stem not in stems.CHILDREN]
     if strange:
         raise ConfigError(
-            f"hierarchy.parents.{strange[0]} is no stem with parts: "
+            f"hierarchy.parents.{strange[0]} is not a stem with parts: "
             f"{did_you_mean(strange[0], stems.CHILDREN)}use {', '.join(stems.CHILDREN)}."
         )
     named = {spec.name: spec for spec in specs if spec.parent == stems.MIXTURE}
@@ -83,7 +83,7 @@ def hierarchy(
 
 
 def without_estimate(hierarchy: HierarchySettings, specs: list[ModelSpec]) -> list[str]:
-    """Say which parents no model of the run estimates, so that only the true ones are taken apart.
+    """Say which parents no model of the run estimates, so that level 2 has only the true ones.
 
     Raises:
         ConfigError: only estimated parents were asked for.
@@ -93,8 +93,7 @@ def without_estimate(hierarchy: HierarchySettings, specs: list[ModelSpec]) -> li
     # the stems of some checkpoints are known only once they are loaded
     absent = sorted(s for s in wanted if not any(s in (m.stems or (s,)) for m in makers))
     notes = [
-        f"No model of the run makes {stem}: only the true {stem} are taken apart."
-        for stem in absent
+        f"No model of the run makes {stem}: level 2 uses only the true {stem}." for stem in absent
     ]
     if notes and hierarchy.sources == (ESTIMATE,):
         raise ConfigError(
@@ -118,8 +117,8 @@ def _provider(stem: str, who: str, named: Mapping[str, ModelSpec], overlap: Over
                 refuse_other_overlap(recipe, named[model])
             if own is not None and not same_model(named[model], own):
                 raise ConfigError(
-                    f"hierarchy.parents.{stem}={who} blends a model {model!r} of its own that is "
-                    "another than the one of that name in models=: rename one."
+                    f"hierarchy.parents.{stem}={who} blends its own model {model!r}, which "
+                    "differs from the one of that name in models=: rename one."
                 )
     else:
         raise ConfigError(

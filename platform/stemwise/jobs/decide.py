@@ -95,7 +95,7 @@ def _measured_recipes(scores: pl.DataFrame) -> list[str]:
 
 
 def able(run: FinishedRun) -> list[str]:
-    """Return the candidates that a recipe can run: finished files of other tools cannot be."""
+    """Return the candidates that a recipe can run: estimates of other tools cannot be run."""
     return [model for model in run.candidates if not model.startswith(FILE_PREFIX)]
 
 

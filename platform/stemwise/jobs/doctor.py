@@ -1,4 +1,4 @@
-"""`stemwise doctor`: what works on this machine, and how to mend what does not."""
+"""`stemwise doctor`: what works on this machine, and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOW_DISK_GB = 5
 
 
 class TroubleError(Exception):
-    """A check failed; its text says what is wrong and how to mend it."""
+    """A check failed; its text says what is wrong and how to fix it."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from stemwise.storage.batches import Batches
 class FinishedRun:
     """What decisions and reports are made from.
 
-    `content` are the run's tables with the rule applied and models ranked anew.
+    `content` are the run's tables with the rule applied and models ranked again.
     """
 
     folder: RunFolder
@@ -106,7 +106,7 @@ def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
 
 
 def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:
-    """Return the models that may be chosen: no reference lines or recipes, finished estimates too."""
+    """Return the models that may be chosen: no reference lines or recipes, but other tools' too."""
     finished = sorted({name for name in present if name.startswith(FILE_PREFIX)})
     return [spec.name for spec in specs if spec.selectable] + finished
 

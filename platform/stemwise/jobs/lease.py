@@ -180,7 +180,7 @@ class Lease:
             return
         self._tell(
             f"{self._folder} is held by process {found.pid} of {found.host.split(' ')[0]}: watching up "
-            f"to {self._pace.watch_s:.0f} s whether it lives."
+            f"to {self._pace.watch_s:.0f} s whether it is alive."
         )
         began = time.monotonic()
         while time.monotonic() - began < self._pace.watch_s:
@@ -213,7 +213,7 @@ class Lease:
                     told = True
                     self._tell(
                         f"{self._path} could not be renewed for {self._pace.warn_s:.0f} s "
-                        f"({cause(error)}): the run goes on."
+                        f"({cause(error)}): the run continues."
                     )
 
     def _is_ours(self) -> bool:

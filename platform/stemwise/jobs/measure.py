@@ -10,7 +10,7 @@ from stemwise.jobs.settings import EvaluateSettings
 
 
 def measure(settings: EvaluateSettings, console: Console) -> int:
-    """Evaluate with the estimates of the store (and finished files); no model is loaded or run."""
+    """Evaluate with the estimates of the store (and those of other tools); no model is loaded or run."""
     return evaluate(settings, console, stage="measure")
 
 

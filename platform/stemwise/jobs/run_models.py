@@ -19,7 +19,7 @@ class RunModels:
 
     Attributes:
         specs: the models; with `overlap=both` their fast twins, `NAME-fast`, after all others.
-        files: finished estimates to measure (None: all found).
+        files: estimates of other tools to measure (None: all found).
         recipes: measured beside the models.
         overlap: how models are cut whose entries do not say it, and so those of a recipe that is fitted.
     """

@@ -57,8 +57,8 @@ def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> 
                 spec = known.setdefault(model, own or known[model])
                 if own is not None and not same_model(spec, own):
                     raise ConfigError(
-                        f"The recipe {recipe.name!r} has a model {model!r} of its own that is another "
-                        "than the one of that name in models= or another recipe: rename one."
+                        f"The recipe {recipe.name!r} has a model {model!r} of its own that differs "
+                        "from the one of that name in models= or another recipe: rename one."
                     )
                 refuse_other_overlap(recipe, spec)
                 if own is not None:  # a recipe knows the digests of its files: they are checked

@@ -1,6 +1,6 @@
 """`config.json`: the settings of a run, and what its names meant when it ran.
 
-A recipe file may be written anew and a checkpoint replaced after the run; its tables hold what they
+A recipe file may be rewritten and a checkpoint replaced after the run; its tables hold what they
 were then.
 """
 
@@ -33,7 +33,7 @@ class Resolved:
 
     Attributes:
         entries: models that are not in the zoo, with the digests of their files, by name.
-        blends: weights of the recipes whose blends were taken apart at level 2, by their names.
+        blends: weights of the recipes whose blends were parents at level 2, by their names.
         config_dirs: where the YAMLs lie that it used and that are not ours.
     """
 

@@ -49,7 +49,7 @@ PrecisionField = Annotated[
 
 @dataclass(frozen=True, config=STRICT)
 class HierarchyChoice:
-    """What level-2 models take apart, as it is written (conf/evaluate.yaml).
+    """The parents of level-2 models, as they are written (conf/evaluate.yaml).
 
     Args:
         parents: the model or recipe YAML that estimates a stem; None leaves the choice to others.

@@ -70,7 +70,7 @@ class ReferenceProducts:
     """Inner products among all references of a song, computed once for all stems.
 
     Args:
-        read: returns the reference `(channels, samples)` of a name. It is called for every stem anew:
+        read: returns the reference `(channels, samples)` of a name. It is called again for every stem:
             all references of a song together may not fit the memory.
         block_s: length of a block in seconds.
     """

@@ -70,7 +70,7 @@ class AudioSeparatorModel:
         except (CheckpointError, ModelError) as error:
             raise CheckpointError(
                 f"{' with '.join([str(first), *names[1:]])} cannot be loaded "
-                f"({str(error).rstrip('.')}): replace it by a whole copy, all from one source."
+                f"({str(error).rstrip('.')}): replace it with a complete copy, all from one source."
             ) from error
         if loaded.get("version") != self.version:
             raise ModelError(

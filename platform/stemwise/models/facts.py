@@ -27,7 +27,7 @@ def check(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Return the descriptive keys of a model's YAML as the types above.
 
     Raises:
-        ConfigError: a key that is absent, unknown or of no use.
+        ConfigError: a key that is absent, unknown or unusable.
     """
     parameters = values.get("parameters")
     if parameters is not None and (type(parameters) is not int or parameters < 0):
@@ -98,7 +98,7 @@ def _gpu_memory(item: Any, origin: str) -> GpuMemory | None:
 
 
 def level(spec: ModelSpec) -> int:
-    """Return 1 for a model that hears the mixture, 2 for one that takes a stem apart."""
+    """Return 1 for a model of the mixture, 2 for one of a stem."""
     return 1 if spec.parent == MIXTURE else 2
 
 
@@ -124,7 +124,7 @@ def is_demo(spec: ModelSpec) -> bool:
 
 def parameters(spec: ModelSpec) -> int | None:
     """Return the YAML's number, or how many numbers the carried weights hold; None if unknown."""
-    # weights without a digest are still in the making
+    # weights without a digest are still being made
     finished = is_demo(spec) and all(file.sha256 for file in spec.checkpoints)
     if spec.parameters is not None or not finished:
         return spec.parameters

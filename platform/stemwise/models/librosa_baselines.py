@@ -125,7 +125,7 @@ class RepetSimModel(_MaskModel):
 
     def _mask(self, magnitude: Magnitude) -> Magnitude:
         if magnitude.shape[1] < 2 * self._gap + 3 or not magnitude.any():
-            # too short to look for a repetition elsewhere: nothing can be told apart
+            # too short to look for a repetition elsewhere: nothing can be separated
             return np.full_like(magnitude, 0.5)
         background = self._nn_filter(
             magnitude, aggregate=np.median, metric="cosine", width=self._gap

@@ -21,7 +21,7 @@ class MelBandRoformerModel(ReflectedModel):
     """One or several stems by complex masks on overlapping mel bands.
 
     Raises:
-        ConfigError: a chunk that is no multiple of the hop.
+        ConfigError: a chunk that is not a multiple of the hop.
     """
 
     @staticmethod
@@ -29,7 +29,9 @@ class MelBandRoformerModel(ReflectedModel):
         """Refuse a chunk that the network cannot take (ConfigError)."""
         hop = int(network.get("stft_hop_length", 512))
         if chunk % hop and not network.get("match_input_audio_length"):
-            raise ConfigError(f"chunk {chunk} is no multiple of the STFT's hop of {hop} samples.")
+            raise ConfigError(
+                f"chunk {chunk} is not a multiple of the STFT's hop of {hop} samples."
+            )
 
     @staticmethod
     def untrained(stems: Sequence[str], network: Mapping[str, Any]) -> nn.Module:

@@ -212,7 +212,7 @@ def _mel_band(reader: _Reader, outputs: Sequence[str]) -> dict[str, Any]:
     hop = network.get("stft_hop_length", 512)
     if settings["chunk"] % hop and not network.get("match_input_audio_length"):
         raise ConfigError(
-            f"{reader.origin}: chunk_size {settings['chunk']} is no multiple of the STFT's hop of "
+            f"{reader.origin}: chunk_size {settings['chunk']} is not a multiple of the STFT's hop of "
             f"{hop} samples: set it to {settings['chunk'] // hop * hop}."
         )
     return settings

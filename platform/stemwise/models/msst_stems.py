@@ -62,6 +62,6 @@ def tree_name(name: str, origin: str) -> str:
         return check_name(plain)
     except ConfigError as error:
         raise ConfigError(
-            f"{origin} calls an output {name!r}, which is no usable name: "
+            f"{origin} calls an output {name!r}, which is not a usable name: "
             "name the outputs with stems: [NAME, …]."
         ) from error

@@ -1,4 +1,4 @@
-"""Ideal ratio mask: what a soft time-frequency mask could do if it knew the truth."""
+"""Ideal ratio mask: what a soft time-frequency mask could do given the references."""
 
 from __future__ import annotations
 

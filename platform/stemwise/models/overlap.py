@@ -1,7 +1,7 @@
 """How much of a track a model hears twice: as its authors cut it, or as little as can be.
 
 `reference` is the authors' tiling. `fast` overlaps chunks by a quarter and cuts no chunk that could be
-left out. It is a setting of a model's spec (`tiling`), so that estimates of both are told apart by the
+left out. It is a setting of a model's spec (`tiling`), so that estimates of both differ in the
 model's identity, and that of `reference` is what it was. (Demucs' own setting `overlap` is a number and
 another thing: the share of a chunk that its reference tiling overlaps.)
 """

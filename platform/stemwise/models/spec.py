@@ -61,7 +61,7 @@ class ModelSpec:
 
     `target` is the class, `settings` its keyword arguments; `stems` is empty where the checkpoint or
     the track decides; `selectable` is False for reference lines that never take part in a selection.
-    `parent` is the stem that the model takes apart (`mixture` at level 1); `residual` names the
+    `parent` is the stem that the model separates (`mixture` at level 1); `residual` names the
     sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals. `extra`,
     `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are;
     `gpu_memory` decides which models share a GPU. None of them changes an estimate.

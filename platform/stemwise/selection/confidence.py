@@ -41,7 +41,7 @@ class WinConfidence:
     ) -> None:
         self.ranked, self.pair_of, self.settings = ranked, pair_of, settings
         self.found: dict[Key, Confidence] = {}
-        # of the track that is at work, by number of blocks: its stems share them
+        # of the current track, by number of blocks: its stems share them
         self._drawn: dict[tuple[int, int], Float] = {}
 
     @property

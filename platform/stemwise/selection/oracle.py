@@ -1,4 +1,4 @@
-"""The paper's ensemble: per track and stem the model with the best score, chosen with the truth.
+"""The paper's ensemble: per track and stem the model with the best score, chosen given the references.
 
 Because the choice needs the references it cannot be served; its rows are named `oracle`.
 """

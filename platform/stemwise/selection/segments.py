@@ -1,4 +1,4 @@
-"""The segment oracle: what choosing anew every few seconds would reach, with the truth at hand."""
+"""The segment oracle: what choosing again every few seconds would reach, given the references."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Weights of a blend, fitted to tracks: from the best single model to least squares.
 
 Every strategy maps the forms of one stem (tracks to learn from) to weights `(models,)`. All of them
-look at the truth of these tracks only, so their worth is what they reach on others
+use these tracks' references only, so their worth is what they reach on others
 (`analysis/cross_fit.py`).
 """
 

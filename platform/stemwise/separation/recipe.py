@@ -1,4 +1,4 @@
-"""Recipes: for every stem a weighted set of models, and what is taken apart at level 2."""
+"""Recipes: for every stem a weighted set of models, and how stems are separated further at level 2."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Recipe:
         """Name the `stems` of the recipe's one model (`any_stem`), now that they are known.
 
         Raises:
-            ConfigError: a stem that is taken apart and that the model does not make.
+            ConfigError: a parent that the model does not make.
         """
         if self.any_stem is None:
             return self
@@ -124,19 +124,17 @@ class Recipe:
         """Add the sub-stems of level-2 models; what they leave of their parent is a stem too.
 
         Raises:
-            ConfigError: no level-2 model, or a parent that is taken apart already.
+            ConfigError: no level-2 model, or a parent that has one already.
         """
         children, rests = dict(self.children), dict(self.rests)
         for name in models:
             spec = self.spec(name) if name in self.entries else resolve(name)
             if spec.parent == MIXTURE or not spec.stems:
-                raise ConfigError(
-                    f"{name!r} does not take a stem apart: name level-2 models such as drumsep."
-                )
+                raise ConfigError(f"{name!r} is not a level-2 model: name one such as drumsep.")
             if self.any_stem is None:
                 refuse_unknown((spec.parent,), set(self.stems), self.name)
             if spec.parent in children:
-                raise ConfigError(f"{spec.parent} is taken apart twice: leave {name!r} out.")
+                raise ConfigError(f"{spec.parent} is separated twice: leave {name!r} out.")
             made = spec.with_residual(spec.stems)
             children[spec.parent] = {stem: {name: 1.0} for stem in made}
             if not spec.residual:
@@ -183,7 +181,9 @@ def _model(name: str) -> str:
 def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
     unknown = [str(key) for key in content if key not in _KEYS]
     if unknown:
-        raise ConfigError(f"{path}: {unknown[0]!r} is no key of a recipe: use {', '.join(_KEYS)}.")
+        raise ConfigError(
+            f"{path}: {unknown[0]!r} is not a key of a recipe: use {', '.join(_KEYS)}."
+        )
     try:
         stems = {check_name(stem): _weights(value) for stem, value in content["stems"].items()}
         groups = {check_name(p): dict(g) for p, g in (content.get("children") or {}).items()}

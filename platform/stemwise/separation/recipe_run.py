@@ -1,4 +1,4 @@
-"""The graph of a recipe: models → blends → what is taken apart → what is left.
+"""The graph of a recipe: models → blends → level 2 → residuals.
 
 Whoever runs it says how one model hears a signal and where the steps run: one after the other
 (`stemwise separate`), or side by side in threads that wait for other processes (serving). The

@@ -44,7 +44,7 @@ def turns(cores: int, threads: int, asked: int = 0) -> int:
 
 
 def jobs(turns: int, asked: int = 0) -> int:
-    """Return the songs in work: `asked`, or one for each turn, so that none is left idle.
+    """Return the songs in progress: `asked`, or one for each turn, so that none is left idle.
 
     Those behind the first take only the turns that it leaves.
     """

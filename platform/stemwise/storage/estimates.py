@@ -96,7 +96,7 @@ class Entry:
             self._forget()
             raise AudioError(
                 f"{self.path(stem)} in the estimate store is damaged ({problem}): "
-                "run again, and it is made anew."
+                "run again, and it is made again."
             )
         audio: Audio = np.ascontiguousarray(samples.T)
         return audio if self.gains[stem] == 1 else audio / np.float32(self.gains[stem])

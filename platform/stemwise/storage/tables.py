@@ -166,7 +166,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 _STEM = [*_PARENT, ("stem", _STRING)]
 _INTERVAL = [("mean_score", _FLOAT), ("low", _FLOAT), ("high", _FLOAT)]
-# What follows from the tables above by statistics alone; written anew by every report.
+# What follows from the tables above by statistics alone; rewritten by every report.
 ANALYSIS: dict[str, pa.Schema] = {
     "leaderboard": pa.schema(
         [
@@ -384,7 +384,7 @@ def concat(name: str, tables: Iterable[pa.Table]) -> pa.Table:
 
 def none_kept(estimates: pl.DataFrame) -> bool:
     """Tell from the table `estimates` whether a run kept none of those that it made."""
-    # finished files of other tools, and blends, never were in the store
+    # estimates of other tools, and blends, never were in the store
     made = estimates.filter(estimates["key"].is_not_null(), estimates["status"] == "ok")
     return len(made) > 0 and made["uri"].null_count() == len(made)
 

@@ -285,7 +285,7 @@ def test_what_is_not_the_reference_s_shape_is_named():
 def test_a_reference_that_is_no_sound():
     true, _ = stems()
     true["s1"][0, 5] = np.nan
-    with pytest.raises(AudioError, match="no finite numbers"):
+    with pytest.raises(AudioError, match="not finite numbers"):
         BssEval(true, WINDOW)
 
 

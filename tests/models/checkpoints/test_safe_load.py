@@ -142,7 +142,7 @@ def test_arrays_of_objects_are_refused(tmp_path):
 def test_a_cut_zip_is_named(saved, keep):
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(len(whole) * keep)])
-    assert "cut short" in message_of(saved)
+    assert "truncated" in message_of(saved)
 
 
 @pytest.mark.parametrize(

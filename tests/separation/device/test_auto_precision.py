@@ -134,7 +134,7 @@ def test_a_damaged_decision_is_taken_anew(tmp_path, caplog):
     decisions.settle("H100", decision)
     (path,) = tmp_path.glob("*.json")
     path.write_text("{")
-    assert decisions.of("H100") is None and "deciding anew" in caplog.text
+    assert decisions.of("H100") is None and "deciding again" in caplog.text
     assert decisions.settle("H100", decision) == decision == decisions.of("H100")
 
 

@@ -164,7 +164,7 @@ def test_a_fault_of_the_child_is_logged_and_refused(tmp_path, monkeypatch, caplo
 def test_a_full_disk_is_said(tmp_path):
     (tmp_path / "out").symlink_to("/dev/full")
     path = save(tmp_path, hostile.corpus()["flac"].content)
-    with pytest.raises(NotReadyError, match="no room") as refusal:
+    with pytest.raises(NotReadyError, match="no space") as refusal:
         run(path, tmp_path / "out")
     assert refusal.value.retry_after == 60
     assert not (tmp_path / "out").is_symlink()

@@ -279,7 +279,7 @@ def test_a_full_disk_is_said(folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(uploads.Form, "feed", full)
-    with pytest.raises(NotReadyError, match="no room") as refusal:
+    with pytest.raises(NotReadyError, match="no space") as refusal:
         asyncio.run(read_form(request_of(sending(FILE, END)), folder, 1000))
     assert refusal.value.retry_after == 60
 

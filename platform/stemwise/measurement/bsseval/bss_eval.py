@@ -154,7 +154,7 @@ class BssEval:
         cross, total = self._correlate(residuals)
         if not torch.isfinite(total).all():
             raise AudioError(
-                f"An estimate of {', '.join(self.stems)} holds samples that are no finite numbers: "
+                f"An estimate of {', '.join(self.stems)} holds samples that are not finite numbers: "
                 f"separate the track again."
             )
         filters = self._fit(total)

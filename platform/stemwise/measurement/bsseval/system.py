@@ -37,7 +37,7 @@ class FilterSystem:
         scaled = correlations * self._scale[:, None, None] * self._scale[:, None]
         if not torch.isfinite(scaled).all():
             raise AudioError(
-                "A reference holds samples that are no finite numbers: replace its file."
+                "A reference holds samples that are not finite numbers: replace its file."
             )
         # no row of the matrix has a larger sum of magnitudes than all lags of its reference have
         positive, negative = scaled.abs(), scaled.transpose(0, 1)[..., 1:].abs()
@@ -89,7 +89,7 @@ def _factorise(matrix: Tensor) -> tuple[Tensor, float]:
         if not info:
             return factor, load
         if load >= _LARGEST_LOAD:  # no Gram matrix of real signals is so far from positive
-            raise AudioError("The references cannot be told apart: are two stems the same file?")
+            raise AudioError("The references are linearly dependent: are two stems the same file?")
         more = max(1e-14, 10 * load)
         matrix.diagonal().add_(more - load)
         load = more

@@ -44,7 +44,7 @@ class Policy:
 
 
 class _DroppedError(Exception):
-    """The transfer ended early; another attempt goes on where it stopped."""
+    """The transfer ended early; another attempt resumes where it stopped."""
 
 
 _DROPPED = (

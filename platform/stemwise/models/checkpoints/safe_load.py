@@ -100,7 +100,7 @@ def _head(path: Path) -> bytes:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
     if not head:
-        raise CheckpointError(f"{path} is empty: replace it by a whole copy.")
+        raise CheckpointError(f"{path} is empty: replace it with a complete copy.")
     return head
 
 
@@ -158,7 +158,7 @@ def _explain(path: Path, head: bytes, error: Exception) -> CheckpointError:
     if refused is not None:
         return CheckpointError(
             f"{path} asks to run {refused.group(1)}, which is not among what a checkpoint of this "
-            "kind may use: it was refused and nothing was run, get the file from its author."
+            "kind may use: it was refused and nothing was executed, get the file from its author."
         )
     named = _first_global(path) if "Unsupported operand" in message else None
     if named is not None:
@@ -173,12 +173,12 @@ def _damage(path: Path, head: bytes, error: Exception) -> str:
     if "TorchScript" in str(error):
         return "is a TorchScript program, not weights: take the checkpoint that it was made from."
     if head.startswith(b"PK") and not zipfile.is_zipfile(path):
-        return "is cut short (its zip archive has no end): replace it by a whole copy."
+        return "is truncated (its zip archive has no end): replace it with a complete copy."
     # torch wraps its unpickler's own words in advice that would not help here.
     reason = str(error).rpartition("WeightsUnpickler error:")[2].strip().partition("\n")[0]
     return (
         "is damaged or not a checkpoint of PyTorch or safetensors "
-        f"({type(error).__name__}: {reason[:120].rstrip('.')}): replace it by a whole copy."
+        f"({type(error).__name__}: {reason[:120].rstrip('.')}): replace it with a complete copy."
     )
 
 

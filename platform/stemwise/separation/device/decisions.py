@@ -60,7 +60,7 @@ class Decisions:
         except OSError as error:
             _LOG.warning("%s cannot be read (%s).", self._path(device), error)
         except (ValueError, TypeError, LookupError) as error:
-            _LOG.warning("%s is damaged (%s): deciding anew.", self._path(device), error)
+            _LOG.warning("%s is damaged (%s): deciding again.", self._path(device), error)
             with suppress(OSError):
                 places.remove(self._path(device))
         return None

@@ -2,7 +2,7 @@
 
 See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs. A graph has one shape. It is tried
 once, at the second pass of a shape, and kept only where it gives the same output in less time; a forward
-that cannot be captured (one that waits for the GPU, for example) goes on as before.
+that cannot be captured (one that waits for the GPU, for example) runs as before.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from stemwise.serving.files.folder import FolderFiles
 from stemwise.serving.files.remote import RemoteFiles
 
 _FOLDER = "stemwise-jobs"
-# No part begins with a dot: neither `..` nor the names of files in the making.
+# No part begins with a dot: neither `..` nor the names of unfinished files.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 
@@ -86,7 +86,7 @@ class JobFiles:
             NotReadyError, OutputError: they cannot be deleted.
         """
         if not _PART.fullmatch(job_id):
-            raise ConfigError(f"{job_id!r} is no id of a job: give letters, digits and _ - only.")
+            raise ConfigError(f"{job_id!r} is not a job id: give letters, digits and _ - only.")
         self._files.delete(job_id)
 
     def orphans(self, known: set[str], older_than_s: float) -> list[str]:
@@ -111,7 +111,7 @@ def checked(key: str) -> str:
     parts = key.split("/")
     if len(parts) < 2 or not all(_PART.fullmatch(part) for part in parts):
         raise ConfigError(
-            f"{key!r} names no file of a job: its parts are separated by '/' and made of letters, "
+            f"{key!r} is not a file of a job: its parts are separated by '/' and made of letters, "
             "digits and _ . + - with no dot in front."
         )
     return key

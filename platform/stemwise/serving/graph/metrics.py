@@ -79,7 +79,7 @@ class JobMetrics:
             tag_keys=("model",),
         )
         self._queue = Gauge("stemwise_jobs", "Jobs in the store by status.", tag_keys=("status",))
-        self._age = Gauge("stemwise_queue_age_seconds", "For how long the oldest job is queued.")
+        self._age = Gauge("stemwise_queue_age_seconds", "How long the oldest job has been queued.")
 
     def ended(self, recipe: str, outcome: str, stages: dict[str, float], audio_s: float) -> None:
         """Count one job."""

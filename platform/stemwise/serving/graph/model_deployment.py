@@ -130,7 +130,7 @@ class ModelReplica:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Count the songs in work; after the last one, give back the memory that they needed."""
+        """Count the songs in progress; after the last one, give back the memory that they needed."""
         self._in_work += 1
         try:
             yield

@@ -22,9 +22,9 @@ _MEANING = {
     413: "The file is larger, or the audio longer, than the server takes.",
     415: f"The file is not audio in a format that the server decodes ({format_names()}).",
     416: "The range lies outside the file.",
-    422: "A field, or the audio itself, cannot be worked on.",
-    429: "The key has as many unfinished jobs as it may have.",
-    503: "The queue is full, models are loading, or the server is out of room.",
+    422: "A field, or the audio itself, is not usable.",
+    429: "The key has reached its limit of unfinished jobs.",
+    503: "The queue is full, models are loading, or the server is out of space.",
 }
 _RETRY = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}

@@ -78,7 +78,7 @@ class Keys:
                 owner = name
         if owner is None:
             raise UnauthorizedError(
-                "This key is not known here: check that it is whole, or ask who runs the server."
+                "This key is unknown here: check that it is complete, or ask whoever runs the server."
             )
         return owner
 

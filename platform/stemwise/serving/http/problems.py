@@ -76,6 +76,6 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(StemwiseError)
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> Response:
-        _log.error("A request met a fault of the service.", exc_info=error)
-        detail = "The server made a mistake with this request; its log has more."
+        _log.error("Internal error while handling a request.", exc_info=error)
+        detail = "Internal error while handling this request; see the server's log."
         return _answer(request.scope, 500, "internal", detail)

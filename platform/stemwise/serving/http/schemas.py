@@ -41,7 +41,7 @@ class Links(Answer):
         default_factory=dict, description="Stem name → its waveform as JSON, for players."
     )
     mixture: str | None = Field(
-        None, description="The song itself, as the models heard it, once the job succeeded."
+        None, description="The song itself, as the models received it, once the job succeeded."
     )
     mix: str | None = Field(None, description="A mix of chosen stems, once the job succeeded.")
 
@@ -50,7 +50,7 @@ class StemResult(Answer):
     """One finished stem."""
 
     stem: str
-    parent: str = Field(description="`mixture`, or the stem that it was taken from.")
+    parent: str = Field(description="`mixture`, or the stem it was separated from.")
     bytes: int = Field(description="Size of the encoded file.")
     peak: float | None = Field(description="Largest absolute sample before encoding.")
     rms_dbfs: float | None = Field(description="Level before encoding; null for digital silence.")
@@ -64,7 +64,7 @@ class StemResult(Answer):
 class Conservation(Answer):
     """How exactly parts add up to their parent."""
 
-    parent: str = Field(description="`mixture`, or a stem that was taken apart.")
+    parent: str = Field(description="`mixture`, or a stem that was separated further.")
     stems: list[str] = Field(description="The stems that were added up.")
     difference_dbfs: float | None = Field(
         description="RMS level of parent − sum, re full scale; null where it is digital silence."
@@ -92,7 +92,7 @@ class Separation(Answer):
     format: str = Field(description="`flac` or `wav`.")
     stems: list[str] = Field(description="The stems that were asked for; empty means all.")
     duration_s: float
-    attempts: int = Field(description="How often a worker has begun it.")
+    attempts: int = Field(description="How often a worker has started it.")
     created_at: str = Field(description="RFC 3339, UTC.")
     started_at: str | None
     finished_at: str | None
@@ -102,7 +102,7 @@ class Separation(Answer):
     conservation: list[Conservation] = Field(default_factory=list)
     gain: float | None = Field(
         None,
-        description="Factor that all stems were turned down by, where FLAC would have clipped; else 1.",
+        description="Factor by which all stems were attenuated where FLAC would have clipped; else 1.",
     )
     timing: dict[str, float] = Field(
         default_factory=dict, description="Seconds per stage, and the real-time factor."
@@ -128,13 +128,13 @@ class RecipeInfo(Answer):
     quality_db: dict[str, list[float | None]] = Field(
         description="Stem → held-out SNR [mean, low, high], where the recipe's provenance has it."
     )
-    provenance: dict[str, Any] = Field(description="What the recipe says of where it comes from.")
+    provenance: dict[str, Any] = Field(description="The recipe's provenance.")
 
 
 class AudioFormat(Answer):
     """A format of uploads."""
 
-    name: str = Field(description="What people call it, for example `M4A`.")
+    name: str = Field(description="Its common name, for example `M4A`.")
     suffixes: list[str] = Field(description="How names of such files end; only content counts.")
 
 

@@ -84,7 +84,7 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         return _refusal(f"needs more memory to decode than allowed ({allowed:.0f} MB): {_EXPORT}.")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = "The server has no room to decode this file now: try again later."
+            message = "The server has no space to decode this file now: try again later."
             return {"error": NotReadyError.reason, "message": message}
         return _refusal(f"cannot be decoded: {_EXPORT}.") | {"bug": traceback.format_exc()}
     except Exception:  # noqa: BLE001  the parent logs it; for the client it is one bad file

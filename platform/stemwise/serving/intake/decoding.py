@@ -164,7 +164,7 @@ def _result(answer: bytes, out: Path) -> Decoded:
         if out.stat().st_size != decoded.samples * FRAME_BYTES:
             raise ValueError(f"{decoded.samples} samples are not what was written")
     except (ValueError, TypeError, KeyError, OSError) as error:
-        _log.error("An upload's decoder gave no sound answer (%s).", error)
+        _log.error("An upload's decoder gave no valid answer (%s).", error)
         raise UnprocessableError(
             "The file cannot be decoded: export it again as WAV or FLAC."
         ) from error

@@ -75,7 +75,7 @@ class Intake:
         if key is None:  # a repeated request must get its answer even from a full queue
             await asyncio.to_thread(self.store.check_room, owner, self._queue(owner))
         if self._uploads >= self.limits.max_uploads:
-            raise NotReadyError("Too many uploads are under way: try again later.", retry_after=5)
+            raise NotReadyError("Too many uploads are in progress: try again later.", retry_after=5)
         self._uploads += 1
         folder = Path(tempfile.mkdtemp(prefix="stemwise-upload-"))
         try:

@@ -79,7 +79,7 @@ async def read_form(
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise NotReadyError(
-                "The server has no room for this upload now: try again later.", retry_after=60
+                "The server has no space for this upload now: try again later.", retry_after=60
             ) from error
         except BaseException:  # a refusal, or the request is cancelled
             path.unlink(missing_ok=True)
@@ -125,10 +125,10 @@ async def _batches(request: Request, max_bytes: int, idle_s: float) -> AsyncGene
                     data = await anext(stream, None)
             except TimeoutError:
                 raise RequestError(
-                    f"The upload stood still for {idle_s:g} s and was given up: send it again."
+                    f"The upload stalled for {idle_s:g} s and was aborted: send it again."
                 ) from None
             except ClientDisconnect:
-                raise RequestError("The upload broke off: send it again.") from None
+                raise RequestError("The upload was interrupted: send it again.") from None
             if data is None:
                 break
             total += len(data)

@@ -1,4 +1,4 @@
-"""What workers do with jobs: claim one, say that it goes on, end it.
+"""What workers do with jobs: claim one, renew the claim, end it.
 
 A job is claimed for a time (its lease) that heartbeats prolong. A worker that dies, or that is paused
 for longer than its lease, loses the job to the next one that claims; from then on nothing that it

@@ -61,7 +61,7 @@ class Writer:
     """Appends a model's estimates to the files of a place, and knows what a `Spool` has to know."""
 
     def __init__(self, place: Place, stems: tuple[str, ...]) -> None:
-        # the files are there: one that is gone is not made anew while the job's folder is deleted
+        # the files are there: one that is gone is not made again while the job's folder is deleted
         self._spool = Spool(place.folder, stems, mode="r+b")
 
     def add(self, stretch: Audio) -> None:

@@ -39,7 +39,7 @@ class Due(NamedTuple):
     one length are worked on in the order in which they came, since whoever overtakes costs those in
     work more than it gains. A shorter one overtakes a longer one that came before it by less than the
     difference of their lengths. So a song waits only for those that are due before it, all of which came
-    at most its own length later: no stream of short songs holds up a long one for ever.
+    at most its own length later: no stream of short songs delays a long one for ever.
     """
 
     at: float  # seconds since the epoch

@@ -82,7 +82,7 @@ class JobRunner:
         self._wake.set()
 
     def idle(self) -> bool:
-        """Tell whether no job is in work here."""
+        """Tell whether no job is in progress here."""
         with self._lock:
             return not self._held
 
@@ -114,7 +114,7 @@ class JobRunner:
             try:
                 loop()
             except (StemwiseError, OSError) as error:
-                self._log.error("The job store or its files do not answer: %s", error)
+                self._log.error("The job store or its files do not respond: %s", error)
                 self._stopping.wait(1.0)
 
     def _take_jobs(self) -> None:
@@ -186,9 +186,9 @@ class JobRunner:
             self._log.warning("Job %s failed: %s", job.id, error, extra=extra)
             outcome = self._fail(job, "separation_failed", str(error))
         except Exception:  # noqa: BLE001 (logged) one job's fault must not end the worker that runs the others
-            self._log.exception("Job %s met a fault of the service.", job.id, extra=extra)
+            self._log.exception("Job %s met an internal error.", job.id, extra=extra)
             outcome = self._fail(
-                job, "internal", "The service made a mistake with this job; its log has more."
+                job, "internal", "Internal error while processing this job; see the server's log."
             )
         finally:
             with self._lock:

@@ -20,7 +20,7 @@ class Turns:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pieces: list[tuple[Due, int]] = []  # waiting or at work, the most urgent first
+        self._pieces: list[tuple[Due, int]] = []  # waiting or running, the most urgent first
         self._numbers, self._changed = count(), Condition()
 
     @contextmanager
@@ -46,7 +46,7 @@ class Turns:
                 self._changed.notify_all()
 
     def look(self) -> None:
-        """Let those that wait ask anew whether they are stopped."""
+        """Let those that wait ask again whether they are stopped."""
         with self._changed:
             self._changed.notify_all()
 
