@@ -56,7 +56,7 @@ def zoo_page() -> str:
     specs = sorted(
         map(registry.get, registry.names()), key=lambda s: (_group(s), facts.level(s), s.name)
     )
-    parts = [_HEADER, _summary(specs), _COST, _sets()]
+    parts = [_HEADER, _summary(specs), _COST, _measurements(specs), _sets()]
     for number, title in enumerate(_GROUPS):
         members = [spec for spec in specs if _group(spec) == number]
         if members:
@@ -115,13 +115,10 @@ def _sets() -> str:
 
 
 def _section(spec: ModelSpec) -> str:
-    cost = minute_cost(spec)
     items = {
         "Paper": spec.paper,
         "Settings": settings_text(spec),
         "Needs": f"`pip install 'stemwise[{spec.extra}]'`" if spec.extra else None,
-        "Cost": _measured(spec) if cost else None,
-        "GPU memory": _gpu_memory(spec),
         "Notes": spec.notes,
     }
     lines = [f"- {title}: {text}" for title, text in items.items() if text]
@@ -143,21 +140,27 @@ def _scores(published: Sequence[Published]) -> str:
     return f"\nPublished scores:\n\n{_table(titles, rows, right=set(range(len(stems))))}"
 
 
-def _measured(spec: ModelSpec) -> str:
-    cost = spec.cost
-    if cost is None:
-        return UNKNOWN
-    what = f"{cost.chunk} samples" if cost.chunk else f"{cost.audio_s:g} s of audio"
-    return f"{cost.cpu_s:g} CPU s for {what}; {cost.source}"
-
-
-def _gpu_memory(spec: ModelSpec) -> str | None:
-    memory = spec.gpu_memory
-    if memory is None:
-        return None
-    how = memory.source + (f" on {memory.device}" if memory.device else "")
-    loaded = f"{_number(memory.weights_gb)} GB loaded"
-    return f"{loaded}, {_number(memory.pass_gb)} GB more for a pass ({how})"
+def _measurements(specs: Sequence[ModelSpec]) -> str:
+    """Return what cost and GPU memory follow from; how they were measured is named by letters."""
+    sources: dict[str, str] = {}
+    rows = []
+    for spec in specs:
+        cost, memory = spec.cost, spec.gpu_memory
+        if cost is None and memory is None:
+            continue
+        what = UNKNOWN
+        if cost is not None:
+            audio = f"{cost.chunk} samples" if cost.chunk else f"{cost.audio_s:g} s"
+            letter = sources.setdefault(cost.source, chr(ord("a") + len(sources)))
+            what = f"{cost.cpu_s:g} CPU s for {audio} ({letter})"
+        held = UNKNOWN
+        if memory is not None:
+            how = memory.source + (f" on {memory.device}" if memory.device else "")
+            held = f"{_number(memory.weights_gb)} + {_number(memory.pass_gb)} ({how})"
+        rows.append((f"[{spec.name}](#{spec.name})", what, held))
+    table = _table(("model", "measured cost", "GPU: weights + a pass, GB"), rows)
+    notes = "; ".join(f"({letter}) {source}" for source, letter in sources.items())
+    return f"## Measurements\n\n{table}\n{notes}.\n"
 
 
 def _checkpoint(file: Checkpoint) -> str:
