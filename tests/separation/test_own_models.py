@@ -206,7 +206,7 @@ def test_parents_of_a_recipe_are_of_the_very_models(tmp_path, checkpoint):
         if fits:
             assert hierarchy(values, "", specs).providers["drums"].name == "d9a"
         else:
-            with pytest.raises(ConfigError, match="blends a model 'd9a' of its own"):
+            with pytest.raises(ConfigError, match="blends its own model 'd9a'"):
                 hierarchy(values, "", specs)
 
 

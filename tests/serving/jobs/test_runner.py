@@ -398,7 +398,7 @@ def test_a_database_that_is_away_for_a_moment_in_between_costs_nothing(
     up.runner(slots=1, store=away)
     assert world.begun.acquire(timeout=20)
     away.away = True
-    until(lambda: "do not answer" in caplog.text)
+    until(lambda: "do not respond" in caplog.text)
     away.away = False
     world.release()
     assert (up.final().status, up.final().attempts) == (Status.SUCCEEDED, 1)
