@@ -44,11 +44,13 @@ PROBE = """
     }
   };
   AudioNode.prototype.connect = function (to, ...rest) {
+    if (this.context instanceof OfflineAudioContext) return connect.call(this, to, ...rest);
     if (to instanceof AudioDestinationNode && probe.ear) connect.call(this, probe.ear);
     if (this instanceof AudioBufferSourceNode) this.fader = to.gain;
     return connect.call(this, to, ...rest);
   };
   AudioBufferSourceNode.prototype.start = function (when, offset) {
+    if (this.context instanceof OfflineAudioContext) return start.call(this, when, offset);
     probe.starts.push({ when, offset, seconds: this.buffer.duration, rate: this.buffer.sampleRate });
     probe.faders.push(this.fader);
     return start.call(this, when, offset);
@@ -174,10 +176,15 @@ class PageDriver:
     def focus(self, selector: str) -> None:
         self.js("document.querySelector(arguments[0]).focus()", selector)
 
-    def choose(self, song: Path) -> None:
-        """Choose a song with the file button, once the recipes are there."""
+    def choose(self, *songs: Path) -> None:
+        """Choose songs with the file button, once the recipes are there."""
         until(lambda: self.js("document.querySelectorAll('#stems input').length"))
-        self.driver.find_element("css selector", "#file").send_keys(str(song))
+        self.driver.find_element("css selector", "#file").send_keys("\n".join(map(str, songs)))
+
+    def songs(self) -> list[str]:
+        """Return what is said of each song of the list."""
+        said = "[...document.querySelectorAll('.song-state')].map((s) => s.textContent)"
+        return list(self.js(said))
 
     def drop(self, content: bytes, name: str) -> None:
         """Drop a song on the page, once the recipes are there."""

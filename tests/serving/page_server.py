@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from stemwise.serving.intake.formats import UPLOAD_FORMATS
 from stemwise.serving.page.files import page_file
 
 RATE = 44_100
@@ -109,10 +110,15 @@ HEADERS = {
 }
 
 
+FORMATS = [{"name": one.name, "suffixes": list(one.suffixes)} for one in UPLOAD_FORMATS]
+
+
 @cache
 def sound(stem: str, seconds: float) -> np.ndarray:
     """Return `(samples, 2)` of a stem: tones that swell and fade, so that waveforms differ."""
     parts = [child for child, parent in PARENT.items() if parent == stem]
+    if stem == "mixture":
+        parts = BEST["stems"]
     if parts:
         return np.sum([sound(part, seconds) for part in parts], axis=0)
     tone, level, beats, offset = SOUNDS[stem]
@@ -128,8 +134,14 @@ def sound(stem: str, seconds: float) -> np.ndarray:
 @cache
 def encoded(stem: str, seconds: float, kind: str) -> bytes:
     """Return a stem's file."""
+    return written(sound(stem, seconds), kind)
+
+
+def written(samples: np.ndarray, kind: str) -> bytes:
+    """Return samples as a file."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, sound(stem, seconds), RATE, format=kind.upper(), subtype="PCM_16")
+    subtype = None if kind == "mp3" else "PCM_16"
+    soundfile.write(buffer, samples, RATE, format=kind.upper(), subtype=subtype)
     return buffer.getvalue()
 
 
@@ -142,7 +154,7 @@ class Fake:
     chunk_s: float = 0.01
     key: str | None = None
     loading: list[str] = field(default_factory=list)
-    limits: dict[str, float] | None = None
+    limits: dict[str, Any] = field(default_factory=lambda: {"formats": FORMATS})
     refuse: list[tuple[int, str, int | None]] = field(default_factory=list)
     fail: str | None = None
     break_stream: bool = False
@@ -151,6 +163,7 @@ class Fake:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     posts: list[dict[str, Any]] = field(default_factory=list)
+    mixes: list[dict[str, float]] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
@@ -181,7 +194,13 @@ class Fake:
             "conservation": [],
             "gain": None,
             "timing": {},
-            "links": {"self": f"/v1/separations/{name}", "events": "", "stems": {}, "peaks": {}},
+            "links": {
+                "self": f"/v1/separations/{name}",
+                "events": "",
+                "stems": {},
+                "peaks": {},
+                "mixture": f"/v1/separations/{name}/stems/mixture",
+            },
         }
         self.jobs[name] = made | changes
         return self.jobs[name]
@@ -271,6 +290,7 @@ class Api:
             Route(f"{job}/stems/{{stem}}", self.stem),
             Route(f"{job}/stems/{{stem}}/peaks", self.peaks),
             Route(f"{job}/archive", self.archive),
+            Route(f"{job}/mix", self.mix),
             Route("/v1/recipes", self.recipes),
             Route("/healthz", self.health),
             Route("/openapi.json", lambda _: JSONResponse({})),
@@ -305,8 +325,7 @@ class Api:
         return JSONResponse({"status": status, "models": models}, 503 if fake.loading else 200)
 
     async def recipes(self, _: Request) -> Response:
-        limits = {"limits": self.fake.limits} if self.fake.limits else {}
-        return JSONResponse({"recipes": [BEST, SINGLE], **limits})
+        return JSONResponse({"recipes": [BEST, SINGLE], "limits": self.fake.limits})
 
     async def create(self, request: Request) -> Response:
         fake, key = self.fake, request.headers["idempotency-key"]
@@ -374,9 +393,19 @@ class Api:
         job, stem = self.find(request), request.path_params["stem"]
         if job is None or not job["results"] or stem in self.fake.lost_stems:
             return problem(404, f"The file of {stem} is gone.")
-        content = encoded(stem, self.fake.seconds, job["format"])
-        headers = {"Content-Disposition": f'attachment; filename="{stem}.{job["format"]}"'}
-        return Response(content, media_type=f"audio/{job['format']}", headers=headers)
+        kind = request.query_params.get("format", job["format"])
+        headers = {"Content-Disposition": f'attachment; filename="{stem}.{kind}"'}
+        content = encoded(stem, self.fake.seconds, kind)
+        return Response(content, media_type=f"audio/{kind}", headers=headers)
+
+    async def mix(self, request: Request) -> Response:
+        job = self.find(request)
+        assert job is not None
+        levels = [part.split(":") for part in request.query_params["stems"].split(",")]
+        parts = [sound(stem, self.fake.seconds) * 10 ** (float(db) / 20) for stem, db in levels]
+        kind = request.query_params.get("format", job["format"])
+        self.fake.mixes.append({stem: float(db) for stem, db in levels})
+        return Response(written(np.sum(parts, axis=0), kind), media_type=f"audio/{kind}")
 
     async def peaks(self, request: Request) -> Response:
         stem = request.path_params["stem"]
@@ -390,11 +419,11 @@ class Api:
         job = self.find(request)
         if job is None or job["status"] != "succeeded":
             return problem(404, "There are no files.")
-        buffer = io.BytesIO()
+        buffer, kind = io.BytesIO(), request.query_params.get("format", job["format"])
         with zipfile.ZipFile(buffer, "w") as archive:
             for result in job["results"]:
-                content = encoded(result["stem"], self.fake.seconds, job["format"])
-                archive.writestr(f"{result['stem']}.{job['format']}", content)
+                content = encoded(result["stem"], self.fake.seconds, kind)
+                archive.writestr(f"{result['stem']}.{kind}", content)
         headers = {"Content-Disposition": 'attachment; filename="stems.zip"'}
         return Response(buffer.getvalue(), media_type="application/zip", headers=headers)
 
@@ -416,7 +445,9 @@ def serving(fake: Fake, port: int = 0) -> Iterator[str]:
 
 def main(port: int) -> None:
     """Serve slowly, with some jobs, until interrupted."""
-    fake = Fake(seconds=24.0, chunks=60, chunk_s=0.25, limits={"max_bytes": 5e8})
+    fake = Fake(
+        seconds=24.0, chunks=60, chunk_s=0.25, limits={"max_bytes": 5e8, "formats": FORMATS}
+    )
     fake.finish(fake.job("Blue Monday rehearsal.wav"))
     with serving(fake, port) as url:
         print(url)  # noqa: T201

@@ -28,7 +28,8 @@ def test_a_person_separates_a_song_on_the_page(service: Running, tmp_path: Path)
     with chromium(tmp_path) as driver:
         page = PageDriver(driver, f"{service.url}/", tmp_path)
         page.open()
-        page.says("#limits", "up to 20.0 MB and up to 1 min")
+        page.says("#limits", "Up to 20.0 MB and 1 min each.")
+        assert "WavPack" in page.text("#formats")
         job = page.separate(song, 120)
         assert page.stems() == TOP
         page.play()
@@ -41,18 +42,25 @@ def test_a_person_separates_a_song_on_the_page(service: Running, tmp_path: Path)
         saved = page.saved("my song - bass.flac")
         served = requests.get(f"{service.url}/v1/separations/{job}/stems/bass", timeout=20).content
         assert saved == served
+        # the original, and the mix as it is heard, here the drums alone, as MP3
+        page.press("b")
+        until(lambda: page.js("document.querySelector('.player').classList.contains('original')"))
+        select = "document.querySelector('.actions select')"
+        page.js(f"({select}.value = 'mp3', {select}.dispatchEvent(new Event('change')))")
+        page.click(".mix")
+        assert samples(page.saved("my song - mix.mp3")).shape == samples(song.read_bytes()).shape
 
         page.open()
         page.choose(song_file(tmp_path / "long.wav", 50.0))
         page.click("#separate")
-        page.says(".progress .more", "chunks")  # before that, it is the upload that is cancelled
+        page.says(".progress", "Separating")  # before that, it is the upload that is cancelled
         page.click(".progress .cancel")
-        page.says("#job", "This job was cancelled.")
+        page.says("#job", "This separation was cancelled.")
         page.open()
         (tmp_path / "words.wav").write_text("no song at all")
         page.choose(tmp_path / "words.wav")
         page.click("#separate")
-        page.says("#form-alert", "The file is text")
+        page.says("#songs", "The file is text")
         refused = [line for line in page.console() if "status of 415" not in line]
         assert refused == []
         assert page.hosts() == {service.url.removeprefix("http://")}
@@ -84,10 +92,10 @@ def test_the_client_and_the_command_line(
     said = [sorted(lines[n].rpartition(": ")[2].split(", ")) for n in (0, -1)]
     assert said[0] == said[1] == ["bass", "drums", "other", "vocals"]
     for stem, path in stems.items():
-        expected = samples(here / "song" / f"{stem}.wav")
+        expected = samples((here / "song" / f"{stem}.wav").read_bytes())
         for file in (path, tmp_path / "all" / f"{stem}.wav", there / "song" / f"{stem}.wav"):
-            np.testing.assert_array_equal(samples(file), expected)
+            np.testing.assert_array_equal(samples(file.read_bytes()), expected)
 
 
-def samples(path: Path) -> np.ndarray:
-    return soundfile.read(io.BytesIO(path.read_bytes()), dtype="float32")[0]
+def samples(content: bytes) -> np.ndarray:
+    return soundfile.read(io.BytesIO(content), dtype="float32")[0]

@@ -9,6 +9,8 @@ const ICONS: Record<string, string> = {
   pause: "M6.5 4.5h4v15h-4zM13.5 4.5h4v15h-4z",
   start: "M5 5h2.5v14H5zM19 5v14l-10-7z",
   download: "M11 4h2v8h3.5L12 16.8 7.5 12H11zM5 18h14v2H5z",
+  close: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6l5.6-5.6L5 6.4z",
+  loop: "M7 7h9V4l5 4.5-5 4.5v-3H8v3H6V8a1 1 0 0 1 1-1zm10 10H8v3l-5-4.5L8 11v3h8v-3h2v5a1 1 0 0 1-1 1z",
   open: "M9 5.5 15.5 12 9 18.5 7.6 17.1 12.7 12 7.6 6.9z",
 };
 

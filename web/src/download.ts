@@ -11,17 +11,53 @@ export function fileName(job: Separation, part: string, ending: string): string 
   return `${song || "song"} - ${part}.${ending}`;
 }
 
+/** What downloads can be, and what people call it. */
+export const FORMATS = [
+  ["flac", "FLAC, lossless"],
+  ["mp3", "MP3, 320 kbit/s"],
+  ["wav", "WAV, 32-bit float"],
+] as const;
+
 /** Save one stem; the button tells how far it is. */
-export async function saveStem(job: Separation, stem: string, button: HTMLElement): Promise<void> {
-  const answer = await ask(jobPath(job.id, "stems", stem));
-  hand(await read(answer, button), fileName(job, stem, job.format));
+export async function saveStem(
+  job: Separation,
+  stem: string,
+  format: string,
+  button: HTMLElement,
+): Promise<void> {
+  const answer = await ask(`${jobPath(job.id, "stems", stem)}${query(job, { format })}`);
+  hand(await read(answer, button), fileName(job, stem, format));
+}
+
+/** Save a mix of stems at these gains, as the server makes it. */
+export async function saveMix(
+  job: Separation,
+  gains: ReadonlyMap<string, number>,
+  format: string,
+  button: HTMLElement,
+): Promise<void> {
+  const stems = [...gains].map(([stem, gain]) => `${stem}:${level(gain)}`).join(",");
+  const answer = await ask(`${jobPath(job.id, "mix")}${query(job, { stems, format })}`);
+  hand(await read(answer, button), fileName(job, "mix", format));
 }
 
 /** Save all stems as a zip: streamed to disk by the browser where no key is needed. */
-export async function saveAll(job: Separation, button: HTMLElement): Promise<void> {
+export async function saveAll(job: Separation, format: string, button: HTMLElement): Promise<void> {
   const name = fileName(job, "stems", "zip");
-  if (hasKey()) hand(await read(await ask(jobPath(job.id, "archive")), button), name);
-  else follow(address(jobPath(job.id, "archive")), name);
+  const path = `${jobPath(job.id, "archive")}${query(job, { format })}`;
+  if (hasKey()) hand(await read(await ask(path), button), name);
+  else follow(address(path), name);
+}
+
+/** A query without the format that the job has anyway, which needs no encoding. */
+function query(job: Separation, wanted: Record<string, string>): string {
+  const asked = Object.entries(wanted).filter(([name, value]) => name !== "format" || value !== job.format);
+  return asked.length ? `?${new URLSearchParams(asked)}` : "";
+}
+
+/** A gain in dB as the server reads it, within its bounds. */
+function level(gain: number): string {
+  return Math.min(12, Math.max(-60, 20 * Math.log10(gain))).toFixed(2);
 }
 
 async function read(answer: Response, button: HTMLElement): Promise<Blob> {

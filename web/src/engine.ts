@@ -10,6 +10,12 @@ const FADE = 0.006;
 const NEAR = 0.002;
 const GLIDE = 0.012;
 
+/** A part of the song in seconds that is played over and over. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
 interface Voice {
   gain: GainNode;
   source: AudioBufferSourceNode | null;
@@ -32,6 +38,7 @@ export class Engine extends EventTarget {
   private voices = new Map<string, Voice>();
   private gains = new Map<string, number>();
   private level = 1;
+  private loop: Span | null = null;
   private offset = 0; // position in the song, in seconds, at `began`
   private began = 0; // time of the context at which the sources start
   private frame = 0;
@@ -46,7 +53,7 @@ export class Engine extends EventTarget {
   }
 
   get ended(): boolean {
-    return this.currentTime > this.duration - NEAR;
+    return !this.loop && this.currentTime > this.duration - NEAR;
   }
 
   /** The position in the song that is heard now. */
@@ -54,17 +61,30 @@ export class Engine extends EventTarget {
     if (this.paused || !this.context) return this.offset;
     const late = this.context.outputLatency || 0;
     const played = Math.max(0, this.context.currentTime - this.began - late);
-    return Math.min(this.duration, this.offset + played);
+    return Math.min(this.duration, this.place(this.offset + played));
   }
 
   set currentTime(seconds: number) {
     const playing = !this.paused;
     if (playing) this.stop();
     // whole samples, so that stems that join later are in step with the others
-    this.offset = Math.round(Math.min(this.duration, Math.max(0, seconds)) * this.rate) / this.rate;
+    this.offset = this.nearest(Math.min(this.duration, Math.max(0, seconds)));
+    if (this.loop && this.offset >= this.loop.to) this.offset = this.loop.from;
     if (playing && this.offset < this.duration) this.start();
     this.tell("timeupdate");
     if (playing && this.paused) this.tell("pause");
+  }
+
+  /** Play a part over and over, or no longer; a position outside of it goes to its beginning. */
+  setLoop(loop: Span | null): void {
+    const playing = !this.paused;
+    if (playing) this.stop();
+    this.loop = loop && { from: this.nearest(loop.from), to: this.nearest(loop.to) };
+    if (this.loop && (this.offset < this.loop.from || this.offset >= this.loop.to)) {
+      this.offset = this.loop.from;
+    }
+    if (playing) this.start();
+    this.tell("timeupdate");
   }
 
   /** Start, or go on; from the beginning where the end was reached. */
@@ -88,6 +108,11 @@ export class Engine extends EventTarget {
     this.stop();
     this.tell("pause");
     this.tell("timeupdate");
+  }
+
+  /** A stem's audio, where it is here. */
+  buffer(stem: string): AudioBuffer | undefined {
+    return this.buffers.get(stem);
   }
 
   /** Whether a stem's audio is here. */
@@ -164,7 +189,7 @@ export class Engine extends EventTarget {
     const context = this.wake();
     const when = Math.max(this.began, this.whole(context.currentTime + LEAD));
     this.silence(stem, 0);
-    this.begin(stem, when, this.offset + (when - this.began));
+    this.begin(stem, when, this.place(this.offset + (when - this.began)));
   }
 
   private begin(stem: string, when: number, from: number): void {
@@ -175,6 +200,11 @@ export class Engine extends EventTarget {
     gain.gain.value = this.gains.get(stem) ?? 0;
     const source = context.createBufferSource();
     source.buffer = buffer;
+    if (this.loop) {
+      source.loop = true;
+      source.loopStart = this.loop.from;
+      source.loopEnd = Math.min(this.loop.to, buffer.duration);
+    }
     source.connect(gain).connect(this.pass);
     source.start(when, from);
     this.voices.set(stem, { gain, source });
@@ -185,7 +215,7 @@ export class Engine extends EventTarget {
     const heard = this.currentTime;
     this.paused = true;
     cancelAnimationFrame(this.frame);
-    this.offset = Math.round(heard * this.rate) / this.rate;
+    this.offset = this.nearest(heard);
     const end = context.currentTime + FADE;
     if (this.pass) this.fade(this.pass.gain, 1, 0, context.currentTime);
     for (const stem of [...this.voices.keys()]) this.silence(stem, end);
@@ -206,6 +236,18 @@ export class Engine extends EventTarget {
     const now = this.context?.currentTime ?? 0;
     node.gain.cancelScheduledValues(now);
     node.gain.setTargetAtTime(value, now, GLIDE);
+  }
+
+  /** Where in the song playback is after so many seconds from its beginning, with what is repeated. */
+  private place(seconds: number): number {
+    const { loop } = this;
+    if (!loop || seconds < loop.to) return seconds;
+    return loop.from + ((seconds - loop.from) % (loop.to - loop.from));
+  }
+
+  /** The time of the nearest sample. */
+  private nearest(seconds: number): number {
+    return Math.round(seconds * this.rate) / this.rate;
   }
 
   private whole(seconds: number): number {

@@ -9,6 +9,19 @@ import type { Conservation, Recipe, Separation } from "./types";
 const SPEED = "realtime_factor";
 const SHOWN = "held_out_snr";
 
+/** Below this the difference is rounding, which nobody hears. */
+const ROUNDING_DBFS = -90;
+
+/** What a musician should know, in sentences; the rest is behind the details. */
+export function summary(job: Separation): HTMLElement {
+  const whole = job.conservation.find((one) => one.parent === "mixture");
+  const exact = whole && (whole.exact || (whole.difference_dbfs ?? 0) < ROUNDING_DBFS);
+  const sum = exact ? "Played together, the stems give back the original. " : "";
+  const quieter = job.gain !== null && job.gain < 1 ? number(-20 * Math.log10(job.gain), 1) : "";
+  const gain = quieter && `All stems are ${quieter} dB quieter than in the original, so that none clips.`;
+  return el("p", { class: "note summary" }, sum, gain);
+}
+
 /** Return the cards below the player. `recipe` is null where the server no longer has it. */
 export function facts(job: Separation, recipe: Recipe | null): HTMLElement {
   const cards = [sums(job), timing(job), origin(job, recipe)];
@@ -24,14 +37,9 @@ function sums(job: Separation): HTMLElement {
     el("tr", {}, el("td", {}, equation(one)), el("td", { class: "n" }, difference(one))),
   );
   const content: Child[] = rows.length
-    ? [el("table", {}, head("Sum", "Difference, RMS"), el("tbody", {}, ...rows))]
-    : ["Nothing to add up: not all parts of a whole were asked for."];
-  if (job.gain !== null && job.gain < 1) {
-    const down = number(20 * Math.log10(job.gain), 2);
-    const text = `All stems were turned down by ${down} dB, because FLAC would have clipped.`;
-    content.push(el("p", { class: "caution" }, text));
-  }
-  return card("Conservation", "How exactly the parts add up to the whole.", ...content);
+    ? [el("table", {}, head("Sum", "RMS difference"), el("tbody", {}, ...rows))]
+    : ["Not all stems of the song were asked for, so there is nothing to add up."];
+  return card("Conservation", "How exactly the stems add up to the original, and parts to their stem.", ...content);
 }
 
 function equation(one: Conservation): string {
@@ -60,20 +68,20 @@ function timing(job: Separation): HTMLElement {
     rows.push(el("tr", {}, el("td", {}, "Attempts"), el("td", { class: "n" }, text)));
   }
   const table = el("table", {}, head("Stage", "Time"), el("tbody", {}, ...rows));
-  return card("Timing", "Seconds of work per stage.", table);
+  return card("Timing", "How long each stage took.", table);
 }
 
 function origin(job: Separation, recipe: Recipe | null): HTMLElement {
   const all = Object.entries(recipe?.provenance ?? {});
   const entries = all.filter(([name]) => name !== SHOWN); // each stem has its own beside it
   const note = recipe
-    ? `Models: ${recipe.models.join(", ")}.`
+    ? `Models: ${recipe.models.join(", ")}. Stored as ${job.format.toUpperCase()}.`
     : "The server no longer has this recipe.";
   const list = entries.flatMap(([name, value]) => [
     el("dt", {}, label(name)),
     el("dd", {}, plain(value)),
   ]);
-  const none = "The recipe does not say where it comes from: it is a single model.";
+  const none = "A single model.";
   return card(`Recipe ${job.recipe}`, note, entries.length ? el("dl", {}, ...list) : recipe && none);
 }
 

@@ -1,50 +1,57 @@
-// A new separation: the song, the recipe, the stems, the format; and sending them.
+// A new separation: the songs, the recipe, the stems; and sending them.
 
-import { ApiError, AwayError, aborted, sentence } from "./api";
-import { alertIn, byId, el, fill } from "./dom";
-import { bytes, span } from "./format";
-import { Progress } from "./progress";
-import { withRetries } from "./retry";
+import { byId, el, fill } from "./dom";
+import { bytes, list, span } from "./format";
+import { type Entry, Queue, over } from "./queue";
+import { Songs } from "./songs";
 import { StemTable } from "./stem_table";
 import type { Limits, Recipe, Separation } from "./types";
-import { type Order, newKey, upload } from "./upload";
+import { type Order, newKey } from "./upload";
 
 export class Form {
   private readonly file = byId<HTMLInputElement>("file");
-  private readonly zone = byId("zone");
-  private readonly picked = byId("picked");
   private readonly recipe = byId<HTMLSelectElement>("recipe");
   private readonly submit = byId<HTMLButtonElement>("separate");
   private readonly missing = byId("missing");
-  private readonly alert = byId("form-alert");
-  private readonly sending = byId("sending");
+  private readonly details = byId<HTMLButtonElement>("form-details");
   private readonly table: StemTable;
-  private song: File | null = null;
+  private readonly queue: Queue;
+  private readonly songs: Songs;
   private recipes: Recipe[] = [];
   private limits: Limits = {};
-  private key: { order: string; value: string } | null = null;
-  private stop: AbortController | null = null;
+  private alone = false;
 
-  /** `accepted` is called with the job of each song that was sent. */
-  constructor(private readonly accepted: (job: Separation) => void) {
+  /** `opened` is called with the job of a song that was sent alone, `changed` with that of any. */
+  constructor(
+    private readonly opened: (job: Separation) => void,
+    private readonly changed: () => void,
+  ) {
     this.table = new StemTable(byId("stems"), () => this.update());
-    this.file.addEventListener("change", () => this.take(this.file.files?.[0]));
+    this.queue = new Queue(
+      () => this.update(),
+      (entry) => this.accepted(entry),
+    );
+    this.songs = new Songs(this.queue);
+    this.file.addEventListener("change", () => this.take([...(this.file.files ?? [])]));
     this.recipe.addEventListener("change", () => this.choose());
     byId("browse").addEventListener("click", () => this.file.click());
     byId("all-stems").addEventListener("click", () => this.table.check(true));
     byId("no-stems").addEventListener("click", () => this.table.check(false));
+    this.details.addEventListener("click", () => this.toggleDetails());
     byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.send();
+      this.send();
     });
+    addEventListener("beforeunload", (event) => this.queue.unsent() && event.preventDefault());
     this.drops();
     this.update();
   }
 
-  /** Take the recipes that the server has. */
+  /** Take the recipes that the server has, and what it reads. */
   setRecipes(recipes: Recipe[], limits: Limits): void {
     const chosen = this.recipe.value;
     byId("no-recipes").hidden = recipes.length > 0;
+    this.details.hidden = recipes.length === 0;
     this.recipes = recipes;
     this.limits = limits;
     const options = recipes.map((one) => el("option", { value: one.name }, title(one)));
@@ -52,24 +59,36 @@ export class Form {
     const kept = recipes.find((one) => one.name === chosen) ?? recipes.find((one) => one.default);
     this.recipe.value = (kept ?? recipes[0])?.name ?? "";
     this.choose();
-    const said = [
-      limits.max_bytes && `up to ${bytes(limits.max_bytes)}`,
-      limits.max_duration_s && `up to ${span(limits.max_duration_s)}`,
-    ].filter(Boolean);
-    byId("limits").textContent = said.length ? `This server takes songs ${said.join(" and ")}.` : "";
+    this.tellLimits();
   }
 
-  /** Take a song; a wrong one is refused by the server, which knows what it can decode. */
-  take(song: File | null | undefined): void {
-    if (!song) return;
-    this.song = song;
-    const name = el("b", {}, song.name);
-    fill(this.picked, name, el("span", { class: "note" }, ` ${bytes(song.size)}`));
+  /** Take songs; a wrong one is refused by the server, which knows what it can decode. */
+  take(files: readonly File[], folders: readonly string[] = []): void {
     const max = this.limits.max_bytes;
-    const large = max !== undefined && song.size > max;
-    const text = `${song.name} has ${bytes(song.size)}, and this server takes ${bytes(max ?? 0)}.`;
-    alertIn(this.alert, large ? text : null);
+    for (const file of files) {
+      const folder = folders.includes(file.name);
+      const large = max !== undefined && file.size > max;
+      const size = `This file has ${bytes(file.size)}; the server takes at most ${bytes(max ?? 0)}.`;
+      this.queue.add(file, folder ? "This is a folder: drop the songs in it." : large ? size : "");
+    }
+    this.file.value = ""; // so that the same song can be chosen again
     this.update();
+  }
+
+  private tellLimits(): void {
+    const { formats = [], max_bytes: size, max_duration_s: length } = this.limits;
+    const most = [size && bytes(size), length && span(length)].filter(Boolean).join(" and ");
+    const kinds = list(formats.map((one) => one.name), "or");
+    byId("formats").textContent = kinds ? `${kinds}.` : "";
+    byId("limits").textContent = most ? `Up to ${most} each.` : "";
+    const endings = formats.flatMap((one) => one.suffixes);
+    this.file.accept = ["audio/*", ...endings].join(",");
+  }
+
+  private toggleDetails(): void {
+    const open = this.details.getAttribute("aria-expanded") !== "true";
+    this.details.setAttribute("aria-expanded", String(open));
+    byId("choice").classList.toggle("detailed", open);
   }
 
   private choose(): void {
@@ -80,70 +99,43 @@ export class Form {
 
   private update(): void {
     const wants: string[] = [];
-    if (!this.song) wants.push("choose a song");
-    if (!this.recipes.length) wants.push("wait for the server's recipes");
+    const picked = this.queue.picked().length;
+    if (!picked) wants.push("choose a song");
+    if (!this.recipes.length) wants.push("wait until the server is ready");
     else if (!this.table.some()) wants.push("choose at least one stem");
-    this.submit.disabled = wants.length > 0 || this.stop !== null;
-    this.missing.textContent = wants.length ? `To begin, ${wants.join(" and ")}.` : "";
-    this.zone.classList.toggle("full", this.song !== null);
+    const idle = this.queue.unfinished().length === 0;
+    this.submit.disabled = wants.length > 0;
+    this.submit.hidden = !idle && !picked;
+    this.submit.textContent = picked > 1 ? `Separate ${picked} songs` : "Separate";
+    this.missing.textContent = wants.length && idle ? `First, ${wants.join(" and ")}.` : "";
+    this.songs.update();
+    this.tellTitle();
   }
 
-  private order(): Order {
-    const format = document.querySelector<HTMLInputElement>("input[name=format]:checked");
-    const song = this.song as File;
-    const order = {
-      file: song,
-      recipe: this.recipe.value,
-      stems: this.table.wanted(),
-      format: format?.value ?? "flac",
-    };
-    // the same order keeps its key until it was accepted, so that no retry makes a second job
-    const same = JSON.stringify([song.name, song.size, song.lastModified, order]);
-    if (this.key?.order !== same) this.key = { order: same, value: newKey() };
-    return { ...order, key: this.key.value };
+  /** How far all songs are, where the page's title can be seen. */
+  private tellTitle(): void {
+    if (location.hash) return;
+    const all = this.queue.entries.filter((one) => one.stage !== "picked");
+    const done = all.filter(over).length;
+    document.title = done < all.length ? `${done} of ${all.length} done · stemwise` : "stemwise";
   }
 
-  private async send(): Promise<void> {
-    if (!this.song || this.submit.disabled) return;
-    const stop = new AbortController();
-    const progress = new Progress("Sending", () => stop.abort());
-    const order = this.order();
-    this.stop = stop;
-    this.begin(progress);
-    const sent = (share: number) => {
-      progress.trouble(null);
-      if (share < 1) progress.show("Sending", share, bytes(order.file.size * share));
-      else progress.show("Checking the song", null);
-    };
-    try {
-      const job = await withRetries(() => upload(order, sent, stop.signal), progress.wait, stop.signal);
-      this.key = null;
-      this.accepted(job);
-    } catch (error) {
-      this.refused(error);
-    } finally {
-      this.stop = null;
-      fill(this.sending);
-      this.submit.hidden = false;
-      if (!location.hash) document.title = "stemwise";
-      this.update();
-    }
+  private send(): void {
+    if (this.submit.disabled) return;
+    this.alone = this.queue.picked().length === 1 && this.queue.unfinished().length === 0;
+    const stems = this.table.wanted();
+    const recipe = this.recipe.value;
+    this.queue.start((file): Order => ({ file, recipe, stems, format: "flac", key: newKey() }));
   }
 
-  private begin(progress: Progress): void {
-    alertIn(this.alert, null);
-    this.submit.hidden = true;
-    fill(this.sending, progress.element);
-    progress.show("Sending", 0);
-    this.update();
-    progress.element.querySelector<HTMLElement>("button")?.focus();
-  }
-
-  private refused(error: unknown): void {
-    const unsure = error instanceof AwayError || (error instanceof ApiError && error.status >= 500);
-    if (!unsure) this.key = null;
-    if (!aborted(error)) alertIn(this.alert, sentence(error));
-    this.submit.focus();
+  /** A song that was sent alone is shown; of several, each is opened from the list. */
+  private accepted(entry: Entry): void {
+    const { job } = entry;
+    this.changed();
+    if (!job || !this.alone || location.hash || this.queue.unfinished().length > 1) return;
+    this.alone = false;
+    this.queue.drop(entry);
+    this.opened(job);
   }
 
   private drops(): void {
@@ -160,22 +152,23 @@ export class Form {
       if (!files(event)) return;
       event.preventDefault();
       over(-depth);
-      this.dropped(event.dataTransfer?.files[0]);
+      this.dropped(event.dataTransfer);
     });
-    addEventListener("paste", (event) => this.dropped(event.clipboardData?.files[0]));
+    addEventListener("paste", (event) => this.dropped(event.clipboardData));
   }
 
-  private dropped(song: File | undefined): void {
-    if (!song) return;
+  private dropped(carried: DataTransfer | null): void {
+    const songs = [...(carried?.files ?? [])];
+    if (!songs.length) return;
+    const entries = [...(carried?.items ?? [])].map((item) => item.webkitGetAsEntry?.());
+    const folders = entries.filter((entry) => entry?.isDirectory).map((entry) => entry?.name ?? "");
     location.hash = "";
-    this.take(song);
+    this.take(songs, folders);
     if (!this.submit.disabled) this.submit.focus();
   }
 }
 
 function title(recipe: Recipe): string {
-  const count = recipe.stems.length;
   const below = Object.values(recipe.children).flat().length;
-  const parts = below ? `, ${below} sub-stems` : "";
-  return `${recipe.name} (${count} stems${parts})${recipe.default ? " – default" : ""}`;
+  return `${recipe.name}: ${recipe.stems.length} stems${below ? `, ${below} parts` : ""}`;
 }

@@ -47,6 +47,12 @@ export function bytes(count: number): string {
   return `${at === 0 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${units[at]}`;
 }
 
+/** Words as a sentence has them: "a, b or c". */
+export function list(words: readonly string[], joint: string): string {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${joint} ${words.at(-1)}`;
+}
+
 export function percent(share: number): string {
   return `${Math.floor(share * 100 + 1e-9)} %`;
 }
@@ -66,12 +72,12 @@ export function moment(when: string): string {
   return new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** Models with their weights; a single model of weight one is only named, negative weights are a rest. */
+/** Models with their weights; a single model of weight one is only named, negative weights are a remainder. */
 export function blend(models: Record<string, number>): string {
   const parts = Object.entries(models);
   if (!parts.length) return "";
   if (parts.every(([, weight]) => weight < 0)) {
-    return `what ${parts.map(([model]) => model).join(", ")} leave`;
+    return `remainder after ${parts.map(([model]) => model).join(", ")}`;
   }
   if (parts.length === 1 && parts[0]?.[1] === 1) return parts[0][0];
   const heaviest = parts.sort((a, b) => b[1] - a[1]);

@@ -38,16 +38,17 @@ function show(health: Health | null): void {
   const loaded = models.filter(([, ready]) => ready).length;
   const ok = health?.status === "ok";
   state.dataset.state = ok ? "ok" : health ? "loading" : "away";
-  state.textContent = ok ? `${loaded} models ready` : health ? "loading" : "no answer";
+  state.title = ok ? `${loaded} models loaded` : "";
+  state.textContent = ok ? "Ready" : health ? "Starting" : "No answer";
   banner.hidden = ok;
   if (ok) return;
   if (!health) {
-    fill(banner, el("b", {}, "The server does not answer."), " Asking again every two seconds.");
+    fill(banner, el("b", {}, "The server does not answer."), " This page keeps trying.");
     return;
   }
   const list = models.map(([name, ready]) =>
-    el("li", { class: ready ? "ready" : "" }, `${name}: ${ready ? "ready" : "loading"}`),
+    el("li", { class: ready ? "ready" : "" }, `${name}: ${ready ? "loaded" : "loading"}`),
   );
-  const text = `${loaded} of ${models.length} ready; this page goes on by itself.`;
-  fill(banner, el("b", {}, "Models are loading."), ` ${text}`, el("ul", {}, ...list));
+  const text = `${loaded} of ${models.length} models are loaded. You can choose songs now.`;
+  fill(banner, el("b", {}, "The server is starting."), ` ${text}`, el("ul", {}, ...list));
 }

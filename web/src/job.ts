@@ -2,12 +2,12 @@
 
 import { aborted, ask, jobPath, sentence } from "./api";
 import { type Child, alertIn, confirmed, el, fill, icon } from "./dom";
-import { saveAll } from "./download";
-import { facts } from "./facts";
+import { FORMATS, saveAll, saveMix } from "./download";
+import { facts, summary } from "./facts";
 import { ago, clock, moment } from "./format";
 import { Player } from "./player";
 import { Progress } from "./progress";
-import { type Recipe, type Separation, final } from "./types";
+import { type Recipe, STATUS, type Separation, final } from "./types";
 import { patiently, watch } from "./watch";
 
 export interface JobView {
@@ -47,29 +47,37 @@ async function cancel(job: Separation, alert: HTMLElement): Promise<void> {
   try {
     await ask(jobPath(job.id), { method: "DELETE" }); // the stream of events tells the rest
   } catch (error) {
-    alertIn(alert, `Not cancelled: ${sentence(error)}`);
+    alertIn(alert, `This was not cancelled: ${sentence(error)}`);
   }
 }
 
 function finish(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobView): void {
-  const why = job.error?.detail ?? "The job failed, and the server does not say why.";
+  const why = job.error?.detail ?? "The separation failed, and the server does not say why.";
   alertIn(alert, job.status === "failed" ? why : null);
   document.title = `${job.title} · stemwise`;
   // a job that failed in part still has the stems that were made
   if (job.results.length) return show(job, body, alert, view);
   const words: Record<string, string> = {
-    cancelled: "This job was cancelled.",
-    expired: "The files of this job have been deleted.",
+    cancelled: "This separation was cancelled.",
+    expired: "The stems of this song have been deleted.",
   };
   const text = words[job.status];
-  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate a song"));
+  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate another song"));
   fill(body, heading(job), alert, text ? el("p", { class: "panel end" }, text) : null, again);
 }
 
 function show(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobView): void {
-  const player = new Player(job, view.signal);
-  const below = el("div");
-  fill(body, heading(job, actions(job, alert, view)), alert, player.element, below);
+  const below = el("div", { hidden: true });
+  const format = el("select", { "aria-label": "Format of downloads" });
+  fill(format, ...FORMATS.map(([value, text]) => el("option", { value }, text)));
+  format.value = job.format;
+  const detailed = (on: boolean) => {
+    below.hidden = !on;
+  };
+  const player = new Player(job, () => format.value, view.signal, detailed);
+  format.addEventListener("change", () => player.nameFormat());
+  const head = heading(job, actions(job, player, format, alert, view));
+  fill(body, head, alert, player.element, summary(job), below);
   player.begin();
   catchFocus(body);
   const tell = (recipes: Recipe[]) => {
@@ -78,24 +86,51 @@ function show(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobV
   void view.recipes.then(tell);
 }
 
-function actions(job: Separation, alert: HTMLElement, view: JobView): HTMLElement {
+function actions(
+  job: Separation,
+  player: Player,
+  format: HTMLSelectElement,
+  alert: HTMLElement,
+  view: JobView,
+): HTMLElement {
   const failing = (what: string, act: () => Promise<unknown>) => async () => {
+    alertIn(alert, null);
     try {
       await act();
     } catch (error) {
       alertIn(alert, `${what}: ${sentence(error)}`);
     }
   };
-  const save = failing("Not downloaded", () => saveAll(job, zip));
-  const zip = el("button", { type: "button", class: "zip", onclick: () => void save() });
-  zip.append(icon("download"), "All stems (zip)");
-  const remove = failing("Not deleted", async () => {
+  const zip = download("zip", "All stems", "All stems in one zip file", () =>
+    failing("The stems were not downloaded", () => saveAll(job, format.value, zip))(),
+  );
+  const mix = download("mix", "My mix", "The mix as you hear it: solo, mute and volumes included", () =>
+    failing("The mix was not downloaded", async () => {
+      const gains = player.gains();
+      if (!gains.size) throw new Error("all stems are silent.");
+      await saveMix(job, gains, format.value, mix);
+    })(),
+  );
+  const remove = failing("The song was not deleted", async () => {
     const answer = await ask(jobPath(job.id), { method: "DELETE" });
     location.hash = "";
     view.changed((await answer.json()) as Separation);
   });
   const name = job.title;
-  return el("div", { class: "actions" }, zip, confirmed("Delete", "Really delete?", name, () => void remove()));
+  return el("div", { class: "actions" }, format, zip, mix, confirmed("Delete", "Really delete?", name, () => void remove()));
+}
+
+/** A button that is busy as long as its download takes to come. */
+function download(name: string, text: string, title: string, act: () => Promise<void>) {
+  const pressed = async () => {
+    button.disabled = true;
+    await act();
+    button.disabled = false;
+    button.style.removeProperty("--done");
+  };
+  const props = { type: "button", class: `save ${name}`, title, onclick: () => void pressed() };
+  const button = el("button", props, icon("download"), text);
+  return button;
 }
 
 /** Where the control that had the focus is gone, go on from the heading. */
@@ -105,9 +140,9 @@ function catchFocus(body: HTMLElement): void {
 }
 
 function heading(job: Separation, ...more: Child[]): HTMLElement {
-  const about = [job.recipe, job.format.toUpperCase(), clock(job.duration_s)];
-  if (job.finished_at) about.push(`${job.status} ${ago(job.finished_at)}`);
-  else about.push(`sent ${ago(job.created_at)}`);
+  const about = [clock(job.duration_s)];
+  const state = job.status === "succeeded" ? "separated" : STATUS[job.status];
+  about.push(job.finished_at ? `${state} ${ago(job.finished_at)}` : `sent ${ago(job.created_at)}`);
   if (job.status === "succeeded" && job.expires_at) about.push(`kept until ${moment(job.expires_at)}`);
   const line = el("p", { class: "facts" }, ...about.map((text) => el("span", {}, text)));
   const title = el("h1", { tabindex: -1 }, job.title);

@@ -2,8 +2,16 @@
 
 import type { Engine } from "./engine";
 
-/** Space and K play and pause; arrows, Home and End move the position. */
-export function playerKeys(engine: Engine, toggle: () => void, signal: AbortSignal): void {
+/** Letters and signs that do something wherever the focus is. */
+export type Letters = Readonly<Record<string, () => unknown>>;
+
+/** Space plays and pauses; arrows, Home and End move the position; the rest is in `letters`. */
+export function playerKeys(
+  engine: Engine,
+  toggle: () => void,
+  letters: Letters,
+  signal: AbortSignal,
+): void {
   const pressed = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target as HTMLElement;
@@ -12,7 +20,8 @@ export function playerKeys(engine: Engine, toggle: () => void, signal: AbortSign
       if (toNeighbour(target, event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
       return;
     }
-    const action = actionOf(event, target, engine, toggle);
+    const letter = event.repeat || target.matches("select") ? undefined : letters[event.key.toLowerCase()];
+    const action: (() => unknown) | null = letter ?? actionOf(event, target, engine, toggle);
     if (!action) return;
     event.preventDefault();
     action();
@@ -31,7 +40,6 @@ function actionOf(
     engine.currentTime = seconds;
   };
   const slides = target.matches("input[type=range]:not(.position)");
-  if (event.key.toLowerCase() === "k" && !event.repeat) return toggle;
   if (event.key === " ") return presses(target) || event.repeat ? null : toggle;
   if (slides || target.matches("input[type=radio], select")) return null;
   if (event.key === "ArrowLeft") return go(engine.currentTime - step);

@@ -65,7 +65,7 @@ export class Loader {
     try {
       return await this.decoder.decodeAudioData(data);
     } catch (error) {
-      throw new Error(`This browser cannot decode ${stem}; download it instead.`, { cause: error });
+      throw new Error(`This browser cannot play ${stem}; download it instead.`, { cause: error });
     }
   }
 

@@ -16,10 +16,13 @@ const recipes = new Promise<Recipe[]>((resolve) => {
 let leave = new AbortController();
 
 const recent = new Recent();
-const form = new Form((job) => {
-  location.hash = job.id;
-  void recent.refresh();
-});
+const form = new Form(
+  (job) => {
+    location.hash = job.id;
+    void recent.refresh();
+  },
+  () => void recent.refresh(),
+);
 
 /** Show what the address asks for. */
 function route(): void {
@@ -45,7 +48,7 @@ async function ready(health: Health): Promise<void> {
     form.setRecipes(list.recipes, limits);
     known(list.recipes);
   } catch (error) {
-    alertIn(byId("form-alert"), `The recipes could not be read: ${sentence(error)}`);
+    alertIn(byId("form-alert"), `The server's recipes could not be read: ${sentence(error)}`);
   }
   void recent.refresh();
 }

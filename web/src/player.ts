@@ -1,17 +1,20 @@
 // The multitrack player of a finished job.
 
 import { aborted, getJson, jobPath, sentence } from "./api";
+import { Compare, ORIGINAL } from "./compare";
 import { alertIn, el } from "./dom";
 import { Engine } from "./engine";
+import { playerKeys } from "./keys";
 import { Loader, previewRate, roomFor } from "./loader";
+import { Loop } from "./loop";
 import { arrange, flat, gainOf, heard, shown } from "./mixer";
 import { type Desk, Row } from "./row";
-import { playerKeys } from "./keys";
+import { switchOf, tools } from "./tools";
 import { Transport } from "./transport";
 import type { Peaks, Separation } from "./types";
 import { drawWave } from "./wave";
 
-const TOO_LONG = "Not played: the song is too long for more stems at once. Solo it to hear it.";
+const TOO_LONG = "Not playing: this song is too long for all stems at once. Solo this one to hear it.";
 
 export class Player implements Desk {
   readonly element: HTMLElement;
@@ -19,6 +22,9 @@ export class Player implements Desk {
   private readonly engine: Engine;
   private readonly loader: Loader;
   private readonly transport: Transport;
+  private readonly loop: Loop;
+  private readonly compare: Compare;
+  private readonly spectra: HTMLButtonElement;
   private readonly rows: Row[];
   private readonly alert = el("p", { class: "alert", role: "alert", hidden: true });
   private readonly drawn = new Set<Row>();
@@ -27,17 +33,29 @@ export class Player implements Desk {
   private readonly room: { kept: number; heard: number };
   private waits = false;
 
+  /** `format` is what downloads are to be, `detailed` is called when details are shown or hidden. */
   constructor(
     readonly job: Separation,
+    readonly format: () => string,
     private readonly signal: AbortSignal,
+    detailed: (on: boolean) => void,
   ) {
-    const rate = previewRate(job.results.length, job.duration_s);
+    const rate = previewRate(job.results.length + 1, job.duration_s); // with the original
     this.room = roomFor(job.duration_s, rate);
     this.loudest = Math.max(...job.results.map((one) => one.peak ?? 0)) || 1;
     this.tracks = arrange(job.results);
     this.engine = new Engine(job.duration_s, rate);
     this.loader = new Loader(job.id, rate, signal);
-    this.transport = new Transport(this.engine, () => this.toggle());
+    const stage = () => this.element;
+    this.loop = new Loop(this.engine, stage);
+    const gains = () => this.gains();
+    const failed = (text: string) => this.failed(text);
+    this.compare = new Compare(this.engine, this.loader, gains, () => this.setGains(), failed);
+    this.spectra = switchOf("Spectrogram", "Show pitch over time (G)", "spectra", stage, () => this.paint());
+    const details = switchOf("Details", "Levels, models and timing", "detailed", stage, detailed);
+    const original = job.links.mixture ? this.compare.button : null;
+    const bar = tools(this.loop.button, this.loop.chip, original, this.spectra, details);
+    this.transport = new Transport(this.engine, () => this.toggle(), bar);
     this.rows = flat(this.tracks).map((track) => new Row(track, this));
     this.element = el(
       "section",
@@ -58,10 +76,35 @@ export class Player implements Desk {
   /** A row's state changed: set the gains, draw what came to be seen, load what came to be heard. */
   changed(): void {
     for (const row of this.rows) row.update();
-    const gains = flat(this.tracks).map((t) => [t.result.stem, gainOf(t, this.tracks)] as const);
-    this.engine.setGains(new Map(gains));
+    this.setGains();
+    this.compare.mixed();
     for (const row of this.rows.filter((one) => shown(one.track))) void this.draw(row);
     void this.load();
+  }
+
+  /** How loud each stem is as it is set; stems that are silent are not there. */
+  gains(): Map<string, number> {
+    const all = flat(this.tracks).map((t) => [t.result.stem, gainOf(t, this.tracks)] as const);
+    return new Map(all.filter(([, gain]) => gain > 0));
+  }
+
+  /** Show on each row what its download is. */
+  nameFormat(): void {
+    for (const row of this.rows) row.nameFormat();
+  }
+
+  private setGains(): void {
+    const { on, gain } = this.compare;
+    this.engine.setGains(on ? new Map([[ORIGINAL, gain]]) : this.gains());
+    this.element?.classList.toggle("original", on);
+  }
+
+  private paint(): void {
+    if (!this.element.classList.contains("spectra")) return;
+    for (const row of this.rows.filter((one) => shown(one.track))) {
+      const audio = this.engine.buffer(row.track.result.stem);
+      if (audio) row.paint(audio);
+    }
   }
 
   failed(text: string): void {
@@ -91,9 +134,20 @@ export class Player implements Desk {
 
   private listen(): void {
     const { engine, signal } = this;
-    engine.addEventListener("timeupdate", this.transport.tick);
+    engine.addEventListener("timeupdate", this.tick);
     for (const name of ["play", "pause"]) engine.addEventListener(name, () => this.show());
-    playerKeys(engine, () => this.toggle(), signal);
+    this.loop.dragOn(this.transport.ruler);
+    const letters = {
+      b: () => this.compare.button.isConnected && this.compare.button.click(),
+      g: () => this.spectra.click(),
+      k: () => this.toggle(),
+      l: () => this.loop.button.click(),
+      "[": () => this.loop.edge("from"),
+      "]": () => this.loop.edge("to"),
+    };
+    playerKeys(engine, () => this.toggle(), letters, signal);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", () => this.paint(), { signal });
     const list = this.element.querySelector<HTMLElement>(".rows");
     list?.addEventListener("pointermove", (event) => hover(list, event));
     list?.addEventListener("pointerleave", () => list.style.removeProperty("--hover"));
@@ -103,8 +157,14 @@ export class Player implements Desk {
   private show(): void {
     const playing = this.waits ? "loading" : "playing";
     this.transport.state(this.engine.paused && !this.waits ? "paused" : playing);
-    this.transport.tick();
+    this.tick();
   }
+
+  private readonly tick = (): void => {
+    this.transport.tick();
+    const { currentTime, duration } = this.engine;
+    this.element.style.setProperty("--head", `${(currentTime / duration) * 100}%`);
+  };
 
   private async draw(row: Row): Promise<void> {
     if (this.drawn.has(row)) return;
@@ -144,6 +204,7 @@ export class Player implements Desk {
       const buffer = await this.loader.load(stem);
       if (!this.signal.aborted) this.engine.put(stem, buffer);
       row.say("");
+      this.paint();
     } catch (error) {
       if (aborted(error)) return;
       this.broken.add(stem);
@@ -165,15 +226,17 @@ function notes(rate: number): (Node | string)[] {
     ["Space", "play"],
     ["← →", "5 s"],
     ["Shift ← →", "1 s"],
-    ["S", "solo row"],
-    ["M", "mute row"],
+    ["S", "solo"],
+    ["M", "mute"],
+    ["L", "loop"],
+    ["[ ]", "loop from, to here"],
+    ["B", "original"],
+    ["G", "spectrogram"],
   ];
-  const words = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
+  const words = keys.flatMap(([key, does]) => [el("span", {}, el("kbd", {}, key), ` ${does}`)]);
   const help = el("span", { class: "keys" }, ...words);
-  const scale = "All waveforms have one scale. ";
-  if (rate >= 44_100) return [scale, help];
-  const half = "Preview at 22 kHz, because the song is long; downloads are full quality. ";
-  return [el("b", {}, half), scale, help];
+  if (rate >= 44_100) return [help];
+  return [el("span", {}, "This song is long, so it plays at reduced quality; downloads have full quality."), help];
 }
 
 function hover(list: HTMLElement, event: PointerEvent): void {

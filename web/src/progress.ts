@@ -2,7 +2,6 @@
 
 import { alertIn, byId, el, fill } from "./dom";
 import { percent, span } from "./format";
-import { RETRIES, type Waiting } from "./retry";
 import type { Separation } from "./types";
 
 const MILESTONE = 0.1;
@@ -41,23 +40,15 @@ export class Progress {
   /** Show a job that is not final. */
   job(job: Separation): void {
     if (job.status === "queued") {
-      const again = job.attempts > 0 ? "begun before, goes on where a worker is free" : "";
-      this.show("Queued", null, again || "waiting for a free worker");
+      const again = job.attempts > 0;
+      this.show("Waiting", null, again ? "interrupted; it starts again soon" : "other songs come first");
       return;
     }
     const { chunks_done: done, chunks_total: total } = job;
-    if (total === null) this.show("Preparing", null, "reading the song");
-    else if (done >= total) this.show("Writing the stems", 1, `${total} of ${total} chunks`);
-    else this.show("Separating", job.progress, `${done} of ${total} chunks${left(job)}`);
+    if (total === null) this.show("Preparing", null);
+    else if (done >= total) this.show("Saving the stems", 1);
+    else this.show("Separating", job.progress, left(job).replace(", ", ""));
   }
-
-  /** Say that the server wants to be asked later. */
-  readonly wait: Waiting = (why, seconds, next, now) => {
-    const button = el("button", { type: "button", onclick: now }, "Try now");
-    const when = `Trying again in ${seconds} s (retry ${next} of ${RETRIES}).`;
-    this.show("Waiting", null);
-    this.trouble(why, el("span", { "aria-hidden": "true" }, when), button);
-  };
 
   /** Say that something stands in the way, or that it no longer does. */
   trouble(text: string | null, ...more: Node[]): void {
@@ -71,8 +62,8 @@ export class Progress {
   }
 }
 
-/** The time that is left if the rest goes as fast as what is done. */
-function left(job: Separation): string {
+/** The time that is left, after a comma, if the rest goes as fast as what is done. */
+export function left(job: Separation): string {
   if (!job.started_at || job.progress < 0.05) return "";
   const taken = (Date.now() - Date.parse(job.started_at)) / 1000;
   const rest = (taken / job.progress) * (1 - job.progress);

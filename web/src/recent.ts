@@ -3,7 +3,7 @@
 import { aborted, ask, getJson, jobPath, sentence } from "./api";
 import { alertIn, byId, confirmed, el, fill } from "./dom";
 import { ago, clock, percent } from "./format";
-import { type Separation, final } from "./types";
+import { STATUS, type Separation, final } from "./types";
 
 const EVERY_MS = 5000;
 const IDLE_MS = 60_000;
@@ -32,7 +32,7 @@ export class Recent {
       this.show(separations);
       this.later(separations.some((job) => !final(job)) ? EVERY_MS : IDLE_MS);
     } catch (error) {
-      if (!aborted(error)) alertIn(this.alert, `The list is not up to date: ${sentence(error)}`);
+      if (!aborted(error)) alertIn(this.alert, `This list is out of date: ${sentence(error)}`);
       this.later(EVERY_MS);
     }
   }
@@ -107,11 +107,11 @@ export class Recent {
 }
 
 function about(job: Separation): string {
-  return `${job.recipe} · ${clock(job.duration_s)} · ${ago(job.created_at)}`;
+  return `${clock(job.duration_s)} · ${ago(job.created_at)}`;
 }
 
 function mark(status: Element, job: Separation): Element {
   status.className = `status ${job.status}`;
-  status.textContent = job.status + (job.status === "running" ? ` ${percent(job.progress)}` : "");
+  status.textContent = STATUS[job.status] + (job.status === "running" ? ` ${percent(job.progress)}` : "");
   return status;
 }

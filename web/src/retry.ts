@@ -1,11 +1,11 @@
-// Trying again after 429, 503 and a server that is away: at most three times, and never silently.
+// Trying again after 429, 503 and a server that is away: as often as it takes, and never silently.
 
-import { ApiError, AwayError, sentence } from "./api";
+import { ApiError, AwayError } from "./api";
 
-export const RETRIES = 3;
+/** What is shown while waiting: why, seconds left, and a way to go on now. */
+export type Waiting = (why: unknown, seconds: number, now: () => void) => void;
 
-/** What is shown while waiting: why, seconds left, which try comes next, and a way to go now. */
-export type Waiting = (why: string, seconds: number, next: number, now: () => void) => void;
+const LONGEST_S = 30;
 
 /** Do `act`; where the server asks to come back later, wait as long as it says and do it again. */
 export async function withRetries<T>(
@@ -18,8 +18,8 @@ export async function withRetries<T>(
       return await act();
     } catch (error) {
       const pause = pauseAfter(error, done);
-      if (pause === null || done >= RETRIES) throw error;
-      await countDown(pause, (left, now) => waiting(sentence(error), left, done + 1, now), signal);
+      if (pause === null) throw error;
+      await countDown(pause, (left, now) => waiting(error, left, now), signal);
     }
   }
 }
@@ -53,7 +53,7 @@ export function countDown(
 }
 
 function pauseAfter(error: unknown, done: number): number | null {
-  if (error instanceof AwayError) return 2 ** (done + 1);
+  if (error instanceof AwayError) return Math.min(LONGEST_S, 2 ** (done + 1));
   const later = error instanceof ApiError && (error.status === 429 || error.status === 503);
   return later ? (error.retryAfter ?? 5) : null;
 }

@@ -3,6 +3,7 @@
 import { sentence } from "./api";
 import { el, fill, icon } from "./dom";
 import { saveStem } from "./download";
+import { drawSpectrogram } from "./spectrogram";
 import { STEM_TOP, fader } from "./fader";
 import { blend, bytes, number } from "./format";
 import { type Track, heard, shown } from "./mixer";
@@ -13,6 +14,8 @@ import type { Separation } from "./types";
 export interface Desk {
   job: Separation;
   tracks: Track[];
+  /** The format that downloads have. */
+  format(): string;
   changed(): void;
   failed(text: string): void;
   retry(): void;
@@ -22,10 +25,13 @@ export class Row {
   readonly element: HTMLElement;
   readonly wave = el("div", { class: "wave", "aria-hidden": "true" });
   readonly hue: string;
+  private readonly picture = el("canvas", { class: "spectrogram", "aria-hidden": "true" });
   private readonly note = el("p", { class: "wave-note" });
+  private painted = "";
   private readonly solo: HTMLButtonElement;
   private readonly mute: HTMLButtonElement;
   private readonly parts: HTMLButtonElement | null;
+  private readonly save: HTMLButtonElement;
   private readonly name: string;
 
   constructor(
@@ -38,6 +44,7 @@ export class Row {
     this.solo = this.switch("S", "Solo", () => (track.solo = !track.solo));
     this.mute = this.switch("M", "Mute", () => (track.mute = !track.mute));
     this.parts = track.parts.length ? this.partsButton() : null;
+    this.save = this.downloadButton();
     const volume = fader(this.name, STEM_TOP, (db) => {
       track.db = db;
       if (this.element) desk.changed();
@@ -53,12 +60,13 @@ export class Row {
       },
       el("div", { class: "who" }, el("i", { class: "dot" }), this.title(), this.parts),
       el("div", { class: "strip" }, this.solo, this.mute, volume),
-      el("div", { class: "picture" }, this.wave, this.note),
+      el("div", { class: "picture" }, this.wave, this.picture, el("i", { class: "region" }), this.note),
       el("div", { class: "about" }, ...this.about()),
-      this.downloadButton(),
+      this.save,
     );
     this.element.addEventListener("keydown", this.keys);
     this.say("");
+    this.nameFormat();
   }
 
   /** Show the track's state. */
@@ -79,6 +87,28 @@ export class Row {
     fill(this.note, text, again && button);
   }
 
+  /** Paint the spectrogram in the colours of now, once its audio is here. */
+  paint(audio: AudioBuffer): void {
+    const style = getComputedStyle(document.documentElement);
+    const colours = [this.hue, "--surface"].map((name) => style.getPropertyValue(name).trim());
+    if (this.painted === colours.join()) return;
+    this.painted = colours.join();
+    this.element.classList.add("painted");
+    drawSpectrogram(this.picture, audio, colours[0] ?? "", colours[1] ?? "");
+  }
+
+  /** Name the format on the download button. */
+  nameFormat(): void {
+    const kind = this.desk.format();
+    const { stem, bytes: size } = this.track.result;
+    const own = kind === this.desk.job.format;
+    const text = own ? bytes(size) : kind.toUpperCase();
+    const name = `Download ${label(stem).toLowerCase()} as ${kind.toUpperCase()}${own ? `, ${bytes(size)}` : ""}`;
+    this.save.title = name;
+    this.save.setAttribute("aria-label", name);
+    fill(this.save, icon("download"), el("small", {}, text));
+  }
+
   private title(): HTMLElement {
     const { parent, stem } = this.track.result;
     const orphan = parent !== "mixture" && !this.track.above;
@@ -91,7 +121,7 @@ export class Row {
     const props = {
       type: "button",
       class: action.toLowerCase(),
-      title: `${action} (${letter})`,
+      title: `${action} (${letter}, in this row)`,
       "aria-label": `${action} ${this.name}`,
       "aria-pressed": "false",
       onclick: () => {
@@ -108,7 +138,7 @@ export class Row {
     const props = {
       type: "button",
       class: "parts",
-      title: `Hear ${this.name.toLowerCase()} as its parts instead: ${names}`,
+      title: `Split ${this.name.toLowerCase()} into ${names}`,
       "aria-expanded": "false",
       onclick: () => {
         track.open = !track.open;
@@ -118,16 +148,17 @@ export class Row {
     return el("button", props, icon("open"), `${track.parts.length} parts`);
   }
 
+  /** What engineers ask: level, quality, where it comes from. */
   private about(): HTMLElement[] {
     const { rms_dbfs: level, quality_db: quality, models } = this.track.result;
     const facts: HTMLElement[] = [];
     const loud = level === null ? "silent" : `${number(level)} dBFS`;
-    facts.push(el("span", { title: "Level: RMS before encoding" }, loud));
+    facts.push(el("span", { title: "RMS level before encoding" }, loud));
     if (quality && quality[0] != null) {
       const title = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
       facts.push(el("span", { title }, `SNR ${interval(quality)}`));
     }
-    const made = blend(models) || "what the others leave";
+    const made = blend(models) || "remainder";
     return [
       el("p", { class: "level" }, ...facts),
       el("p", { class: "made", title: `Made by ${made}` }, made),
@@ -135,12 +166,12 @@ export class Row {
   }
 
   private downloadButton(): HTMLButtonElement {
-    const { stem, bytes: size } = this.track.result;
+    const { stem } = this.track.result;
     const { job } = this.desk;
     const save = async () => {
       button.disabled = true;
       try {
-        await saveStem(job, stem, button);
+        await saveStem(job, stem, this.desk.format(), button);
       } catch (error) {
         this.desk.failed(`${this.name} was not downloaded: ${sentence(error)}`);
       } finally {
@@ -148,10 +179,7 @@ export class Row {
         button.style.removeProperty("--done");
       }
     };
-    const name = `Download ${this.name.toLowerCase()} as ${job.format.toUpperCase()}, ${bytes(size)}`;
-    const props = { type: "button", class: "save", title: name, "aria-label": name };
-    const button = el("button", { ...props, onclick: () => void save() }, icon("download"));
-    button.append(el("small", {}, bytes(size)));
+    const button = el("button", { type: "button", class: "save", onclick: () => void save() });
     return button;
   }
 

@@ -11,17 +11,21 @@ const TICKS = 8;
 
 export class Transport {
   readonly element: HTMLElement;
+  /** The marks of time, on which a part can be dragged out. */
+  readonly ruler: HTMLElement;
   private readonly play: HTMLButtonElement;
   private readonly position: HTMLInputElement;
   private readonly now = el("span", { class: "now" });
   private readonly needle = el("i");
 
-  /** `toggle` plays or pauses. */
+  /** `toggle` plays or pauses; `tools` are further buttons. */
   constructor(
     private readonly engine: Engine,
     toggle: () => void,
+    tools: HTMLElement,
   ) {
     const { duration } = engine;
+    this.ruler = ruler(duration);
     const back = () => {
       engine.currentTime = 0;
     };
@@ -50,13 +54,14 @@ export class Transport {
         this.play,
         el("p", { class: "time" }, this.now, ` / ${clock(duration)}`),
       ),
-      el("div", { class: "line" }, this.position, ruler(duration)),
+      el("div", { class: "line" }, this.position, this.ruler),
       el(
         "div",
         { class: "master" },
-        el("span", { class: "meter", title: "Peak level, −60 to 0 dBFS" }, this.needle),
+        el("span", { class: "meter", title: "Output level; red where it clips" }, this.needle),
         volume,
       ),
+      tools,
     );
     this.state("paused");
     this.tick();
@@ -88,7 +93,8 @@ export class Transport {
 /** Marks of time above the waveforms. */
 function ruler(duration: number): HTMLElement {
   const step = STEPS.find((one) => duration / one <= TICKS) ?? duration / TICKS;
-  const made = el("div", { class: "ruler", "aria-hidden": "true" });
+  const title = "Drag to loop a part";
+  const made = el("div", { class: "ruler", "aria-hidden": "true", title }, el("i", { class: "region" }));
   for (let at = 0; at < duration - step * 0.25; at += step) {
     made.append(el("span", { style: `left:${(at / duration) * 100}%` }, clock(at)));
   }

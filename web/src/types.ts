@@ -43,6 +43,8 @@ export interface Separation {
   conservation: Conservation[];
   gain: number | null;
   timing: Record<string, number>;
+  /** Where to find the original, for comparison; older jobs do not have it. */
+  links: { mixture?: string | null };
 }
 
 export interface Recipe {
@@ -60,6 +62,8 @@ export interface Recipe {
 export interface Limits {
   max_bytes?: number;
   max_duration_s?: number;
+  /** What it reads, with how such files' names end. */
+  formats?: { name: string; suffixes: string[] }[];
 }
 
 export interface RecipeList {
@@ -78,6 +82,16 @@ export interface Peaks {
   samples_per_peak: number;
   peaks: number[];
 }
+
+/** A job's state in a word. */
+export const STATUS: Record<Status, string> = {
+  queued: "waiting",
+  running: "separating",
+  succeeded: "ready",
+  failed: "failed",
+  cancelled: "cancelled",
+  expired: "deleted",
+};
 
 /** Whether nothing more will be done for a job. */
 export function final(job: Separation): boolean {

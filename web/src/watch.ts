@@ -42,7 +42,7 @@ export async function patiently(
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error;
-      trouble(`${sentence(error)} Asking again every two seconds; the job goes on there.`);
+      trouble(`${sentence(error)} This page keeps trying; the separation goes on meanwhile.`);
     }
     await countDown(POLL_S, () => undefined, signal);
   }

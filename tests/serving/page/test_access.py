@@ -40,6 +40,9 @@ def test_the_keyboard(page: PageDriver, fake: Fake):
     assert page.text("[data-stem=drums] output") == "−0.5 dB"
     page.press("k")
     until(lambda: page.js(state) == "playing")
+    pressed = "[...document.querySelectorAll('.tool')].map((b) => b.ariaPressed === 'true')"
+    page.press("l", "g")  # loop, spectrogram
+    assert page.js(pressed) == [True, False, True, False]
 
 
 def test_tab_reaches_everything_and_can_be_seen(page: PageDriver, fake: Fake):
@@ -49,7 +52,7 @@ def test_tab_reaches_everything_and_can_be_seen(page: PageDriver, fake: Fake):
     # the heading has the focus, since the link that was followed to get here may be gone
     assert page.js("document.activeElement.innerText") == "Song 1.wav"
     names = []
-    for _ in range(20):
+    for _ in range(26):
         page.press(Keys.TAB)
         name, outline = page.js(
             "[document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText,"
@@ -59,7 +62,7 @@ def test_tab_reaches_everything_and_can_be_seen(page: PageDriver, fake: Fake):
         names.append(name.strip())
         assert outline != "none", name
     reached = " | ".join(names)
-    for name in ("Skip to the content", "New separation", "All stems (zip)", "Play", "Position"):
+    for name in ("Skip to content", "New separation", "All stems", "My mix", "Play", "Position"):
         assert name in reached
     for name in ("Solo Bass", "Mute Bass", "Volume of Bass", "Download bass as FLAC"):
         assert name in reached
@@ -83,8 +86,10 @@ def test_nothing_sticks_out(page: PageDriver, fake: Fake, width: int, scheme: st
     page.js("void (location.hash = arguments[0])", job["id"])
     page.find(".player .row")
     page.click("[data-stem=vocals] .parts")
-    page.find(".facts-grid")
-    assert page.js("document.documentElement.scrollWidth") <= width
+    for _ in range(2):  # as it comes, then with all details
+        page.find("[data-stem=lead_vocals] .wave")
+        assert page.js("document.documentElement.scrollWidth") <= width
+        page.click(".tools .tool:last-child")
     ink, ground = (
         page.js(f"getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number)")
         for name in ("color", "backgroundColor")

@@ -5,6 +5,8 @@ var ICONS = {
   pause: "M6.5 4.5h4v15h-4zM13.5 4.5h4v15h-4z",
   start: "M5 5h2.5v14H5zM19 5v14l-10-7z",
   download: "M11 4h2v8h3.5L12 16.8 7.5 12H11zM5 18h14v2H5z",
+  close: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6l5.6-5.6L5 6.4z",
+  loop: "M7 7h9V4l5 4.5-5 4.5v-3H8v3H6V8a1 1 0 0 1 1-1zm10 10H8v3l-5-4.5L8 11v3h8v-3h2v5a1 1 0 0 1-1 1z",
   open: "M9 5.5 15.5 12 9 18.5 7.6 17.1 12.7 12 7.6 6.9z"
 };
 function el(tag, props = {}, ...children) {
@@ -220,6 +222,10 @@ function bytes(count) {
   }
   return `${at === 0 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${units[at]}`;
 }
+function list(words, joint) {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${joint} ${words.at(-1)}`;
+}
 function percent(share) {
   return `${Math.floor(share * 100 + 1e-9)} %`;
 }
@@ -238,7 +244,7 @@ function blend(models) {
   const parts = Object.entries(models);
   if (!parts.length) return "";
   if (parts.every(([, weight]) => weight < 0)) {
-    return `what ${parts.map(([model]) => model).join(", ")} leave`;
+    return `remainder after ${parts.map(([model]) => model).join(", ")}`;
   }
   if (parts.length === 1 && parts[0]?.[1] === 1) return parts[0][0];
   const heaviest = parts.sort((a, b) => b[1] - a[1]);
@@ -246,15 +252,15 @@ function blend(models) {
 }
 
 // src/retry.ts
-var RETRIES = 3;
+var LONGEST_S = 30;
 async function withRetries(act, waiting, signal) {
   for (let done = 0; ; done += 1) {
     try {
       return await act();
     } catch (error) {
       const pause = pauseAfter(error, done);
-      if (pause === null || done >= RETRIES) throw error;
-      await countDown(pause, (left2, now) => waiting(sentence(error), left2, done + 1, now), signal);
+      if (pause === null) throw error;
+      await countDown(pause, (left2, now) => waiting(error, left2, now), signal);
     }
   }
 }
@@ -281,9 +287,249 @@ function countDown(pause, tick, signal) {
   });
 }
 function pauseAfter(error, done) {
-  if (error instanceof AwayError) return 2 ** (done + 1);
+  if (error instanceof AwayError) return Math.min(LONGEST_S, 2 ** (done + 1));
   const later = error instanceof ApiError && (error.status === 429 || error.status === 503);
   return later ? error.retryAfter ?? 5 : null;
+}
+
+// src/types.ts
+var STATUS = {
+  queued: "waiting",
+  running: "separating",
+  succeeded: "ready",
+  failed: "failed",
+  cancelled: "cancelled",
+  expired: "deleted"
+};
+function final(job) {
+  return job.status !== "queued" && job.status !== "running";
+}
+
+// src/upload.ts
+function newKey() {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+async function upload(order, sent, signal) {
+  for (; ; ) {
+    const key = keyHeaders().Authorization;
+    const answer = await post(order, sent, signal);
+    if (answer.status >= 200 && answer.status < 300) {
+      return JSON.parse(answer.responseText);
+    }
+    const retryAfter = answer.getResponseHeader("Retry-After");
+    const error = problem(answer.status, answer.responseText, retryAfter);
+    if (answer.status !== 401) throw error;
+    await askKey(error.message, key);
+  }
+}
+function post(order, sent, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const stop = () => request.abort();
+    request.open("POST", address("v1/separations"));
+    request.setRequestHeader("Idempotency-Key", order.key);
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable && event.total) sent(event.loaded / event.total);
+    };
+    request.onload = () => resolve(request);
+    request.onerror = () => reject(new AwayError());
+    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    request.onloadend = () => signal.removeEventListener("abort", stop);
+    signal.addEventListener("abort", stop, { once: true });
+    request.send(content(order));
+  });
+}
+function content(order) {
+  const form2 = new FormData();
+  if (order.recipe) form2.append("recipe", order.recipe);
+  if (order.stems.length) form2.append("stems", order.stems.join(","));
+  form2.append("format", order.format);
+  form2.append("file", order.file, order.file.name);
+  return form2;
+}
+
+// src/queue.ts
+var POLL_MS = 2e3;
+var LISTED = 100;
+var Queue = class {
+  /** `changed` hears of every change, `accepted` of each job that the server took or finished. */
+  constructor(changed, accepted) {
+    this.changed = changed;
+    this.accepted = accepted;
+  }
+  changed;
+  accepted;
+  entries = [];
+  busy = false;
+  timer = 0;
+  goOn = () => void 0;
+  /** Take a song that is not there yet; `why` says what is wrong with it. */
+  add(file, why = "") {
+    const same = (one) => one.stage === "picked" && one.file.name === file.name && one.file.size === file.size && one.file.lastModified === file.lastModified;
+    if (this.entries.some(same)) return;
+    this.entries.push({
+      file,
+      stage: why ? "failed" : "picked",
+      order: null,
+      share: 0,
+      why,
+      said: "",
+      seconds: 0,
+      job: null,
+      stop: new AbortController()
+    });
+    this.changed();
+  }
+  /** The songs that are still to be sent off. */
+  picked() {
+    return this.entries.filter((one) => one.stage === "picked");
+  }
+  /** The songs that are not done yet. */
+  unfinished() {
+    return this.entries.filter((one) => !over(one) && one.stage !== "picked");
+  }
+  /** Whether closing the page would lose songs. */
+  unsent() {
+    return this.unfinished().some((one) => one.stage !== "accepted");
+  }
+  /** Send all songs that were picked. */
+  start(orderOf) {
+    for (const entry of this.picked()) {
+      entry.order = orderOf(entry.file);
+      entry.stage = "waiting";
+    }
+    this.changed();
+    void this.pump();
+  }
+  /** Send a song that failed once more. Under the same key it cannot become two jobs. */
+  again(entry) {
+    entry.stage = entry.order ? "waiting" : "picked";
+    entry.why = "";
+    entry.stop = new AbortController();
+    this.changed();
+    void this.pump();
+  }
+  /** Take a song off the list, or cancel it where it is on its way. */
+  async cancel(entry) {
+    if (over(entry) || entry.stage === "picked") return this.drop(entry);
+    if (!entry.job) {
+      entry.stop.abort();
+      entry.stage = "cancelled";
+      this.changed();
+      return;
+    }
+    try {
+      const answer = await ask(jobPath(entry.job.id), { method: "DELETE" });
+      this.take(entry, await answer.json());
+    } catch (error) {
+      entry.why = `Not cancelled: ${sentence(error)}`;
+    }
+    this.changed();
+  }
+  drop(entry) {
+    this.entries.splice(this.entries.indexOf(entry), 1);
+    this.changed();
+  }
+  /** Forget all songs that are done with. */
+  clear() {
+    for (const entry of this.entries.filter(over)) this.entries.splice(this.entries.indexOf(entry), 1);
+    this.changed();
+  }
+  /** How many of our songs come before this one. */
+  ahead(entry) {
+    const before = this.entries.slice(0, this.entries.indexOf(entry));
+    return before.filter((one) => !over(one) && one.stage !== "picked").length;
+  }
+  async pump() {
+    if (this.busy) return;
+    this.busy = true;
+    for (; ; ) {
+      const next = this.entries.find((one) => one.stage === "waiting");
+      if (!next) break;
+      await this.send(next);
+    }
+    this.busy = false;
+  }
+  async send(entry) {
+    const sent = (share) => {
+      entry.stage = "sending";
+      entry.share = share;
+      this.changed();
+    };
+    const held = (error, seconds2, now) => {
+      Object.assign(entry, { stage: "held", why: patience(error), said: sentence(error), seconds: seconds2 });
+      this.goOn = now;
+      this.changed();
+    };
+    sent(0);
+    try {
+      const order = entry.order;
+      const job = await withRetries(() => upload(order, sent, entry.stop.signal), held, entry.stop.signal);
+      entry.why = "";
+      this.take(entry, job);
+      this.accepted(entry);
+      this.later();
+    } catch (error) {
+      if (!aborted(error)) Object.assign(entry, { stage: "failed", why: sentence(error) });
+    }
+    this.goOn = () => void 0;
+    this.changed();
+  }
+  /** Try now what the server wanted to be asked later. */
+  now() {
+    this.goOn();
+  }
+  take(entry, job) {
+    entry.job = job;
+    entry.stage = final(job) ? ended(job) : "accepted";
+    if (job.status === "failed") entry.why = job.error?.detail ?? "The server does not say why.";
+  }
+  later() {
+    clearTimeout(this.timer);
+    if (this.entries.some((one) => one.stage === "accepted")) {
+      this.timer = window.setTimeout(() => void this.poll(), POLL_MS);
+    }
+  }
+  /** Ask how far the songs are; one request tells of all. */
+  async poll() {
+    try {
+      const path = `v1/separations?limit=${LISTED}`;
+      const { separations } = await getJson(path);
+      const known2 = new Map(separations.map((job) => [job.id, job]));
+      for (const entry of this.entries.filter((one) => one.stage === "accepted")) {
+        await this.look(entry, known2.get(entry.job?.id ?? ""));
+      }
+    } catch {
+    }
+    this.changed();
+    this.later();
+  }
+  async look(entry, listed) {
+    const id = entry.job?.id ?? "";
+    try {
+      this.take(entry, listed ?? await getJson(jobPath(id)));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      Object.assign(entry, { stage: "failed", why: "The server no longer has this song." });
+    }
+    if (!over(entry)) return;
+    this.accepted(entry);
+    this.goOn();
+  }
+};
+function patience(error) {
+  if (!(error instanceof ApiError)) return sentence(error);
+  return error.status === 429 ? "The server takes no more songs from you just now." : "The server is busy.";
+}
+function over(entry) {
+  return entry.stage === "succeeded" || entry.stage === "failed" || entry.stage === "cancelled";
+}
+function ended(job) {
+  if (job.status === "succeeded" || job.status === "failed") return job.status;
+  return "cancelled";
 }
 
 // src/progress.ts
@@ -319,22 +565,15 @@ var Progress = class {
   /** Show a job that is not final. */
   job(job) {
     if (job.status === "queued") {
-      const again = job.attempts > 0 ? "begun before, goes on where a worker is free" : "";
-      this.show("Queued", null, again || "waiting for a free worker");
+      const again = job.attempts > 0;
+      this.show("Waiting", null, again ? "interrupted; it starts again soon" : "other songs come first");
       return;
     }
     const { chunks_done: done, chunks_total: total } = job;
-    if (total === null) this.show("Preparing", null, "reading the song");
-    else if (done >= total) this.show("Writing the stems", 1, `${total} of ${total} chunks`);
-    else this.show("Separating", job.progress, `${done} of ${total} chunks${left(job)}`);
+    if (total === null) this.show("Preparing", null);
+    else if (done >= total) this.show("Saving the stems", 1);
+    else this.show("Separating", job.progress, left(job).replace(", ", ""));
   }
-  /** Say that the server wants to be asked later. */
-  wait = (why, seconds2, next, now) => {
-    const button = el("button", { type: "button", onclick: now }, "Try now");
-    const when = `Trying again in ${seconds2} s (retry ${next} of ${RETRIES}).`;
-    this.show("Waiting", null);
-    this.trouble(why, el("span", { "aria-hidden": "true" }, when), button);
-  };
   /** Say that something stands in the way, or that it no longer does. */
   trouble(text, ...more) {
     alertIn(this.waiting, text, ...more);
@@ -350,6 +589,123 @@ function left(job) {
   const taken = (Date.now() - Date.parse(job.started_at)) / 1e3;
   const rest = taken / job.progress * (1 - job.progress);
   return rest > 0 && taken > 3 ? `, about ${span(Math.max(1, Math.round(rest)))} left` : "";
+}
+
+// src/songs.ts
+var Songs = class {
+  constructor(queue) {
+    this.queue = queue;
+    this.clear.addEventListener("click", () => queue.clear());
+  }
+  queue;
+  list = byId("songs");
+  clear = byId("clear");
+  rows = /* @__PURE__ */ new Map();
+  spoken = /* @__PURE__ */ new Map();
+  /** Show the songs as they are. */
+  update() {
+    const { entries } = this.queue;
+    for (const entry of this.rows.keys()) {
+      if (!entries.includes(entry)) this.remove(entry);
+    }
+    for (const entry of entries) {
+      let row = this.rows.get(entry);
+      if (!row) {
+        row = new Row(entry, this.queue);
+        this.rows.set(entry, row);
+        this.list.append(row.element);
+      }
+      row.update();
+      this.speak(entry);
+    }
+    this.list.hidden = entries.length === 0;
+    this.clear.hidden = entries.filter(over).length < 2;
+  }
+  remove(entry) {
+    const row = this.rows.get(entry)?.element;
+    const focused = row?.contains(document.activeElement);
+    row?.remove();
+    this.rows.delete(entry);
+    if (focused) byId("browse").focus();
+  }
+  /** Tell screen readers of ends, not of every per cent. */
+  speak(entry) {
+    const words = over(entry) ? `${entry.file.name}: ${describe(entry, 0)}` : "";
+    if (words && this.spoken.get(entry) !== words) byId("live").textContent = words;
+    this.spoken.set(entry, words);
+  }
+};
+var Row = class {
+  constructor(entry, queue) {
+    this.entry = entry;
+    this.queue = queue;
+    const { name } = entry.file;
+    const act = () => void queue.cancel(entry);
+    this.out = el("button", { type: "button", class: "quiet out", onclick: act }, icon("close"));
+    this.bar.setAttribute("aria-label", `Progress of ${name}`);
+    fill(this.title, name);
+    this.title.title = name;
+    this.element = el("li", {}, this.title, this.words, this.more, this.out, this.bar);
+  }
+  entry;
+  queue;
+  element;
+  title = el("span", { class: "song-name" });
+  words = el("span", { class: "song-state" });
+  bar = el("progress", { max: 1, hidden: true });
+  more = el("span", { class: "song-more" });
+  out;
+  shown = "";
+  update() {
+    const { entry, queue } = this;
+    const { stage, job } = entry;
+    const words = describe(entry, queue.ahead(entry));
+    const state = JSON.stringify([stage, words, job?.id]);
+    if (state === this.shown) return;
+    this.shown = state;
+    this.element.dataset.stage = job?.status === "running" ? "running" : stage;
+    this.words.textContent = words;
+    this.words.title = stage === "held" ? entry.said : "";
+    const share = stage === "sending" ? entry.share : job?.status === "running" ? job.progress : null;
+    this.bar.hidden = share === null;
+    if (share !== null) this.bar.value = share;
+    const action = over(entry) || stage === "picked" ? "Remove" : "Cancel";
+    this.out.title = action;
+    this.out.setAttribute("aria-label", `${action} ${entry.file.name}`);
+    this.offer();
+  }
+  /** Offer what can be done next: open the stems, try again. */
+  offer() {
+    const { entry, queue } = this;
+    const { name } = entry.file;
+    const button = (text, act) => el("button", { type: "button", onclick: act, "aria-label": `${text}: ${name}` }, text);
+    if (entry.stage === "succeeded" && entry.job) {
+      const link = { class: "button", href: `#${entry.job.id}`, "aria-label": `Open ${name}` };
+      fill(this.more, el("a", link, "Open"));
+    } else if (entry.stage === "held") fill(this.more, button("Try now", () => queue.now()));
+    else if (entry.stage === "failed" && entry.order) {
+      fill(this.more, button("Try again", () => queue.again(entry)));
+    } else fill(this.more);
+  }
+};
+function describe(entry, ahead) {
+  const { stage, job } = entry;
+  const line = ahead ? `Waiting, ${ahead} ${ahead === 1 ? "song" : "songs"} ahead` : "Waiting, next";
+  if (stage === "picked") return bytes(entry.file.size);
+  if (stage === "waiting") return line;
+  if (stage === "sending") return entry.share < 1 ? `Sending ${percent(entry.share)}` : "Checking the file";
+  if (stage === "held") return `${entry.why} Trying again in ${entry.seconds} s.`;
+  if (stage === "failed") return entry.why;
+  if (stage === "cancelled") return "Cancelled";
+  if (stage === "succeeded") return `Ready${took(entry)}`;
+  if (entry.why) return entry.why;
+  if (job?.status === "running") return `Separating ${percent(job.progress)}${left(job)}`;
+  return line;
+}
+function took({ job }) {
+  if (!job?.started_at || !job.finished_at) return "";
+  const seconds2 = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1e3;
+  return `, took ${span(seconds2)}`;
 }
 
 // src/stems.ts
@@ -423,7 +779,7 @@ var StemTable = class {
     const box = el("input", { type: "checkbox", value: stem, checked: true, onchange: this.changed });
     this.boxes.push(box);
     const quality = recipe.quality_db[stem];
-    const made = blend(recipe.weights[stem] ?? {}) || "what the others leave";
+    const made = blend(recipe.weights[stem] ?? {}) || "remainder";
     return el(
       "tr",
       { class: parent ? "part" : "", style: hue },
@@ -435,13 +791,13 @@ var StemTable = class {
   }
 };
 function mark(quality, range) {
-  const [mean, low, high] = quality;
-  if (mean == null) return null;
+  const [mean2, low, high] = quality;
+  if (mean2 == null) return null;
   const at = (value) => `${(value - range.low) / (range.high - range.low) * 100}%`;
   const ends = low != null && high != null;
-  const text = ends ? `${number(mean)} dB, 95 % interval ${number(low)} to ${number(high)} dB` : "";
+  const text = ends ? `${number(mean2)} dB, 95 % interval ${number(low)} to ${number(high)} dB` : "";
   const line = ends && el("i", { style: `left:${at(low)};right:calc(100% - ${at(high)})` });
-  const dot = el("b", { style: `left:${at(mean)}` });
+  const dot = el("b", { style: `left:${at(mean2)}` });
   return el("span", { class: "mark", role: "img", title: text, "aria-label": text }, line, dot);
 }
 function rangeOf(qualities) {
@@ -451,89 +807,50 @@ function rangeOf(qualities) {
   return { low, high: Math.max(low + 1, ...values) };
 }
 
-// src/upload.ts
-function newKey() {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  const random = crypto.getRandomValues(new Uint8Array(16));
-  return [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-async function upload(order, sent, signal) {
-  for (; ; ) {
-    const key = keyHeaders().Authorization;
-    const answer = await post(order, sent, signal);
-    if (answer.status >= 200 && answer.status < 300) {
-      return JSON.parse(answer.responseText);
-    }
-    const retryAfter = answer.getResponseHeader("Retry-After");
-    const error = problem(answer.status, answer.responseText, retryAfter);
-    if (answer.status !== 401) throw error;
-    await askKey(error.message, key);
-  }
-}
-function post(order, sent, signal) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const stop = () => request.abort();
-    request.open("POST", address("v1/separations"));
-    request.setRequestHeader("Idempotency-Key", order.key);
-    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable && event.total) sent(event.loaded / event.total);
-    };
-    request.onload = () => resolve(request);
-    request.onerror = () => reject(new AwayError());
-    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
-    request.onloadend = () => signal.removeEventListener("abort", stop);
-    signal.addEventListener("abort", stop, { once: true });
-    request.send(content(order));
-  });
-}
-function content(order) {
-  const form2 = new FormData();
-  if (order.recipe) form2.append("recipe", order.recipe);
-  if (order.stems.length) form2.append("stems", order.stems.join(","));
-  form2.append("format", order.format);
-  form2.append("file", order.file, order.file.name);
-  return form2;
-}
-
 // src/form.ts
 var Form = class {
-  /** `accepted` is called with the job of each song that was sent. */
-  constructor(accepted) {
-    this.accepted = accepted;
+  /** `opened` is called with the job of a song that was sent alone, `changed` with that of any. */
+  constructor(opened, changed) {
+    this.opened = opened;
+    this.changed = changed;
     this.table = new StemTable(byId("stems"), () => this.update());
-    this.file.addEventListener("change", () => this.take(this.file.files?.[0]));
+    this.queue = new Queue(
+      () => this.update(),
+      (entry) => this.accepted(entry)
+    );
+    this.songs = new Songs(this.queue);
+    this.file.addEventListener("change", () => this.take([...this.file.files ?? []]));
     this.recipe.addEventListener("change", () => this.choose());
     byId("browse").addEventListener("click", () => this.file.click());
     byId("all-stems").addEventListener("click", () => this.table.check(true));
     byId("no-stems").addEventListener("click", () => this.table.check(false));
+    this.details.addEventListener("click", () => this.toggleDetails());
     byId("form").addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.send();
+      this.send();
     });
+    addEventListener("beforeunload", (event) => this.queue.unsent() && event.preventDefault());
     this.drops();
     this.update();
   }
-  accepted;
+  opened;
+  changed;
   file = byId("file");
-  zone = byId("zone");
-  picked = byId("picked");
   recipe = byId("recipe");
   submit = byId("separate");
   missing = byId("missing");
-  alert = byId("form-alert");
-  sending = byId("sending");
+  details = byId("form-details");
   table;
-  song = null;
+  queue;
+  songs;
   recipes = [];
   limits = {};
-  key = null;
-  stop = null;
-  /** Take the recipes that the server has. */
+  alone = false;
+  /** Take the recipes that the server has, and what it reads. */
   setRecipes(recipes2, limits) {
     const chosen = this.recipe.value;
     byId("no-recipes").hidden = recipes2.length > 0;
+    this.details.hidden = recipes2.length === 0;
     this.recipes = recipes2;
     this.limits = limits;
     const options = recipes2.map((one) => el("option", { value: one.name }, title(one)));
@@ -541,23 +858,33 @@ var Form = class {
     const kept = recipes2.find((one) => one.name === chosen) ?? recipes2.find((one) => one.default);
     this.recipe.value = (kept ?? recipes2[0])?.name ?? "";
     this.choose();
-    const said = [
-      limits.max_bytes && `up to ${bytes(limits.max_bytes)}`,
-      limits.max_duration_s && `up to ${span(limits.max_duration_s)}`
-    ].filter(Boolean);
-    byId("limits").textContent = said.length ? `This server takes songs ${said.join(" and ")}.` : "";
+    this.tellLimits();
   }
-  /** Take a song; a wrong one is refused by the server, which knows what it can decode. */
-  take(song) {
-    if (!song) return;
-    this.song = song;
-    const name = el("b", {}, song.name);
-    fill(this.picked, name, el("span", { class: "note" }, ` ${bytes(song.size)}`));
+  /** Take songs; a wrong one is refused by the server, which knows what it can decode. */
+  take(files, folders = []) {
     const max = this.limits.max_bytes;
-    const large = max !== void 0 && song.size > max;
-    const text = `${song.name} has ${bytes(song.size)}, and this server takes ${bytes(max ?? 0)}.`;
-    alertIn(this.alert, large ? text : null);
+    for (const file of files) {
+      const folder = folders.includes(file.name);
+      const large = max !== void 0 && file.size > max;
+      const size2 = `This file has ${bytes(file.size)}; the server takes at most ${bytes(max ?? 0)}.`;
+      this.queue.add(file, folder ? "This is a folder: drop the songs in it." : large ? size2 : "");
+    }
+    this.file.value = "";
     this.update();
+  }
+  tellLimits() {
+    const { formats = [], max_bytes: size2, max_duration_s: length } = this.limits;
+    const most = [size2 && bytes(size2), length && span(length)].filter(Boolean).join(" and ");
+    const kinds = list(formats.map((one) => one.name), "or");
+    byId("formats").textContent = kinds ? `${kinds}.` : "";
+    byId("limits").textContent = most ? `Up to ${most} each.` : "";
+    const endings = formats.flatMap((one) => one.suffixes);
+    this.file.accept = ["audio/*", ...endings].join(",");
+  }
+  toggleDetails() {
+    const open = this.details.getAttribute("aria-expanded") !== "true";
+    this.details.setAttribute("aria-expanded", String(open));
+    byId("choice").classList.toggle("detailed", open);
   }
   choose() {
     const recipe = this.recipes.find((one) => one.name === this.recipe.value);
@@ -566,96 +893,72 @@ var Form = class {
   }
   update() {
     const wants = [];
-    if (!this.song) wants.push("choose a song");
-    if (!this.recipes.length) wants.push("wait for the server's recipes");
+    const picked = this.queue.picked().length;
+    if (!picked) wants.push("choose a song");
+    if (!this.recipes.length) wants.push("wait until the server is ready");
     else if (!this.table.some()) wants.push("choose at least one stem");
-    this.submit.disabled = wants.length > 0 || this.stop !== null;
-    this.missing.textContent = wants.length ? `To begin, ${wants.join(" and ")}.` : "";
-    this.zone.classList.toggle("full", this.song !== null);
+    const idle = this.queue.unfinished().length === 0;
+    this.submit.disabled = wants.length > 0;
+    this.submit.hidden = !idle && !picked;
+    this.submit.textContent = picked > 1 ? `Separate ${picked} songs` : "Separate";
+    this.missing.textContent = wants.length && idle ? `First, ${wants.join(" and ")}.` : "";
+    this.songs.update();
+    this.tellTitle();
   }
-  order() {
-    const format = document.querySelector("input[name=format]:checked");
-    const song = this.song;
-    const order = {
-      file: song,
-      recipe: this.recipe.value,
-      stems: this.table.wanted(),
-      format: format?.value ?? "flac"
-    };
-    const same = JSON.stringify([song.name, song.size, song.lastModified, order]);
-    if (this.key?.order !== same) this.key = { order: same, value: newKey() };
-    return { ...order, key: this.key.value };
+  /** How far all songs are, where the page's title can be seen. */
+  tellTitle() {
+    if (location.hash) return;
+    const all = this.queue.entries.filter((one) => one.stage !== "picked");
+    const done = all.filter(over).length;
+    document.title = done < all.length ? `${done} of ${all.length} done · stemwise` : "stemwise";
   }
-  async send() {
-    if (!this.song || this.submit.disabled) return;
-    const stop = new AbortController();
-    const progress = new Progress("Sending", () => stop.abort());
-    const order = this.order();
-    this.stop = stop;
-    this.begin(progress);
-    const sent = (share) => {
-      progress.trouble(null);
-      if (share < 1) progress.show("Sending", share, bytes(order.file.size * share));
-      else progress.show("Checking the song", null);
-    };
-    try {
-      const job = await withRetries(() => upload(order, sent, stop.signal), progress.wait, stop.signal);
-      this.key = null;
-      this.accepted(job);
-    } catch (error) {
-      this.refused(error);
-    } finally {
-      this.stop = null;
-      fill(this.sending);
-      this.submit.hidden = false;
-      if (!location.hash) document.title = "stemwise";
-      this.update();
-    }
+  send() {
+    if (this.submit.disabled) return;
+    this.alone = this.queue.picked().length === 1 && this.queue.unfinished().length === 0;
+    const stems = this.table.wanted();
+    const recipe = this.recipe.value;
+    this.queue.start((file) => ({ file, recipe, stems, format: "flac", key: newKey() }));
   }
-  begin(progress) {
-    alertIn(this.alert, null);
-    this.submit.hidden = true;
-    fill(this.sending, progress.element);
-    progress.show("Sending", 0);
-    this.update();
-    progress.element.querySelector("button")?.focus();
-  }
-  refused(error) {
-    const unsure = error instanceof AwayError || error instanceof ApiError && error.status >= 500;
-    if (!unsure) this.key = null;
-    if (!aborted(error)) alertIn(this.alert, sentence(error));
-    this.submit.focus();
+  /** A song that was sent alone is shown; of several, each is opened from the list. */
+  accepted(entry) {
+    const { job } = entry;
+    this.changed();
+    if (!job || !this.alone || location.hash || this.queue.unfinished().length > 1) return;
+    this.alone = false;
+    this.queue.drop(entry);
+    this.opened(job);
   }
   drops() {
     let depth = 0;
-    const over = (change) => {
+    const over2 = (change) => {
       depth = Math.max(0, depth + change);
       document.body.classList.toggle("dragging", depth > 0);
     };
     const files = (event) => event.dataTransfer?.types.includes("Files");
-    addEventListener("dragenter", (event) => files(event) && over(1));
-    addEventListener("dragleave", (event) => files(event) && over(-1));
+    addEventListener("dragenter", (event) => files(event) && over2(1));
+    addEventListener("dragleave", (event) => files(event) && over2(-1));
     addEventListener("dragover", (event) => files(event) && event.preventDefault());
     addEventListener("drop", (event) => {
       if (!files(event)) return;
       event.preventDefault();
-      over(-depth);
-      this.dropped(event.dataTransfer?.files[0]);
+      over2(-depth);
+      this.dropped(event.dataTransfer);
     });
-    addEventListener("paste", (event) => this.dropped(event.clipboardData?.files[0]));
+    addEventListener("paste", (event) => this.dropped(event.clipboardData));
   }
-  dropped(song) {
-    if (!song) return;
+  dropped(carried) {
+    const songs = [...carried?.files ?? []];
+    if (!songs.length) return;
+    const entries = [...carried?.items ?? []].map((item) => item.webkitGetAsEntry?.());
+    const folders = entries.filter((entry) => entry?.isDirectory).map((entry) => entry?.name ?? "");
     location.hash = "";
-    this.take(song);
+    this.take(songs, folders);
     if (!this.submit.disabled) this.submit.focus();
   }
 };
 function title(recipe) {
-  const count = recipe.stems.length;
   const below = Object.values(recipe.children).flat().length;
-  const parts = below ? `, ${below} sub-stems` : "";
-  return `${recipe.name} (${count} stems${parts})${recipe.default ? " – default" : ""}`;
+  return `${recipe.name}: ${recipe.stems.length} stems${below ? `, ${below} parts` : ""}`;
 }
 
 // src/health.ts
@@ -688,18 +991,19 @@ function show(health) {
   const loaded = models.filter(([, ready2]) => ready2).length;
   const ok = health?.status === "ok";
   state.dataset.state = ok ? "ok" : health ? "loading" : "away";
-  state.textContent = ok ? `${loaded} models ready` : health ? "loading" : "no answer";
+  state.title = ok ? `${loaded} models loaded` : "";
+  state.textContent = ok ? "Ready" : health ? "Starting" : "No answer";
   banner.hidden = ok;
   if (ok) return;
   if (!health) {
-    fill(banner, el("b", {}, "The server does not answer."), " Asking again every two seconds.");
+    fill(banner, el("b", {}, "The server does not answer."), " This page keeps trying.");
     return;
   }
-  const list = models.map(
-    ([name, ready2]) => el("li", { class: ready2 ? "ready" : "" }, `${name}: ${ready2 ? "ready" : "loading"}`)
+  const list2 = models.map(
+    ([name, ready2]) => el("li", { class: ready2 ? "ready" : "" }, `${name}: ${ready2 ? "loaded" : "loading"}`)
   );
-  const text = `${loaded} of ${models.length} ready; this page goes on by itself.`;
-  fill(banner, el("b", {}, "Models are loading."), ` ${text}`, el("ul", {}, ...list));
+  const text = `${loaded} of ${models.length} models are loaded. You can choose songs now.`;
+  fill(banner, el("b", {}, "The server is starting."), ` ${text}`, el("ul", {}, ...list2));
 }
 
 // src/download.ts
@@ -707,14 +1011,32 @@ function fileName(job, part, ending) {
   const song = job.title.replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[\\/:*?"<>|\p{Cc}]+/gu, "_");
   return `${song || "song"} - ${part}.${ending}`;
 }
-async function saveStem(job, stem, button) {
-  const answer = await ask(jobPath(job.id, "stems", stem));
-  hand(await read(answer, button), fileName(job, stem, job.format));
+var FORMATS = [
+  ["flac", "FLAC, lossless"],
+  ["mp3", "MP3, 320 kbit/s"],
+  ["wav", "WAV, 32-bit float"]
+];
+async function saveStem(job, stem, format, button) {
+  const answer = await ask(`${jobPath(job.id, "stems", stem)}${query(job, { format })}`);
+  hand(await read(answer, button), fileName(job, stem, format));
 }
-async function saveAll(job, button) {
+async function saveMix(job, gains, format, button) {
+  const stems = [...gains].map(([stem, gain]) => `${stem}:${level(gain)}`).join(",");
+  const answer = await ask(`${jobPath(job.id, "mix")}${query(job, { stems, format })}`);
+  hand(await read(answer, button), fileName(job, "mix", format));
+}
+async function saveAll(job, format, button) {
   const name = fileName(job, "stems", "zip");
-  if (hasKey()) hand(await read(await ask(jobPath(job.id, "archive")), button), name);
-  else follow(address(jobPath(job.id, "archive")), name);
+  const path = `${jobPath(job.id, "archive")}${query(job, { format })}`;
+  if (hasKey()) hand(await read(await ask(path), button), name);
+  else follow(address(path), name);
+}
+function query(job, wanted) {
+  const asked = Object.entries(wanted).filter(([name, value]) => name !== "format" || value !== job.format);
+  return asked.length ? `?${new URLSearchParams(asked)}` : "";
+}
+function level(gain) {
+  return Math.min(12, Math.max(-60, 20 * Math.log10(gain))).toFixed(2);
 }
 async function read(answer, button) {
   const total = Number(answer.headers.get("Content-Length"));
@@ -747,6 +1069,15 @@ function follow(link, name) {
 // src/facts.ts
 var SPEED = "realtime_factor";
 var SHOWN = "held_out_snr";
+var ROUNDING_DBFS = -90;
+function summary(job) {
+  const whole = job.conservation.find((one) => one.parent === "mixture");
+  const exact = whole && (whole.exact || (whole.difference_dbfs ?? 0) < ROUNDING_DBFS);
+  const sum = exact ? "Played together, the stems give back the original. " : "";
+  const quieter = job.gain !== null && job.gain < 1 ? number(-20 * Math.log10(job.gain), 1) : "";
+  const gain = quieter && `All stems are ${quieter} dB quieter than in the original, so that none clips.`;
+  return el("p", { class: "note summary" }, sum, gain);
+}
 function facts(job, recipe) {
   const cards = [sums(job), timing(job), origin(job, recipe)];
   return el("div", { class: "facts-grid" }, ...cards);
@@ -758,13 +1089,8 @@ function sums(job) {
   const rows = job.conservation.map(
     (one) => el("tr", {}, el("td", {}, equation(one)), el("td", { class: "n" }, difference(one)))
   );
-  const content2 = rows.length ? [el("table", {}, head("Sum", "Difference, RMS"), el("tbody", {}, ...rows))] : ["Nothing to add up: not all parts of a whole were asked for."];
-  if (job.gain !== null && job.gain < 1) {
-    const down = number(20 * Math.log10(job.gain), 2);
-    const text = `All stems were turned down by ${down} dB, because FLAC would have clipped.`;
-    content2.push(el("p", { class: "caution" }, text));
-  }
-  return card("Conservation", "How exactly the parts add up to the whole.", ...content2);
+  const content2 = rows.length ? [el("table", {}, head("Sum", "RMS difference"), el("tbody", {}, ...rows))] : ["Not all stems of the song were asked for, so there is nothing to add up."];
+  return card("Conservation", "How exactly the stems add up to the original, and parts to their stem.", ...content2);
 }
 function equation(one) {
   const names = one.stems.map((stem) => label(stem).toLowerCase());
@@ -781,8 +1107,8 @@ function timing(job) {
     return el("tr", {}, el("td", {}, stage), el("td", { class: "n" }, text));
   });
   if (!job.timing.total_s && job.started_at && job.finished_at) {
-    const took = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1e3;
-    const text = `${span(took)} for ${span(job.duration_s)} of audio`;
+    const took2 = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1e3;
+    const text = `${span(took2)} for ${span(job.duration_s)} of audio`;
     rows.push(el("tr", {}, el("td", {}, "From start to end"), el("td", { class: "n" }, text)));
   }
   if (job.attempts > 1) {
@@ -790,18 +1116,18 @@ function timing(job) {
     rows.push(el("tr", {}, el("td", {}, "Attempts"), el("td", { class: "n" }, text)));
   }
   const table = el("table", {}, head("Stage", "Time"), el("tbody", {}, ...rows));
-  return card("Timing", "Seconds of work per stage.", table);
+  return card("Timing", "How long each stage took.", table);
 }
 function origin(job, recipe) {
   const all = Object.entries(recipe?.provenance ?? {});
   const entries = all.filter(([name]) => name !== SHOWN);
-  const note = recipe ? `Models: ${recipe.models.join(", ")}.` : "The server no longer has this recipe.";
-  const list = entries.flatMap(([name, value]) => [
+  const note = recipe ? `Models: ${recipe.models.join(", ")}. Stored as ${job.format.toUpperCase()}.` : "The server no longer has this recipe.";
+  const list2 = entries.flatMap(([name, value]) => [
     el("dt", {}, label(name)),
     el("dd", {}, plain(value))
   ]);
-  const none = "The recipe does not say where it comes from: it is a single model.";
-  return card(`Recipe ${job.recipe}`, note, entries.length ? el("dl", {}, ...list) : recipe && none);
+  const none = "A single model.";
+  return card(`Recipe ${job.recipe}`, note, entries.length ? el("dl", {}, ...list2) : recipe && none);
 }
 function head(first, second) {
   const cells = [el("th", { scope: "col" }, first), el("th", { scope: "col", class: "n" }, second)];
@@ -816,6 +1142,164 @@ function plain(value) {
   const parts = Object.entries(value).map(([name, one]) => `${label(name).toLowerCase()} ${plain(one)}`);
   return parts.join(", ");
 }
+
+// src/loudness.ts
+var BLOCK_S = 0.4;
+var HOP_S = 0.1;
+var OFFSET = -0.691;
+var ABSOLUTE = -70;
+var RELATIVE = -10;
+var MOST_S = 180;
+async function loudness(parts) {
+  const first = parts[0]?.[0];
+  if (!first) return -Infinity;
+  const { sampleRate: rate, duration } = first;
+  const length = Math.min(duration, MOST_S);
+  const context = new OfflineAudioContext(2, Math.max(1, Math.floor(length * rate)), rate);
+  const [shelf, pass] = weighting(context);
+  shelf.connect(pass).connect(context.destination);
+  for (const [buffer, level3] of parts) {
+    const source = new AudioBufferSourceNode(context, { buffer });
+    source.connect(new GainNode(context, { gain: level3 })).connect(shelf);
+    source.start(0, (duration - length) / 2);
+  }
+  return gated(await context.startRendering());
+}
+function weighting(context) {
+  const k1 = Math.tan(Math.PI * 1681.974450955533 / context.sampleRate);
+  const q1 = 0.7071752369554196;
+  const high = 10 ** (3.999843853973347 / 20);
+  const band = high ** 0.4996667741545416;
+  const n1 = 1 + k1 / q1 + k1 * k1;
+  const shelf = context.createIIRFilter(
+    [(high + band * k1 / q1 + k1 * k1) / n1, 2 * (k1 * k1 - high) / n1, (high - band * k1 / q1 + k1 * k1) / n1],
+    [1, 2 * (k1 * k1 - 1) / n1, (1 - k1 / q1 + k1 * k1) / n1]
+  );
+  const k2 = Math.tan(Math.PI * 38.13547087602444 / context.sampleRate);
+  const q2 = 0.5003270373238773;
+  const n2 = 1 + k2 / q2 + k2 * k2;
+  const pass = context.createIIRFilter(
+    [1, -2, 1],
+    [1, 2 * (k2 * k2 - 1) / n2, (1 - k2 / q2 + k2 * k2) / n2]
+  );
+  return [shelf, pass];
+}
+function gated(audio) {
+  const hop = Math.max(1, Math.round(HOP_S * audio.sampleRate));
+  const hops = powers(audio, hop);
+  const size2 = Math.min(hops.length, Math.round(BLOCK_S / HOP_S));
+  const blocks = [];
+  for (let at = 0; at + size2 <= hops.length; at += 1) {
+    blocks.push(mean(hops.slice(at, at + size2)));
+  }
+  const loud = blocks.filter((power) => level2(power) > ABSOLUTE);
+  const gate = level2(mean(loud)) + RELATIVE;
+  return level2(mean(loud.filter((power) => level2(power) > gate)));
+}
+function powers(audio, hop) {
+  const found = new Array(Math.ceil(audio.length / hop)).fill(0);
+  for (let channel = 0; channel < audio.numberOfChannels; channel += 1) {
+    const samples = audio.getChannelData(channel);
+    for (let part = 0; part < found.length; part += 1) {
+      let sum = 0;
+      const end = Math.min(samples.length, (part + 1) * hop);
+      for (let at = part * hop; at < end; at += 1) sum += samples[at] ** 2;
+      found[part] = found[part] + sum / (end - part * hop);
+    }
+  }
+  return found;
+}
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+function level2(power) {
+  return power > 0 ? OFFSET + 10 * Math.log10(power) : -Infinity;
+}
+
+// src/toggle.ts
+function toggle(label2, title2, picture, flip) {
+  const props = { type: "button", class: "tool", title: title2, "aria-pressed": "false", onclick: flip };
+  return el("button", props, picture, label2);
+}
+
+// src/compare.ts
+var ORIGINAL = "mixture";
+var SETTLED_MS = 120;
+var Compare = class {
+  /**
+   * `audible` are the stems with their gains as they are set; `changed` is called when the gains have to
+   * be set anew, `failed` with a sentence.
+   */
+  constructor(engine, loader, audible, changed, failed) {
+    this.engine = engine;
+    this.loader = loader;
+    this.audible = audible;
+    this.changed = changed;
+    this.failed = failed;
+    const title2 = "Hear the original, as loud as your mix (B)";
+    this.button = toggle("Original", title2, null, () => void this.flip());
+  }
+  engine;
+  loader;
+  audible;
+  changed;
+  failed;
+  button;
+  /** Whether the original is heard. */
+  on = false;
+  level = 1;
+  timer = 0;
+  matched = "";
+  own = -Infinity;
+  /** The original's gain where it is heard. */
+  get gain() {
+    return this.on ? this.level : 0;
+  }
+  /** Hear the other one. */
+  async flip() {
+    if (!this.on && !await this.ready()) return;
+    this.on = !this.on;
+    this.button.setAttribute("aria-pressed", String(this.on));
+    this.changed();
+  }
+  /** The mix was changed: match the original to it, once it stays so. */
+  mixed() {
+    if (!this.on) return;
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => void this.match().then(this.changed), SETTLED_MS);
+  }
+  async ready() {
+    this.button.disabled = true;
+    try {
+      if (!this.engine.has(ORIGINAL)) {
+        fill(this.button, "Loading…");
+        this.engine.put(ORIGINAL, await this.loader.load(ORIGINAL));
+      }
+      await this.match();
+      return true;
+    } catch (error) {
+      if (!aborted(error)) this.failed(`The original cannot be played: ${sentence(error)}`);
+      return false;
+    } finally {
+      this.button.disabled = false;
+      fill(this.button, "Original");
+    }
+  }
+  /** Set the original's level so that both are equally loud; a silent mix leaves it as it is. */
+  async match() {
+    const gains = this.audible();
+    const key = JSON.stringify([...gains]);
+    if (key === this.matched) return;
+    const original = this.engine.buffer(ORIGINAL);
+    if (this.own === -Infinity && original) this.own = await loudness([[original, 1]]);
+    const parts = [...gains].map(([stem, gain]) => [this.engine.buffer(stem), gain]);
+    const here = parts.filter((part) => part[0] !== void 0 && part[1] > 0);
+    const mix = await loudness(here);
+    const db = mix - this.own;
+    this.level = Number.isFinite(db) ? 10 ** (db / 20) : 1;
+    this.matched = key;
+  }
+};
 
 // src/engine.ts
 var LEAD = 0.06;
@@ -846,6 +1330,7 @@ var Engine = class extends EventTarget {
   voices = /* @__PURE__ */ new Map();
   gains = /* @__PURE__ */ new Map();
   level = 1;
+  loop = null;
   offset = 0;
   // position in the song, in seconds, at `began`
   began = 0;
@@ -853,22 +1338,34 @@ var Engine = class extends EventTarget {
   frame = 0;
   peakOf = new Float32Array(1024);
   get ended() {
-    return this.currentTime > this.duration - NEAR;
+    return !this.loop && this.currentTime > this.duration - NEAR;
   }
   /** The position in the song that is heard now. */
   get currentTime() {
     if (this.paused || !this.context) return this.offset;
     const late = this.context.outputLatency || 0;
     const played = Math.max(0, this.context.currentTime - this.began - late);
-    return Math.min(this.duration, this.offset + played);
+    return Math.min(this.duration, this.place(this.offset + played));
   }
   set currentTime(seconds2) {
     const playing = !this.paused;
     if (playing) this.stop();
-    this.offset = Math.round(Math.min(this.duration, Math.max(0, seconds2)) * this.rate) / this.rate;
+    this.offset = this.nearest(Math.min(this.duration, Math.max(0, seconds2)));
+    if (this.loop && this.offset >= this.loop.to) this.offset = this.loop.from;
     if (playing && this.offset < this.duration) this.start();
     this.tell("timeupdate");
     if (playing && this.paused) this.tell("pause");
+  }
+  /** Play a part over and over, or no longer; a position outside of it goes to its beginning. */
+  setLoop(loop) {
+    const playing = !this.paused;
+    if (playing) this.stop();
+    this.loop = loop && { from: this.nearest(loop.from), to: this.nearest(loop.to) };
+    if (this.loop && (this.offset < this.loop.from || this.offset >= this.loop.to)) {
+      this.offset = this.loop.from;
+    }
+    if (playing) this.start();
+    this.tell("timeupdate");
   }
   /** Start, or go on; from the beginning where the end was reached. */
   async play() {
@@ -890,6 +1387,10 @@ var Engine = class extends EventTarget {
     this.tell("pause");
     this.tell("timeupdate");
   }
+  /** A stem's audio, where it is here. */
+  buffer(stem) {
+    return this.buffers.get(stem);
+  }
   /** Whether a stem's audio is here. */
   has(stem) {
     return this.buffers.has(stem);
@@ -909,9 +1410,9 @@ var Engine = class extends EventTarget {
     this.gains = gains;
     for (const [stem, voice] of this.voices) this.glide(voice.gain, gains.get(stem) ?? 0);
   }
-  setVolume(level) {
-    this.level = level;
-    if (this.master) this.glide(this.master, level);
+  setVolume(level3) {
+    this.level = level3;
+    if (this.master) this.glide(this.master, level3);
   }
   /** The largest sample that is being heard, 1 = full scale. */
   peak() {
@@ -954,7 +1455,7 @@ var Engine = class extends EventTarget {
     const context = this.wake();
     const when = Math.max(this.began, this.whole(context.currentTime + LEAD));
     this.silence(stem, 0);
-    this.begin(stem, when, this.offset + (when - this.began));
+    this.begin(stem, when, this.place(this.offset + (when - this.began)));
   }
   begin(stem, when, from) {
     const context = this.context;
@@ -964,6 +1465,11 @@ var Engine = class extends EventTarget {
     gain.gain.value = this.gains.get(stem) ?? 0;
     const source = context.createBufferSource();
     source.buffer = buffer;
+    if (this.loop) {
+      source.loop = true;
+      source.loopStart = this.loop.from;
+      source.loopEnd = Math.min(this.loop.to, buffer.duration);
+    }
     source.connect(gain).connect(this.pass);
     source.start(when, from);
     this.voices.set(stem, { gain, source });
@@ -973,7 +1479,7 @@ var Engine = class extends EventTarget {
     const heard2 = this.currentTime;
     this.paused = true;
     cancelAnimationFrame(this.frame);
-    this.offset = Math.round(heard2 * this.rate) / this.rate;
+    this.offset = this.nearest(heard2);
     const end = context.currentTime + FADE;
     if (this.pass) this.fade(this.pass.gain, 1, 0, context.currentTime);
     for (const stem of [...this.voices.keys()]) this.silence(stem, end);
@@ -991,6 +1497,16 @@ var Engine = class extends EventTarget {
     const now = this.context?.currentTime ?? 0;
     node.gain.cancelScheduledValues(now);
     node.gain.setTargetAtTime(value, now, GLIDE);
+  }
+  /** Where in the song playback is after so many seconds from its beginning, with what is repeated. */
+  place(seconds2) {
+    const { loop } = this;
+    if (!loop || seconds2 < loop.to) return seconds2;
+    return loop.from + (seconds2 - loop.from) % (loop.to - loop.from);
+  }
+  /** The time of the nearest sample. */
+  nearest(seconds2) {
+    return Math.round(seconds2 * this.rate) / this.rate;
   }
   whole(seconds2) {
     return Math.ceil(seconds2 * this.rate) / this.rate;
@@ -1012,6 +1528,55 @@ var Engine = class extends EventTarget {
     this.dispatchEvent(new Event(name));
   }
 };
+
+// src/keys.ts
+function playerKeys(engine, toggle2, letters, signal) {
+  const pressed = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const target = event.target;
+    if (takesText(target)) return;
+    if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      if (toNeighbour(target, event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
+      return;
+    }
+    const letter = event.repeat || target.matches("select") ? void 0 : letters[event.key.toLowerCase()];
+    const action = letter ?? actionOf(event, target, engine, toggle2);
+    if (!action) return;
+    event.preventDefault();
+    action();
+  };
+  document.addEventListener("keydown", pressed, { signal });
+}
+function actionOf(event, target, engine, toggle2) {
+  const step = event.shiftKey ? 1 : 5;
+  const go = (seconds2) => () => {
+    engine.currentTime = seconds2;
+  };
+  const slides = target.matches("input[type=range]:not(.position)");
+  if (event.key === " ") return presses(target) || event.repeat ? null : toggle2;
+  if (slides || target.matches("input[type=radio], select")) return null;
+  if (event.key === "ArrowLeft") return go(engine.currentTime - step);
+  if (event.key === "ArrowRight") return go(engine.currentTime + step);
+  if (event.key === "Home") return go(0);
+  if (event.key === "End") return go(engine.duration);
+  return null;
+}
+function toNeighbour(target, step) {
+  const row = target.closest(".row");
+  if (!row || !target.matches("button")) return false;
+  const rows = [...row.parentElement?.querySelectorAll(".row:not([hidden])") ?? []];
+  const next = rows[rows.indexOf(row) + step];
+  const same = [...target.classList].map((name) => next?.querySelector(`.${name}`));
+  const found = same.find(Boolean) ?? next?.querySelector("button");
+  found?.focus();
+  return Boolean(found);
+}
+function presses(target) {
+  return target.matches("button, a, summary, select, input:not([type=range])");
+}
+function takesText(target) {
+  return target.matches("textarea, input[type=text], input[type=password], [contenteditable]");
+}
 
 // src/loader.ts
 var BUDGET = 512e6;
@@ -1063,12 +1628,97 @@ var Loader = class {
     try {
       return await this.decoder.decodeAudioData(data);
     } catch (error) {
-      throw new Error(`This browser cannot decode ${stem}; download it instead.`, { cause: error });
+      throw new Error(`This browser cannot play ${stem}; download it instead.`, { cause: error });
     }
   }
   async turn() {
     if (this.running >= AT_ONCE) await new Promise((go) => this.waiting.push(go));
     this.running += 1;
+  }
+};
+
+// src/loop.ts
+var SHORTEST_S = 0.2;
+var Loop = class {
+  /** `stage` is where the region is drawn, by its variables --from and --to. */
+  constructor(engine, stage) {
+    this.engine = engine;
+    this.stage = stage;
+    const title2 = "Play over and over (L). Drag along the time marks to loop a part.";
+    this.button = toggle("Loop", title2, icon("loop"), () => this.set(!this.on));
+  }
+  engine;
+  stage;
+  button;
+  chip = el("span", { class: "chip", hidden: true });
+  on = false;
+  region = null;
+  /** Loop, or no longer. */
+  set(on) {
+    this.on = on;
+    this.update();
+  }
+  /** Loop a part; null is the whole song. */
+  select(region) {
+    const whole = region === null || region.to - region.from < SHORTEST_S;
+    this.region = whole ? null : region;
+    this.set(this.region !== null || this.on);
+  }
+  /** Begin or end the part at the position that is heard. */
+  edge(which) {
+    const { currentTime: now, duration } = this.engine;
+    const { from, to } = this.region ?? { from: 0, to: duration };
+    const next = which === "from" ? { from: now, to } : { from, to: now };
+    this.select(next.from < next.to ? next : which === "from" ? { from: now, to: duration } : { from: 0, to: now });
+  }
+  /** Let a part be dragged out on `ruler`; a click goes there. */
+  dragOn(ruler2) {
+    const at = (event) => {
+      const { left: left2, width } = ruler2.getBoundingClientRect();
+      return Math.min(1, Math.max(0, (event.clientX - left2) / width)) * this.engine.duration;
+    };
+    ruler2.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      ruler2.setPointerCapture(event.pointerId);
+      const begun = at(event);
+      const moved = (move) => {
+        const now = at(move);
+        this.draw({ from: Math.min(begun, now), to: Math.max(begun, now) });
+      };
+      const ended2 = (end) => {
+        ruler2.removeEventListener("pointermove", moved);
+        const now = at(end);
+        if (Math.abs(now - begun) < SHORTEST_S) this.engine.currentTime = begun;
+        else this.select({ from: Math.min(begun, now), to: Math.max(begun, now) });
+        this.update();
+      };
+      ruler2.addEventListener("pointermove", moved);
+      ruler2.addEventListener("pointerup", ended2, { once: true });
+      ruler2.addEventListener("pointercancel", () => this.update(), { once: true });
+    });
+  }
+  update() {
+    const { region, on } = this;
+    this.button.setAttribute("aria-pressed", String(on));
+    this.engine.setLoop(on ? region ?? { from: 0, to: this.engine.duration } : null);
+    this.chip.hidden = region === null;
+    this.draw(region);
+    if (!region) return;
+    const words = `${clock(region.from, true)} – ${clock(region.to, true)}`;
+    const clear = el(
+      "button",
+      { type: "button", class: "quiet", "aria-label": "Loop the whole song", title: "Loop the whole song", onclick: () => this.select(null) },
+      icon("close")
+    );
+    fill(this.chip, words, clear);
+  }
+  draw(region) {
+    const { style, classList } = this.stage();
+    classList.toggle("looping", region !== null);
+    if (!region) return;
+    style.setProperty("--from", `${region.from / this.engine.duration * 100}%`);
+    style.setProperty("--to", `${region.to / this.engine.duration * 100}%`);
   }
 };
 
@@ -1110,6 +1760,101 @@ function track(result, names) {
   return { result, above: null, parts: [], open: false, solo: false, mute, db: 0 };
 }
 
+// src/spectrum.ts
+var SIZE = 4096;
+var LOWEST_HZ = 40;
+var HIGHEST_HZ = 16e3;
+function spectrum(audio, columns, rows) {
+  const levels = new Float32Array(columns * rows);
+  const edges = pitches(rows, audio.sampleRate);
+  const left2 = audio.getChannelData(0);
+  const right = audio.getChannelData(audio.numberOfChannels - 1);
+  const [re, im] = [new Float64Array(SIZE), new Float64Array(SIZE)];
+  for (let column = 0; column < columns; column += 1) {
+    const begin = Math.round((column + 0.5) / columns * audio.length - SIZE / 2);
+    for (let at = 0; at < SIZE; at += 1) {
+      const sample = ((left2[begin + at] ?? 0) + (right[begin + at] ?? 0)) / 2;
+      re[at] = sample * (0.5 - 0.5 * Math.cos(2 * Math.PI * at / SIZE));
+    }
+    im.fill(0);
+    transform(re, im);
+    for (let row = 0; row < rows; row += 1) {
+      levels[column * rows + row] = strongest(re, im, edges[row], edges[row + 1]);
+    }
+  }
+  return levels;
+}
+function pitches(rows, rate) {
+  const top = Math.min(HIGHEST_HZ, rate / 2);
+  const step = (top / LOWEST_HZ) ** (1 / rows);
+  return Array.from({ length: rows + 1 }, (_, row) => LOWEST_HZ * step ** row * SIZE / rate);
+}
+function strongest(re, im, low, high) {
+  let most = 0;
+  for (let bin = Math.round(low); bin <= Math.max(Math.round(low), Math.ceil(high) - 1); bin += 1) {
+    most = Math.max(most, re[bin] ** 2 + im[bin] ** 2);
+  }
+  return 10 * Math.log10(most + 1e-20) - 20 * Math.log10(SIZE / 4);
+}
+function transform(re, im) {
+  const size2 = re.length;
+  for (let at = 1, mirror = 0; at < size2; at += 1) {
+    let bit = size2 >> 1;
+    for (; mirror & bit; bit >>= 1) mirror ^= bit;
+    mirror ^= bit;
+    if (at < mirror) {
+      [re[at], re[mirror]] = [re[mirror], re[at]];
+      [im[at], im[mirror]] = [im[mirror], im[at]];
+    }
+  }
+  for (let span2 = 2; span2 <= size2; span2 <<= 1) {
+    for (let turn = 0; turn < span2 / 2; turn += 1) {
+      const angle = -2 * Math.PI * turn / span2;
+      const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+      for (let even = turn; even < size2; even += span2) {
+        const odd = even + span2 / 2;
+        const [a, b] = [re[odd], im[odd]];
+        const [x, y] = [a * cos - b * sin, a * sin + b * cos];
+        const [c, d] = [re[even], im[even]];
+        re[odd] = c - x;
+        im[odd] = d - y;
+        re[even] = c + x;
+        im[even] = d + y;
+      }
+    }
+  }
+}
+
+// src/spectrogram.ts
+var ROWS = 64;
+var COLUMNS = 900;
+var QUIETEST_DB = -78;
+var LOUDEST_DB = -12;
+function drawSpectrogram(canvas, audio, ink, ground) {
+  const columns = Math.min(COLUMNS, Math.max(1, Math.floor(audio.duration * 100)));
+  canvas.width = columns;
+  canvas.height = ROWS;
+  const levels = spectrum(audio, columns, ROWS);
+  const [full, none] = [channels(ink), channels(ground)];
+  const picture = new ImageData(columns, ROWS);
+  for (let column = 0; column < columns; column += 1) {
+    for (let row = 0; row < ROWS; row += 1) {
+      const level3 = levels[column * ROWS + row];
+      const share = Math.min(1, Math.max(0, (level3 - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB)));
+      const at = 4 * ((ROWS - 1 - row) * columns + column);
+      for (let one = 0; one < 3; one += 1) {
+        const [from, to] = [none[one], full[one]];
+        picture.data[at + one] = from + (to - from) * share;
+      }
+      picture.data[at + 3] = 255;
+    }
+  }
+  canvas.getContext("2d")?.putImageData(picture, 0, 0);
+}
+function channels(colour2) {
+  return [1, 3, 5].map((at) => Number.parseInt(colour2.slice(at, at + 2), 16));
+}
+
 // src/fader.ts
 function fader(name, top, changed) {
   const shown2 = el("output", { "aria-hidden": "true" });
@@ -1142,7 +1887,7 @@ var STEM_TOP = TOP_DB;
 var MASTER_TOP = 0;
 
 // src/row.ts
-var Row = class {
+var Row2 = class {
   constructor(track2, desk) {
     this.track = track2;
     this.desk = desk;
@@ -1152,6 +1897,7 @@ var Row = class {
     this.solo = this.switch("S", "Solo", () => track2.solo = !track2.solo);
     this.mute = this.switch("M", "Mute", () => track2.mute = !track2.mute);
     this.parts = track2.parts.length ? this.partsButton() : null;
+    this.save = this.downloadButton();
     const volume = fader(this.name, STEM_TOP, (db) => {
       track2.db = db;
       if (this.element) desk.changed();
@@ -1167,22 +1913,26 @@ var Row = class {
       },
       el("div", { class: "who" }, el("i", { class: "dot" }), this.title(), this.parts),
       el("div", { class: "strip" }, this.solo, this.mute, volume),
-      el("div", { class: "picture" }, this.wave, this.note),
+      el("div", { class: "picture" }, this.wave, this.picture, el("i", { class: "region" }), this.note),
       el("div", { class: "about" }, ...this.about()),
-      this.downloadButton()
+      this.save
     );
     this.element.addEventListener("keydown", this.keys);
     this.say("");
+    this.nameFormat();
   }
   track;
   desk;
   element;
   wave = el("div", { class: "wave", "aria-hidden": "true" });
   hue;
+  picture = el("canvas", { class: "spectrogram", "aria-hidden": "true" });
   note = el("p", { class: "wave-note" });
+  painted = "";
   solo;
   mute;
   parts;
+  save;
   name;
   /** Show the track's state. */
   update() {
@@ -1200,6 +1950,26 @@ var Row = class {
     const button = el("button", { type: "button", onclick: () => this.desk.retry() }, "Try again");
     fill(this.note, text, again && button);
   }
+  /** Paint the spectrogram in the colours of now, once its audio is here. */
+  paint(audio) {
+    const style = getComputedStyle(document.documentElement);
+    const colours2 = [this.hue, "--surface"].map((name) => style.getPropertyValue(name).trim());
+    if (this.painted === colours2.join()) return;
+    this.painted = colours2.join();
+    this.element.classList.add("painted");
+    drawSpectrogram(this.picture, audio, colours2[0] ?? "", colours2[1] ?? "");
+  }
+  /** Name the format on the download button. */
+  nameFormat() {
+    const kind = this.desk.format();
+    const { stem, bytes: size2 } = this.track.result;
+    const own = kind === this.desk.job.format;
+    const text = own ? bytes(size2) : kind.toUpperCase();
+    const name = `Download ${label(stem).toLowerCase()} as ${kind.toUpperCase()}${own ? `, ${bytes(size2)}` : ""}`;
+    this.save.title = name;
+    this.save.setAttribute("aria-label", name);
+    fill(this.save, icon("download"), el("small", {}, text));
+  }
   title() {
     const { parent, stem } = this.track.result;
     const orphan = parent !== "mixture" && !this.track.above;
@@ -1211,7 +1981,7 @@ var Row = class {
     const props = {
       type: "button",
       class: action.toLowerCase(),
-      title: `${action} (${letter})`,
+      title: `${action} (${letter}, in this row)`,
       "aria-label": `${action} ${this.name}`,
       "aria-pressed": "false",
       onclick: () => {
@@ -1227,7 +1997,7 @@ var Row = class {
     const props = {
       type: "button",
       class: "parts",
-      title: `Hear ${this.name.toLowerCase()} as its parts instead: ${names}`,
+      title: `Split ${this.name.toLowerCase()} into ${names}`,
       "aria-expanded": "false",
       onclick: () => {
         track2.open = !track2.open;
@@ -1236,28 +2006,29 @@ var Row = class {
     };
     return el("button", props, icon("open"), `${track2.parts.length} parts`);
   }
+  /** What engineers ask: level, quality, where it comes from. */
   about() {
-    const { rms_dbfs: level, quality_db: quality, models } = this.track.result;
+    const { rms_dbfs: level3, quality_db: quality, models } = this.track.result;
     const facts2 = [];
-    const loud = level === null ? "silent" : `${number(level)} dBFS`;
-    facts2.push(el("span", { title: "Level: RMS before encoding" }, loud));
+    const loud = level3 === null ? "silent" : `${number(level3)} dBFS`;
+    facts2.push(el("span", { title: "RMS level before encoding" }, loud));
     if (quality && quality[0] != null) {
       const title2 = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
       facts2.push(el("span", { title: title2 }, `SNR ${interval(quality)}`));
     }
-    const made = blend(models) || "what the others leave";
+    const made = blend(models) || "remainder";
     return [
       el("p", { class: "level" }, ...facts2),
       el("p", { class: "made", title: `Made by ${made}` }, made)
     ];
   }
   downloadButton() {
-    const { stem, bytes: size2 } = this.track.result;
+    const { stem } = this.track.result;
     const { job } = this.desk;
     const save = async () => {
       button.disabled = true;
       try {
-        await saveStem(job, stem, button);
+        await saveStem(job, stem, this.desk.format(), button);
       } catch (error) {
         this.desk.failed(`${this.name} was not downloaded: ${sentence(error)}`);
       } finally {
@@ -1265,10 +2036,7 @@ var Row = class {
         button.style.removeProperty("--done");
       }
     };
-    const name = `Download ${this.name.toLowerCase()} as ${job.format.toUpperCase()}, ${bytes(size2)}`;
-    const props = { type: "button", class: "save", title: name, "aria-label": name };
-    const button = el("button", { ...props, onclick: () => void save() }, icon("download"));
-    button.append(el("small", {}, bytes(size2)));
+    const button = el("button", { type: "button", class: "save", onclick: () => void save() });
     return button;
   }
   keys = (event) => {
@@ -1281,72 +2049,37 @@ var Row = class {
   };
 };
 function interval(quality) {
-  const [mean, low, high] = quality;
+  const [mean2, low, high] = quality;
   const ends = low == null || high == null ? "" : ` (${number(low)}…${number(high)})`;
-  return `${number(mean ?? null)} dB${ends}`;
+  return `${number(mean2 ?? null)} dB${ends}`;
 }
 
-// src/keys.ts
-function playerKeys(engine, toggle, signal) {
-  const pressed = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    const target = event.target;
-    if (takesText(target)) return;
-    if (event.key === "ArrowUp" || event.key === "ArrowDown") {
-      if (toNeighbour(target, event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
-      return;
-    }
-    const action = actionOf(event, target, engine, toggle);
-    if (!action) return;
-    event.preventDefault();
-    action();
-  };
-  document.addEventListener("keydown", pressed, { signal });
+// src/tools.ts
+function switchOf(label2, title2, name, stage, flipped = () => void 0) {
+  const button = toggle(label2, title2, null, () => {
+    const on = stage().classList.toggle(name);
+    button.setAttribute("aria-pressed", String(on));
+    flipped(on);
+  });
+  return button;
 }
-function actionOf(event, target, engine, toggle) {
-  const step = event.shiftKey ? 1 : 5;
-  const go = (seconds2) => () => {
-    engine.currentTime = seconds2;
-  };
-  const slides = target.matches("input[type=range]:not(.position)");
-  if (event.key.toLowerCase() === "k" && !event.repeat) return toggle;
-  if (event.key === " ") return presses(target) || event.repeat ? null : toggle;
-  if (slides || target.matches("input[type=radio], select")) return null;
-  if (event.key === "ArrowLeft") return go(engine.currentTime - step);
-  if (event.key === "ArrowRight") return go(engine.currentTime + step);
-  if (event.key === "Home") return go(0);
-  if (event.key === "End") return go(engine.duration);
-  return null;
-}
-function toNeighbour(target, step) {
-  const row = target.closest(".row");
-  if (!row || !target.matches("button")) return false;
-  const rows = [...row.parentElement?.querySelectorAll(".row:not([hidden])") ?? []];
-  const next = rows[rows.indexOf(row) + step];
-  const same = [...target.classList].map((name) => next?.querySelector(`.${name}`));
-  const found = same.find(Boolean) ?? next?.querySelector("button");
-  found?.focus();
-  return Boolean(found);
-}
-function presses(target) {
-  return target.matches("button, a, summary, select, input:not([type=range])");
-}
-function takesText(target) {
-  return target.matches("textarea, input[type=text], input[type=password], [contenteditable]");
+function tools(...buttons) {
+  return el("div", { class: "tools", role: "group", "aria-label": "Tools" }, ...buttons);
 }
 
 // src/transport.ts
 var STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
 var TICKS = 8;
 var Transport = class {
-  /** `toggle` plays or pauses. */
-  constructor(engine, toggle) {
+  /** `toggle` plays or pauses; `tools` are further buttons. */
+  constructor(engine, toggle2, tools2) {
     this.engine = engine;
     const { duration } = engine;
+    this.ruler = ruler(duration);
     const back = () => {
       engine.currentTime = 0;
     };
-    this.play = el("button", { type: "button", class: "primary play", onclick: toggle });
+    this.play = el("button", { type: "button", class: "primary play", onclick: toggle2 });
     this.position = el("input", {
       type: "range",
       class: "position",
@@ -1371,19 +2104,22 @@ var Transport = class {
         this.play,
         el("p", { class: "time" }, this.now, ` / ${clock(duration)}`)
       ),
-      el("div", { class: "line" }, this.position, ruler(duration)),
+      el("div", { class: "line" }, this.position, this.ruler),
       el(
         "div",
         { class: "master" },
-        el("span", { class: "meter", title: "Peak level, −60 to 0 dBFS" }, this.needle),
+        el("span", { class: "meter", title: "Output level; red where it clips" }, this.needle),
         volume
-      )
+      ),
+      tools2
     );
     this.state("paused");
     this.tick();
   }
   engine;
   element;
+  /** The marks of time, on which a part can be dragged out. */
+  ruler;
   play;
   position;
   now = el("span", { class: "now" });
@@ -1411,7 +2147,8 @@ var Transport = class {
 };
 function ruler(duration) {
   const step = STEPS.find((one) => duration / one <= TICKS) ?? duration / TICKS;
-  const made = el("div", { class: "ruler", "aria-hidden": "true" });
+  const title2 = "Drag to loop a part";
+  const made = el("div", { class: "ruler", "aria-hidden": "true", title: title2 }, el("i", { class: "region" }));
   for (let at = 0; at < duration - step * 0.25; at += step) {
     made.append(el("span", { style: `left:${at / duration * 100}%` }, clock(at)));
   }
@@ -1461,19 +2198,30 @@ function mixed(front, back, share) {
 }
 
 // src/player.ts
-var TOO_LONG = "Not played: the song is too long for more stems at once. Solo it to hear it.";
+var TOO_LONG = "Not playing: this song is too long for all stems at once. Solo this one to hear it.";
 var Player = class {
-  constructor(job, signal) {
+  /** `format` is what downloads are to be, `detailed` is called when details are shown or hidden. */
+  constructor(job, format, signal, detailed) {
     this.job = job;
+    this.format = format;
     this.signal = signal;
-    const rate = previewRate(job.results.length, job.duration_s);
+    const rate = previewRate(job.results.length + 1, job.duration_s);
     this.room = roomFor(job.duration_s, rate);
     this.loudest = Math.max(...job.results.map((one) => one.peak ?? 0)) || 1;
     this.tracks = arrange(job.results);
     this.engine = new Engine(job.duration_s, rate);
     this.loader = new Loader(job.id, rate, signal);
-    this.transport = new Transport(this.engine, () => this.toggle());
-    this.rows = flat(this.tracks).map((track2) => new Row(track2, this));
+    const stage = () => this.element;
+    this.loop = new Loop(this.engine, stage);
+    const gains = () => this.gains();
+    const failed = (text) => this.failed(text);
+    this.compare = new Compare(this.engine, this.loader, gains, () => this.setGains(), failed);
+    this.spectra = switchOf("Spectrogram", "Show pitch over time (G)", "spectra", stage, () => this.paint());
+    const details = switchOf("Details", "Levels, models and timing", "detailed", stage, detailed);
+    const original = job.links.mixture ? this.compare.button : null;
+    const bar = tools(this.loop.button, this.loop.chip, original, this.spectra, details);
+    this.transport = new Transport(this.engine, () => this.toggle(), bar);
+    this.rows = flat(this.tracks).map((track2) => new Row2(track2, this));
     this.element = el(
       "section",
       { class: "player", "aria-label": "Player" },
@@ -1485,12 +2233,16 @@ var Player = class {
     this.listen();
   }
   job;
+  format;
   signal;
   element;
   tracks;
   engine;
   loader;
   transport;
+  loop;
+  compare;
+  spectra;
   rows;
   alert = el("p", { class: "alert", role: "alert", hidden: true });
   drawn = /* @__PURE__ */ new Set();
@@ -1505,10 +2257,31 @@ var Player = class {
   /** A row's state changed: set the gains, draw what came to be seen, load what came to be heard. */
   changed() {
     for (const row of this.rows) row.update();
-    const gains = flat(this.tracks).map((t) => [t.result.stem, gainOf(t, this.tracks)]);
-    this.engine.setGains(new Map(gains));
+    this.setGains();
+    this.compare.mixed();
     for (const row of this.rows.filter((one) => shown(one.track))) void this.draw(row);
     void this.load();
+  }
+  /** How loud each stem is as it is set; stems that are silent are not there. */
+  gains() {
+    const all = flat(this.tracks).map((t) => [t.result.stem, gainOf(t, this.tracks)]);
+    return new Map(all.filter(([, gain]) => gain > 0));
+  }
+  /** Show on each row what its download is. */
+  nameFormat() {
+    for (const row of this.rows) row.nameFormat();
+  }
+  setGains() {
+    const { on, gain } = this.compare;
+    this.engine.setGains(on ? /* @__PURE__ */ new Map([[ORIGINAL, gain]]) : this.gains());
+    this.element?.classList.toggle("original", on);
+  }
+  paint() {
+    if (!this.element.classList.contains("spectra")) return;
+    for (const row of this.rows.filter((one) => shown(one.track))) {
+      const audio = this.engine.buffer(row.track.result.stem);
+      if (audio) row.paint(audio);
+    }
   }
   failed(text) {
     alertIn(this.alert, text);
@@ -1534,19 +2307,35 @@ var Player = class {
   }
   listen() {
     const { engine, signal } = this;
-    engine.addEventListener("timeupdate", this.transport.tick);
+    engine.addEventListener("timeupdate", this.tick);
     for (const name of ["play", "pause"]) engine.addEventListener(name, () => this.show());
-    playerKeys(engine, () => this.toggle(), signal);
-    const list = this.element.querySelector(".rows");
-    list?.addEventListener("pointermove", (event) => hover(list, event));
-    list?.addEventListener("pointerleave", () => list.style.removeProperty("--hover"));
+    this.loop.dragOn(this.transport.ruler);
+    const letters = {
+      b: () => this.compare.button.isConnected && this.compare.button.click(),
+      g: () => this.spectra.click(),
+      k: () => this.toggle(),
+      l: () => this.loop.button.click(),
+      "[": () => this.loop.edge("from"),
+      "]": () => this.loop.edge("to")
+    };
+    playerKeys(engine, () => this.toggle(), letters, signal);
+    const dark2 = matchMedia("(prefers-color-scheme: dark)");
+    dark2.addEventListener("change", () => this.paint(), { signal });
+    const list2 = this.element.querySelector(".rows");
+    list2?.addEventListener("pointermove", (event) => hover(list2, event));
+    list2?.addEventListener("pointerleave", () => list2.style.removeProperty("--hover"));
     signal.addEventListener("abort", () => engine.close(), { once: true });
   }
   show() {
     const playing = this.waits ? "loading" : "playing";
     this.transport.state(this.engine.paused && !this.waits ? "paused" : playing);
-    this.transport.tick();
+    this.tick();
   }
+  tick = () => {
+    this.transport.tick();
+    const { currentTime, duration } = this.engine;
+    this.element.style.setProperty("--head", `${currentTime / duration * 100}%`);
+  };
   async draw(row) {
     if (this.drawn.has(row)) return;
     this.drawn.add(row);
@@ -1582,6 +2371,7 @@ var Player = class {
       const buffer = await this.loader.load(stem);
       if (!this.signal.aborted) this.engine.put(stem, buffer);
       row.say("");
+      this.paint();
     } catch (error) {
       if (aborted(error)) return;
       this.broken.add(stem);
@@ -1601,28 +2391,25 @@ function notes(rate) {
     ["Space", "play"],
     ["← →", "5 s"],
     ["Shift ← →", "1 s"],
-    ["S", "solo row"],
-    ["M", "mute row"]
+    ["S", "solo"],
+    ["M", "mute"],
+    ["L", "loop"],
+    ["[ ]", "loop from, to here"],
+    ["B", "original"],
+    ["G", "spectrogram"]
   ];
-  const words = keys.flatMap(([key, does]) => [el("kbd", {}, key), ` ${does}  `]);
+  const words = keys.flatMap(([key, does]) => [el("span", {}, el("kbd", {}, key), ` ${does}`)]);
   const help = el("span", { class: "keys" }, ...words);
-  const scale = "All waveforms have one scale. ";
-  if (rate >= 44100) return [scale, help];
-  const half = "Preview at 22 kHz, because the song is long; downloads are full quality. ";
-  return [el("b", {}, half), scale, help];
+  if (rate >= 44100) return [help];
+  return [el("span", {}, "This song is long, so it plays at reduced quality; downloads have full quality."), help];
 }
-function hover(list, event) {
-  const wave = list.querySelector(".wave");
+function hover(list2, event) {
+  const wave = list2.querySelector(".wave");
   if (!wave || event.pointerType === "touch") return;
   const { left: left2, width } = wave.getBoundingClientRect();
   const share = (event.clientX - left2) / width;
-  if (share < 0 || share > 1) list.style.removeProperty("--hover");
-  else list.style.setProperty("--hover", `${share * 100}%`);
-}
-
-// src/types.ts
-function final(job) {
-  return job.status !== "queued" && job.status !== "running";
+  if (share < 0 || share > 1) list2.style.removeProperty("--hover");
+  else list2.style.setProperty("--hover", `${share * 100}%`);
 }
 
 // src/watch.ts
@@ -1646,7 +2433,7 @@ async function patiently(id, trouble, signal) {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error;
-      trouble(`${sentence(error)} Asking again every two seconds; the job goes on there.`);
+      trouble(`${sentence(error)} This page keeps trying; the separation goes on meanwhile.`);
     }
     await countDown(POLL_S, () => void 0, signal);
   }
@@ -1731,26 +2518,34 @@ async function cancel(job, alert) {
   try {
     await ask(jobPath(job.id), { method: "DELETE" });
   } catch (error) {
-    alertIn(alert, `Not cancelled: ${sentence(error)}`);
+    alertIn(alert, `This was not cancelled: ${sentence(error)}`);
   }
 }
 function finish(job, body, alert, view) {
-  const why = job.error?.detail ?? "The job failed, and the server does not say why.";
+  const why = job.error?.detail ?? "The separation failed, and the server does not say why.";
   alertIn(alert, job.status === "failed" ? why : null);
   document.title = `${job.title} · stemwise`;
   if (job.results.length) return show2(job, body, alert, view);
   const words = {
-    cancelled: "This job was cancelled.",
-    expired: "The files of this job have been deleted."
+    cancelled: "This separation was cancelled.",
+    expired: "The stems of this song have been deleted."
   };
   const text = words[job.status];
-  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate a song"));
+  const again = el("p", {}, el("a", { href: "#", class: "button" }, "Separate another song"));
   fill(body, heading(job), alert, text ? el("p", { class: "panel end" }, text) : null, again);
 }
 function show2(job, body, alert, view) {
-  const player = new Player(job, view.signal);
-  const below = el("div");
-  fill(body, heading(job, actions(job, alert, view)), alert, player.element, below);
+  const below = el("div", { hidden: true });
+  const format = el("select", { "aria-label": "Format of downloads" });
+  fill(format, ...FORMATS.map(([value, text]) => el("option", { value }, text)));
+  format.value = job.format;
+  const detailed = (on) => {
+    below.hidden = !on;
+  };
+  const player = new Player(job, () => format.value, view.signal, detailed);
+  format.addEventListener("change", () => player.nameFormat());
+  const head2 = heading(job, actions(job, player, format, alert, view));
+  fill(body, head2, alert, player.element, summary(job), below);
   player.begin();
   catchFocus(body);
   const tell = (recipes2) => {
@@ -1758,33 +2553,58 @@ function show2(job, body, alert, view) {
   };
   void view.recipes.then(tell);
 }
-function actions(job, alert, view) {
+function actions(job, player, format, alert, view) {
   const failing = (what, act) => async () => {
+    alertIn(alert, null);
     try {
       await act();
     } catch (error) {
       alertIn(alert, `${what}: ${sentence(error)}`);
     }
   };
-  const save = failing("Not downloaded", () => saveAll(job, zip));
-  const zip = el("button", { type: "button", class: "zip", onclick: () => void save() });
-  zip.append(icon("download"), "All stems (zip)");
-  const remove = failing("Not deleted", async () => {
+  const zip = download(
+    "zip",
+    "All stems",
+    "All stems in one zip file",
+    () => failing("The stems were not downloaded", () => saveAll(job, format.value, zip))()
+  );
+  const mix = download(
+    "mix",
+    "My mix",
+    "The mix as you hear it: solo, mute and volumes included",
+    () => failing("The mix was not downloaded", async () => {
+      const gains = player.gains();
+      if (!gains.size) throw new Error("all stems are silent.");
+      await saveMix(job, gains, format.value, mix);
+    })()
+  );
+  const remove = failing("The song was not deleted", async () => {
     const answer = await ask(jobPath(job.id), { method: "DELETE" });
     location.hash = "";
     view.changed(await answer.json());
   });
   const name = job.title;
-  return el("div", { class: "actions" }, zip, confirmed("Delete", "Really delete?", name, () => void remove()));
+  return el("div", { class: "actions" }, format, zip, mix, confirmed("Delete", "Really delete?", name, () => void remove()));
+}
+function download(name, text, title2, act) {
+  const pressed = async () => {
+    button.disabled = true;
+    await act();
+    button.disabled = false;
+    button.style.removeProperty("--done");
+  };
+  const props = { type: "button", class: `save ${name}`, title: title2, onclick: () => void pressed() };
+  const button = el("button", props, icon("download"), text);
+  return button;
 }
 function catchFocus(body) {
   if (document.activeElement !== document.body) return;
   body.querySelector("h1")?.focus({ preventScroll: true });
 }
 function heading(job, ...more) {
-  const about2 = [job.recipe, job.format.toUpperCase(), clock(job.duration_s)];
-  if (job.finished_at) about2.push(`${job.status} ${ago(job.finished_at)}`);
-  else about2.push(`sent ${ago(job.created_at)}`);
+  const about2 = [clock(job.duration_s)];
+  const state = job.status === "succeeded" ? "separated" : STATUS[job.status];
+  about2.push(job.finished_at ? `${state} ${ago(job.finished_at)}` : `sent ${ago(job.created_at)}`);
   if (job.status === "succeeded" && job.expires_at) about2.push(`kept until ${moment(job.expires_at)}`);
   const line = el("p", { class: "facts" }, ...about2.map((text) => el("span", {}, text)));
   const title2 = el("h1", { tabindex: -1 }, job.title);
@@ -1816,7 +2636,7 @@ var Recent = class {
       this.show(separations);
       this.later(separations.some((job) => !final(job)) ? EVERY_MS : IDLE_MS);
     } catch (error) {
-      if (!aborted(error)) alertIn(this.alert, `The list is not up to date: ${sentence(error)}`);
+      if (!aborted(error)) alertIn(this.alert, `This list is out of date: ${sentence(error)}`);
       this.later(EVERY_MS);
     }
   }
@@ -1854,10 +2674,10 @@ var Recent = class {
     if (status) mark2(status, job);
   }
   item(job) {
-    const over = final(job);
+    const over2 = final(job);
     const button = confirmed(
-      over ? "Delete" : "Cancel",
-      over ? "Really delete?" : "Really cancel?",
+      over2 ? "Delete" : "Cancel",
+      over2 ? "Really delete?" : "Really cancel?",
       job.title,
       () => void this.remove(job)
     );
@@ -1882,11 +2702,11 @@ var Recent = class {
   }
 };
 function about(job) {
-  return `${job.recipe} · ${clock(job.duration_s)} · ${ago(job.created_at)}`;
+  return `${clock(job.duration_s)} · ${ago(job.created_at)}`;
 }
 function mark2(status, job) {
   status.className = `status ${job.status}`;
-  status.textContent = job.status + (job.status === "running" ? ` ${percent(job.progress)}` : "");
+  status.textContent = STATUS[job.status] + (job.status === "running" ? ` ${percent(job.progress)}` : "");
   return status;
 }
 
@@ -1897,10 +2717,13 @@ var recipes = new Promise((resolve) => {
 });
 var leave = new AbortController();
 var recent = new Recent();
-var form = new Form((job) => {
-  location.hash = job.id;
-  void recent.refresh();
-});
+var form = new Form(
+  (job) => {
+    location.hash = job.id;
+    void recent.refresh();
+  },
+  () => void recent.refresh()
+);
 function route() {
   leave.abort();
   leave = new AbortController();
@@ -1917,12 +2740,12 @@ function route() {
 }
 async function ready(health) {
   try {
-    const list = await getJson("v1/recipes");
-    const limits = { ...health.limits, ...list.limits };
-    form.setRecipes(list.recipes, limits);
-    known(list.recipes);
+    const list2 = await getJson("v1/recipes");
+    const limits = { ...health.limits, ...list2.limits };
+    form.setRecipes(list2.recipes, limits);
+    known(list2.recipes);
   } catch (error) {
-    alertIn(byId("form-alert"), `The recipes could not be read: ${sentence(error)}`);
+    alertIn(byId("form-alert"), `The server's recipes could not be read: ${sentence(error)}`);
   }
   void recent.refresh();
 }
