@@ -35,7 +35,7 @@ def test_a_blend_is_named_with_its_held_out_score_and_its_cost(make_run):
     found = said(run, VOCALS)
     assert (found.kind, found.models, found.weights) == ("blend", ("alpha", "beta"), (0.62, 0.38))
     assert (found.score, found.low, found.high, found.cost) == (7.0, 6.2, 8.04, 12.3)
-    assert found.why == "+0.42 dB over the best single model"
+    assert found.why == "+0.42 dB over the best model"
     assert found.details[0].startswith(
         "Expect +0.42 dB over the best single model: the held-out gain"
     )
@@ -43,7 +43,7 @@ def test_a_blend_is_named_with_its_held_out_score_and_its_cost(make_run):
         "Another 0.1 dB would cost 3.1 s per minute of audio (add scnet; +0.24 dB at most)."
     )
     assert len(said(run, DRUMS).details) == 1  # it is the best set
-    row = next(line for line in printed(run).splitlines() if "vocals" in line and "│" in line)
+    row = next(line for line in printed(run).splitlines() if line.split()[:1] == ["vocals"])
     for cell in ("0.62 alpha + 0.38 beta", "7.0", "6.2 … 8.0", "12.3", "+0.42 dB over"):
         assert cell in row
 
@@ -52,7 +52,7 @@ def test_a_single_model_stands_where_no_blend_is_established_and_its_ties_are_na
     run = make_run(level2=False, deployment={"drums": MODEL})
     found = said(run, DRUMS)
     assert (found.kind, found.models, found.weights) == ("model", ("alpha",), ())
-    assert found.why.startswith(("ties with", "better than"))
+    assert found.why.startswith(("ties with", "clearly the best"))
     assert "brings no reliable gain" in " ".join(found.details)
 
 
@@ -86,14 +86,14 @@ def test_where_the_best_is_worse_than_nothing_the_stem_is_unusable_everywhere(
     row = (report / "deployment.csv").read_text(encoding="utf-8").splitlines()[1]
     assert row.startswith("vocals,unusable: alpha is no better than")
     assert not (report / "figures" / "quality_cost-vocals.svg").exists()
-    line = next(line for line in printed(run).splitlines() if "vocals" in line and "│" in line)
+    line = next(line for line in printed(run).splitlines() if line.split()[:1] == ["vocals"])
     assert "unusable" in line and says in line and "alpha" not in line
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.004, -0.0])
 def test_an_established_blend_whose_shrunken_gain_is_nothing_is_no_contradiction(make_run, gain):
     found = said(make_run(level2=False, deployment={"vocals": {"gain": gain}}), VOCALS)
-    assert found.why == "no gain to expect over the best single model"
+    assert found.why == "no gain to expect over the best model"
     assert "the luckiest of several equally good blends would too" in found.details[0]
 
 
@@ -122,8 +122,8 @@ def test_costs_that_are_unknown_are_not_invented(make_run):
     unknown = {"seconds_per_minute": None, "snr": None, "low": None, "high": None}
     run = make_run(level2=False, deployment={"vocals": unknown})
     assert said(run, VOCALS).cost is None
-    row = next(line for line in printed(run).splitlines() if "vocals" in line and "│" in line)
-    assert [cell.strip() for cell in row.split("│")][3:6] == ["7.0", "–", "–"]
+    row = next(line for line in printed(run).splitlines() if line.split()[:1] == ["vocals"])
+    assert row.split()[6:9] == ["7.0", "–", "–"]
 
 
 def test_weights_are_written_where_there_are_several():

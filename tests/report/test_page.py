@@ -223,7 +223,7 @@ def test_the_verdict_says_who_and_how_surely(make_run):
     found = verdict(read_run(run.output, run.models), VOCALS)
     assert (found.kind, found.models) == ("leads", ("htdemucs_6s",))
     assert found.low < found.score < found.high
-    assert found.why == "better than all 2 others"
+    assert found.why == "clearly the best of 3"
     assert found.details == (
         "htdemucs_6s scores higher than every other model (p < 0.05, adjusted for all pairs).",
         "Blending gains about 0.30 dB on held-out tracks (0.40 dB (0.10 … 0.70) before correcting for "

@@ -27,8 +27,8 @@ def worth_of(row: Row) -> str:
     if gain is None:
         return "a blend"
     if float(f"{gain:.2f}") <= 0:
-        return "no gain to expect over the best single model"
-    return f"{db(gain, sign=True)} dB over the best single model"
+        return "no gain to expect over the best model"
+    return f"{db(gain, sign=True)} dB over the best model"
 
 
 def worth_sentence(row: Row) -> str | None:

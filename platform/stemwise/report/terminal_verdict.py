@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +18,7 @@ from stemwise.report.unknown import made_by
 from stemwise.report.verdict import TIED, UNKNOWN, Verdict, verdicts
 from stemwise.report.verdict_words import headline, scale_note
 
-_COLUMNS = (("stem", "left"), ("deploy", "left"), ("score", "right"), ("95 %", "right"),
+_COLUMNS = (("stem", "left"), ("deploy", "left"), ("score dB", "right"), ("95 %", "right"),
             ("s/min", "right"), ("why", "left"))  # fmt: skip
 _MOST_TIED = 3
 
@@ -27,7 +28,7 @@ def show_verdict(console: Console, run: RunTables) -> None:
     made = [found for found in verdicts(run) if made_by(run, found.key)]
     if not made:
         return
-    grid = Table(title="Verdict", title_justify="left", title_style="bold")
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     costs = any(found.cost is not None for found in made)
     shown = [place for place, (name, _) in enumerate(_COLUMNS) if costs or name != "s/min"]
     for name, side in (_COLUMNS[place] for place in shown):

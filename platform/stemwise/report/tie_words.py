@@ -12,16 +12,15 @@ _NAMED = 2  # models of a short remark
 
 def beside_the_rest(models: Sequence[str], board: Sequence[Row], pairs: Sequence[Row]) -> str:
     """Return in a few words why a model was chosen: alone, better than the others, or the cheapest."""
-    others = len(board) - 1
-    if others < 1:
+    if len(board) < 2:
         return "the only model for this stem"
     if len(models) != 1:
         return ""
     tied = tied_with(models[0], board, pairs)
     if not tied:
-        return "better than the other model" if others == 1 else f"better than all {others} others"
+        return f"clearly the best of {len(board)}"
     names = listed(list(tied), _NAMED)
-    return f"ties with {names}" + ("; the cheapest" if _costs_least(models[0], tied, board) else "")
+    return f"ties with {names}" + (", cheapest" if _costs_least(models[0], tied, board) else "")
 
 
 def ties_sentence(model: str, board: Sequence[Row], pairs: Sequence[Row]) -> str:

@@ -17,7 +17,7 @@ def blind_section() -> Html:
         "div",
         *(
             el("label", title, el("select", id=f"blind-{name}"))
-            for name, title in (("stem", "Stem"), ("one", "Model"), ("other", "against"))
+            for name, title in (("stem", "Stem"), ("one", "Model"), ("other", "Against"))
         ),
         el("label", "Seed", el("input", id="blind-seed", type="number", value="1", min="0")),
         el("button", "Start", type="button", id="blind-start", cls="primary"),

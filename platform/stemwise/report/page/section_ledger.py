@@ -20,6 +20,9 @@ LEVEL_WORDS = {
 }
 
 
+_SAME = "One model is the best of every stem throughout, so there is nothing to gain."
+
+
 def ledger(run: RunTables, sheet: Sheet) -> Html:
     """Return the regret ledger as figures, tables and definitions."""
     made, steps, chosen = ledgers.regret(run), ledgers.front(run), ledgers.deployment(run)
@@ -35,7 +38,7 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
     return join(
         [
             el("dl", words, cls="words"),
-            el("div", drawn, cls="figures") if drawn else None,
+            el("div", drawn, cls="figures") if drawn else el("p", _SAME, cls="note"),
             folded("The ledger in numbers", of_text(made, 2, titled=False), made.rows),
             folded("What each further model adds", of_text(steps, 4, titled=False), steps.rows),
             deployed,
@@ -47,8 +50,10 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
 def _figure(run: RunTables, key: StemKey, sheet: Sheet) -> Html | None:
     found = {row["level"]: row for row in finite(run.rows("regret", key))}
     rows = [found[level] for level in ledgers.LEVELS if level in found and level != "equal_models"]
-    if len(run.rows("leaderboard", key)) == 1 or not rows:
-        return None  # without a choice all levels are the same
+    if len({db(row["mean_score"]) for row in rows}) < 2:
+        return (
+            None  # without a choice, or where one model is best everywhere, all levels are the same
+        )
     names = [ledgers.LEVELS[row["level"]] for row in rows]
     alt = "; ".join(f"{n}: {db(r['mean_score'])} dB" for n, r in zip(names, rows, strict=True))
     chance = found.get("equal_models")

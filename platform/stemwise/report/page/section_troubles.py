@@ -24,12 +24,12 @@ _LONGEST = 200  # rows on the page; the CSV files hold all
 
 def troubles(run: RunTables) -> Html:
     """Return the section: what went wrong first, then what was checked and found in order."""
-    bleed = by_bleed(run["scores"])
+    bleed, odd = by_bleed(run["scores"]), problems(run["tracks"])
     told = [
         (failures(run["scores"]), "no failures", 4),
         (ledgers.anomalies(run), "no estimate late, inverted or at the wrong level", 5),
         (duplicates_table(run["tracks"], run["duplicates"]), "no duplicate recordings", 4),
-        (problems(run["tracks"]), "no problems in the dataset's files", 2),
+        (odd, "no problems in the dataset's files", 2),
     ]
     theirs = ", ".join(f"{stem} {db(value)} dB" for stem, value in paper.BLEED.items())
     note = el("p", f"In the paper (section 6.4): {theirs}.", cls="note")
@@ -37,7 +37,9 @@ def troubles(run: RunTables) -> Html:
     return join(
         [
             _parts(told),
-            el("p", known, cls="note") if (known := facts(run["tracks"])) else None,
+            el("p", known, cls="note")
+            if (known := facts(run["tracks"])) and not odd.rows
+            else None,
             _without_scores(run),
             _part(bleed, 3),
             note if shown else None,

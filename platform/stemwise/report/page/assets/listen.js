@@ -27,7 +27,7 @@
     return Math.min(1, sum);
   };
 
-  // the models of a stem, best first
+  // the models of a stem, best first; oracles, which are no models, last
   const modelsOf = (index) => {
     const sums = new Map();
     for (const row of rows.filter((r) => r[STEM] === index)) {
@@ -35,7 +35,8 @@
       const known = Number.isFinite(row[SCORE]);
       sums.set(row[MODEL], [sum + (known ? row[SCORE] : 0), count + known]);
     }
-    const mean = ([, [sum, count]]) => (count ? sum / count : -Infinity);
+    const isOracle = (model) => data.models[model].startsWith("oracle");
+    const mean = ([model, [sum, count]]) => (isOracle(model) || !count ? -999 : sum / count);
     return [...sums].sort((a, b) => mean(b) - mean(a)).map(([model]) => model);
   };
   const pairsOf = (index, a, b) => {
