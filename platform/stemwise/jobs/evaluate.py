@@ -88,11 +88,12 @@ def report(
     for table in tables_of_text:
         if table.rows:
             show_table(console, table, whole=table.name == "leaderboard")
-    for note in [*notes, facts(tracks)]:
+    for note in notes:
         show_note(console, note)
     failed = failures(scores)
     show_list(console, problems(tracks), "yellow")
     show_list(console, failed, "bold red")
+    show_note(console, facts(tracks), "dim")
     page = write_report(run.local, models, songs, run.place)
     show_verdict(console, read_run(run.local, models))
     places = {"Tables": folder, "All results as text": page.parent / "report.md", "Report": page}

@@ -162,11 +162,11 @@ def _fit(widths: Sequence[int], room: int) -> list[list[int]]:
     return parts
 
 
-def show_note(console: Console, note: str) -> None:
+def show_note(console: Console, note: str, style: str = "yellow") -> None:
     """Print a sentence that a person should know, as it is and unbroken; nothing for an empty one."""
     if not note:
         return
-    console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
+    console.print(note, style=style, soft_wrap=True, highlight=False, markup=False)
 
 
 def show_list(console: Console, table: TextTable, style: str) -> None:

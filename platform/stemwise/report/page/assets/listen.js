@@ -71,6 +71,10 @@
       button.setAttribute("aria-pressed", String(button.dataset.play === name));
     }
   };
+  const begin = (audio) => audio.play().catch((error) => {
+    // switching on before a file has loaded aborts its start, which is no failure
+    if (error.name !== "AbortError") state.textContent = "This estimate cannot be played.";
+  });
   const play = (name) => {
     const sound = test.sounds[name];
     const before = playing();
@@ -79,7 +83,7 @@
     for (const foreign of document.querySelectorAll("audio")) foreign.pause();
     if (test.place !== null) sound.currentTime = test.place;
     test.heard.add(name);
-    sound.play();
+    begin(sound);
     press(name);
   };
 
@@ -97,8 +101,7 @@
     audio.addEventListener("timeupdate", () => {
       if (audio.currentTime > from + CLIP) audio.currentTime = from;
     });
-    audio.addEventListener("ended", () => { audio.currentTime = from; audio.play(); });
-    audio.addEventListener("error", () => { state.textContent = "This estimate cannot be played."; });
+    audio.addEventListener("ended", () => { audio.currentTime = from; begin(audio); });
     return audio;
   };
 
