@@ -16,7 +16,7 @@ from ..jobs.runs import evaluate
 
 
 def add_estimates(song: Path) -> None:
-    """Write finished estimates of vocals: 0.25·hot + 0.75·cold is the truth."""
+    """Write other tools' estimates of vocals: 0.25·hot + 0.75·cold is the truth."""
     vocals, _ = soundfile.read(song / "vocals.wav", dtype="float32")
     noise = 0.05 * np.random.default_rng(9).standard_normal(vocals.shape).astype(np.float32)
     for tool, estimate in {"hot": vocals + 3 * noise, "cold": vocals - noise}.items():

@@ -116,7 +116,7 @@ def test_table_one(scores):
     table = table_one(scores, ["zeta", "alpha"])
     assert table.columns == ("model", "vocals SNR", "vocals SDR", f"{REST} SNR", f"{REST} SDR")
     assert table.rows == (
-        ("mixture (floor)", "–", "–", "-3.00", "-2.00"),
+        ("mixture (unprocessed)", "–", "–", "-3.00", "-2.00"),
         ("zeta", "6.00", "7.00", "–", "–"),
         ("alpha", "4.50", "5.50", "1.00", "2.00"),
         ("oracle (ensemble)", "6.00", "7.00", "–", "–"),

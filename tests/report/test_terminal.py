@@ -22,7 +22,7 @@ TABLE = TextTable(
     "Mean scores",
     ("model", "vocals SNR", "vocals SDR", "guitar+piano+other SNR", "guitar+piano+other SDR"),
     (
-        ("mixture (floor)", "–", "–", "-3.00", "-2.00"),
+        ("mixture (unprocessed)", "–", "–", "-3.00", "-2.00"),
         ("alpha", "4.50", "5.50", "1.00", "–"),
         ("tracks", "2", "", "1", ""),
     ),

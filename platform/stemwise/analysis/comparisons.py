@@ -129,7 +129,7 @@ def leaderboard(
     Args:
         matched: the scores.
         pairs: `comparisons` of the same.
-        cost: seconds of work per minute of audio by model.
+        cost: seconds of compute per minute of audio by model.
         trained_here: models that were trained on this dataset, so that their scores flatter them.
     """
     finite = [_line(matched, int(index)) for index in _best_first(matched)]

@@ -14,7 +14,7 @@ from stemwise.storage.tables import metrics_in
 
 Pair = tuple[str, str]
 USUAL: Pair = ("snr", "bss_sdr")
-# The untouched mixture has no error by these, so they tell nothing about a floor.
+# The unprocessed mixture has no error by these, so they tell nothing about a floor.
 BLIND = ("si_sar",)
 _COPIES = ("paper_snr", "paper_sdr")
 _TITLES = {

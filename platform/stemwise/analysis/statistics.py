@@ -52,7 +52,7 @@ def statistics(
 
 
 def seconds_per_minute(scores: pl.DataFrame) -> dict[str, float | None]:
-    """Return each model's mean seconds of work per minute of audio, as measured in this run."""
+    """Return each model's mean seconds of compute per minute of audio, as measured in this run."""
     timed = scores.filter(pl.col("realtime_factor") > 0)
     means = timed.group_by("model").agg((60 / pl.col("realtime_factor")).mean().alias("cost"))
     return dict(means.iter_rows())

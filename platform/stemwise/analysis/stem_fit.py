@@ -31,7 +31,7 @@ class FitRule:
     Args:
         strategy: how weights are fitted (`selection/weights.py`).
         score: (forms, weights) → scores `(..., tracks)`.
-        cost: each model's seconds of work per minute of audio, None where that is not known.
+        cost: each model's seconds of compute per minute of audio, None where that is not known.
         parsimony: `one_se` takes the cheapest set of models that is good enough, `none` all models.
         worth_db: what a dearer set must gain at the least.
         folds: how many parts are held out in turn.

@@ -1,4 +1,4 @@
-"""References and estimates as people give them, as a song with finished estimates."""
+"""References and estimates as people give them, as a song with other tools' estimates."""
 
 from __future__ import annotations
 

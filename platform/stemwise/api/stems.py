@@ -84,7 +84,7 @@ class Stems(Mapping[str, Audio]):
             gain = write_stems(dict.fromkeys(self._arrays, spool), target, format, self.rate)
         if gain < 1:
             warnings.warn(
-                f"The stems peak above what FLAC holds: all are turned down to {100 * gain:.0f} % "
+                f"The stems peak above what FLAC holds: all are attenuated to {100 * gain:.0f} % "
                 "(format='wav' keeps them as they are).",
                 stacklevel=2,
             )

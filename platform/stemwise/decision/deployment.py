@@ -36,7 +36,7 @@ def deployment_row(
         models: the set that was chosen.
         made: its ledger.
         input_snr: SNR in dB of the unprocessed input on each track, `(tracks,)`, NaN where not known.
-        cost: seconds of processing per minute of audio by model.
+        cost: seconds of compute per minute of audio by model.
     """
     score, low, high = made.held_out_score
     snr = made.held_out_snr[0]

@@ -64,7 +64,7 @@ class TrackScores:
         rejected: stems by the source's name that cannot be used → why.
         error: why nothing could be read, or None.
         frames: what the medians were taken over, where the source says so.
-        seconds_per_minute: the source's cost of the model, seconds of processing per minute of audio.
+        seconds_per_minute: the source's cost of the model, seconds of compute per minute of audio.
     """
 
     model: str

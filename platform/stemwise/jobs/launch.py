@@ -75,7 +75,7 @@ def _run(name: str, kind: type[T], job: Job[T], config: DictConfig) -> int:
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
-        errors.print("Interrupted. The same command goes on where it stopped.", style="yellow")
+        errors.print("Interrupted. The same command resumes where it stopped.", style="yellow")
         return INTERRUPTED
 
 

@@ -136,7 +136,7 @@ def mirrored(output: Place, names: Sequence[str]) -> Iterator[RunFolder]:
             _send_all(local, output, before)
         except OSError as error:
             raise OutputError(
-                f"{output} cannot be written ({cause(error)}): the same command goes on when it can be."
+                f"{output} cannot be written ({cause(error)}): the same command resumes when it can be."
             ) from error
 
 

@@ -58,7 +58,7 @@ def serve(options: ServeOptions, console: Console | None = None) -> int:
     keys = Keys.load(options.keys)
     if options.host not in _LOOPBACK and not keys.required:
         console.print(
-            f"Warning: {options.host} is reachable from other machines and no keys are asked for: "
+            f"Warning: {options.host} is reachable from other machines and requires no key: "
             "`stemwise keys new NAME` makes one, --keys FILE asks for it.",
             style="yellow",
         )
@@ -160,7 +160,7 @@ def _stop(console: Console, *steps: Callable[[], None]) -> None:
             except Exception as error:  # noqa: BLE001 (said; what is left ends with this process)
                 failed = " ".join(str(error).split())[:200] or type(error).__name__
     if failed:
-        console.print(f"Serve did not stop by itself and is ended ({failed}). Jobs are kept.")
+        console.print(f"Serve did not stop and was terminated ({failed}). Jobs are kept.")
 
 
 def _run(options: ServeOptions, arguments: Any, console: Console) -> int:

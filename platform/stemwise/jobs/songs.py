@@ -124,7 +124,7 @@ def tell_gain(file: Path, gain: float, peak: float, console: Console) -> None:
     """Print that all stems of a song were turned down, where the format could not hold their peak."""
     if gain < 1:
         console.print(
-            f"{file.name}: the stems peak at {peak:.2f}, above full scale: all are turned down to "
+            f"{file.name}: the stems peak at {peak:.2f}, above full scale: all are attenuated to "
             f"{100 * gain:.0f} % (--format wav keeps them as they are).",
             highlight=False,
             markup=False,

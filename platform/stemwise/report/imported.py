@@ -61,7 +61,7 @@ def imported_winners(selections: pl.DataFrame, scores: pl.DataFrame) -> TextTabl
 
 def imported_failures(scores: pl.DataFrame) -> TextTable:
     """Return what could not be read, a row per track and reason."""
-    return replace(failures(scores), note="Mend the file and import its method again.")
+    return replace(failures(scores), note="Fix the file and import its method again.")
 
 
 def imported_problems(tracks: pl.DataFrame) -> TextTable:

@@ -92,7 +92,7 @@ def comparisons(run: RunTables) -> TextTable:
     columns = ("stem", "A", "B", "A − B dB", "95 %", "A wins", "p", "significant", "needed")
     note = (
         "Paired differences over the same tracks; 95 % intervals and p are adjusted for all pairs of "
-        f"the stem ({_method(run)}). needed: tracks that would show such a difference in 4 of 5 studies."
+        f"the stem ({_method(run)}). needed: tracks that would show such a difference with 80 % power."
     )
     note += _left_out(run, "leaderboard")
     return TextTable("comparisons", "Every pair of models", columns, tuple(rows), note)

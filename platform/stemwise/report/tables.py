@@ -182,8 +182,8 @@ def _winner(row: dict[str, object] | None) -> str:
 def _label(model: str) -> str:
     return {
         "oracle": "oracle (ensemble)",
-        "oracle_irm": "oracle_irm (knows the truth)",
-        "mixture": "mixture (floor)",
+        "oracle_irm": "oracle_irm (ideal mask)",
+        "mixture": "mixture (unprocessed)",
     }.get(model, model)
 
 

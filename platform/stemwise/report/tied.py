@@ -2,7 +2,7 @@
 
 These are the bars of a critical-difference diagram (Demšar 2006, "Statistical comparisons of classifiers
 over multiple data sets", section 3.2.2). A run is not a tie group of the leaderboard, which is a leader
-and whoever cannot be told apart from it: "cannot be told apart" is not transitive, so runs may overlap.
+and whoever ties with it: "cannot be told apart" is not transitive, so runs may overlap.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def candidate_sets(models: Sequence[str]) -> tuple[Models, ...]:
 
 
 def cost_of(models: Sequence[str], cost: Mapping[str, float | None]) -> float | None:
-    """Return the seconds of processing per minute of audio of a set; None where a model's is unknown."""
+    """Return the seconds of compute per minute of audio of a set; None where a model's is unknown."""
     known = [cost.get(model) for model in models]
     return None if None in known else float(sum(value or 0.0 for value in known))
 

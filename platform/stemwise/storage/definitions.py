@@ -71,7 +71,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (*_TRACK, "other_dataset", "other_track_id"),
     ),
     "anomalies": (
-        "Estimates that are late, inverted or of another level than their reference.",
+        "Estimates that are late, inverted or at another level than their reference.",
         (*_TRACK, "model", *_STEM, "kind"),
     ),
 }

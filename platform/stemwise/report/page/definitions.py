@@ -58,7 +58,7 @@ DEFINITIONS = (
      "on, else t with G − 1 degrees of freedom and Holm's method.",
      "comparisons (p_adjusted, low_adjusted, high_adjusted) · docs/report.md"),
     ("needed",
-     "about how many such tracks would show a difference of this size in 4 of 5 studies.",
+     "about how many such tracks would show a difference of this size with 80 % power.",
      "comparisons · docs/report.md"),
     ("† trained here",
      "the model's authors name this dataset among its training data. “Clean” is the rank "
