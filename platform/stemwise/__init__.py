@@ -1,4 +1,4 @@
-"""stemwise: measure every separator on every stem once, then choose with numbers that hold up.
+"""stemwise: measure every separator on every stem once, then choose with numbers you can rely on.
 
     datasets ─► separation(models) ─► estimate store ─► measurement ─► scores ─► selection ─► report
      tracks       estimates            FLAC, keyed        inner products   dB     who wins

@@ -114,7 +114,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_stems_that_would_clip_are_turned_down_with_a_warning(tmp_path):
     stems = stemwise.Stems({"a": np.full((2, 9), 2.0, np.float32)}, 8_000)
-    with pytest.warns(UserWarning, match="turned down to 50 %"):
+    with pytest.warns(UserWarning, match="attenuated to 50 %"):
         (file,) = stems.save(tmp_path)
     written, rate = soundfile.read(file)
     assert rate == 8_000

@@ -75,7 +75,7 @@ def test_what_was_turned_down_is_said(separate, service, songs):
     look = service.look
     service.look = lambda *given, **more: look(*given, **more) | {"gain": 0.5}
     code, told, _ = separate(songs("loud.wav"))
-    assert code == 0 and "peak at 2.00" in told and "turned down to 50 %" in told
+    assert code == 0 and "peak at 2.00" in told and "attenuated to 50 %" in told
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def evaluate(
 ) -> Run:
     """Separate, measure, score, select and report a dataset, as `stemwise evaluate` does.
 
-    The same call goes on where an earlier one stopped. A Ray that you have started is used and left
+    The same call resumes where an earlier one stopped. A Ray that you have started is used and left
     running; else one is started and stopped again.
 
     Args:

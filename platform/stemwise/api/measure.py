@@ -47,7 +47,7 @@ def measure(
         estimate: with references by stem, stem → audio (such as `Stems`) or model → stem → audio;
             with one reference, its estimate or model → estimate.
         rate: sample rate in Hz of all arrays (`Stems` know their own).
-        mixture: what the models heard; None where it is the sum of the references. It is scored too, as
+        mixture: the models' input; None where it is the sum of the references. It is scored too, as
             the model `mixture` (of a single reference only where it is given).
         metric: a protocol of conf/metric, or values that differ: `{"museval": True}`,
             `{"extra": ["bleedless"]}`.

@@ -94,7 +94,7 @@ class Run:
 
     @property
     def tracks(self) -> pl.DataFrame:
-        """One row per track: title, artist, genre, duration in s, what is odd about its files."""
+        """One row per track: title, artist, genre, duration in s, problems of its files."""
         return self.table("tracks")
 
     @property
@@ -216,7 +216,7 @@ class Run:
         selection: Group | None = None,
         decision: Group | None = None,
     ) -> Place:
-        """Return the report's page; with arguments, decide and report anew first, without audio.
+        """Return the report's page; with arguments, decide and report again first, without audio.
 
         The tables change with it, as `stemwise report` changes them.
 
@@ -244,7 +244,7 @@ class Run:
     def _check(self, what: str, name: str, known: tuple[str, ...]) -> None:
         if name not in known:
             near = did_you_mean(name, known)
-            have = ", ".join(known) or f"no {what}s; report() makes the report anew"
+            have = ", ".join(known) or f"no {what}s; report() writes the report"
             raise ConfigError(f"This run has no {what} {name!r}: {near}it has {have}.")
 
     def _shown(self) -> tuple[TextTable, str]:

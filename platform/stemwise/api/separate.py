@@ -33,7 +33,7 @@ class Separator:
     Args:
         recipe: a model of the zoo (`stemwise models`), a named recipe, a recipe's or checkpoint's file,
             or a `Recipe`, such as `Run.recipe`.
-        level2: models that take stems apart, for example `"drumsep"`.
+        level2: level-2 models, for example `"drumsep"`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         overlap: `reference`, `fast`, or None for what the recipe was measured with.
         precision: of a GPU's arithmetic: `auto`, `fp32`, `tf32`, `bf16` or `fp16`.

@@ -41,7 +41,7 @@ class Stems(Mapping[str, Audio]):
     def __getitem__(self, stem: str) -> Audio:
         if stem not in self._arrays:
             near = did_you_mean(stem, self._arrays)
-            raise KeyError(f"{stem!r} is no stem of this song: {near}it has {', '.join(self)}.")
+            raise KeyError(f"{stem!r} is not a stem of this song: {near}it has {', '.join(self)}.")
         return self._arrays[stem]
 
     def __iter__(self) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_CHUNKS = "chunks belong to the model, and a pass that memory does not hold is split by itself"
+_CHUNKS = "chunks belong to the model, and a pass that exceeds memory is split automatically"
 _LEVEL = "stems keep the mixture's level, so that they add up to it"
 _MSST = (
     "write mine.yaml with {name: mine, msst_config: CONFIG.yaml, checkpoint: FILE.ckpt} and give "
@@ -14,7 +14,7 @@ _EXPLAINED = {
     "--segment": f"{_CHUNKS}: leave it out",
     "--no-split": f"{_CHUNKS}: leave it out",
     "--other-method": "--two-stems writes the mixture minus the stem (demucs' `minus`): leave it out",
-    "--clip-mode": "where a stem would clip, all are turned down alike; --format wav clips nothing",
+    "--clip-mode": "where a stem would clip, all are attenuated alike; --format wav clips nothing",
     "--mp3-preset": "LAME's usual quality is used: choose --bitrate",
     "--repo": "give the checkpoint itself: -n ./FILE.th",
     "--list-models": "use `stemwise models`",
@@ -23,7 +23,7 @@ _EXPLAINED = {
     # audio-separator
     "--list_models": "use `stemwise models`; names of audio-separator's go to -m",
     "-l": "use `stemwise models`; names of audio-separator's go to -m",
-    "--model_file_dir": "set STEMWISE_HOME to where checkpoints are to lie",
+    "--model_file_dir": "set STEMWISE_HOME to the folder for checkpoints",
     "--download_model_only": "use `stemwise models pull NAME`",
     "--invert_spect": "use --two-stems STEM, which subtracts the waveform",
     "--normalization": f"{_LEVEL}: leave it out",

@@ -23,7 +23,7 @@ examples:
   stemwise separate song.mp3                                    stems/song/vocals.flac …
   stemwise separate album/ --recursive -o stems --jobs 2        a folder of folders, two songs at a time
   stemwise separate song.mp3 -n htdemucs_6s --two-stems vocals  vocals and no_vocals, for karaoke
-  stemwise separate album/ --mp3 --bitrate 320 --skip-existing  go on where it stopped
+  stemwise separate album/ --mp3 --bitrate 320 --skip-existing  resume where it stopped
   stemwise separate song.mp3 --filename "{track} ({stem}).{ext}"
   stemwise separate song.mp3 -n htdemucs_6s --level2 drumsep,melband_roformer_karaoke
   stemwise separate song.mp3 --server http://127.0.0.1:8000
@@ -66,7 +66,10 @@ def _add_models(group: Any) -> None:
         "--two-stems", metavar="STEM", help="STEM, and no_STEM: the mixture minus STEM"
     )
     group.add_argument(
-        "--level2", default="", metavar="MODEL,…", help="take stems apart: drumsep and the like"
+        "--level2",
+        default="",
+        metavar="MODEL,…",
+        help="level-2 models that separate stems further, such as drumsep",
     )
 
 
@@ -93,11 +96,9 @@ def _add_output(group: Any) -> None:
         help=f'names of files below DIR (default: "{DEFAULT_TEMPLATE}")',
     )
     group.add_argument(
-        "--skip-existing", action="store_true", help="leave songs alone that have all stems"
+        "--skip-existing", action="store_true", help="skip songs whose stems all exist"
     )
-    group.add_argument(
-        *("-r", "--recursive"), action="store_true", help="search the folders of a folder too"
-    )
+    group.add_argument(*("-r", "--recursive"), action="store_true", help="search subfolders too")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     add_json(group)
 
@@ -111,18 +112,18 @@ def _add_machine(group: Any) -> None:
         "--overlap",
         type=_overlap,
         metavar="reference|fast",
-        help="how chunks overlap: as the models' authors let them, or by a quarter and no more "
+        help="how chunks overlap: as the models' authors have it, or at most a quarter "
         "(default: what the recipe was measured with)",
     )
     group.add_argument(
         "--precision",
         choices=CHOICES,
-        help="of a GPU's arithmetic (default: auto, the fastest that agrees with float32)",
+        help="arithmetic on a GPU (default: auto, the fastest that agrees with float32)",
     )
     group.add_argument(
         "--server",
         metavar="URL",
-        help="separate on a stemwise service (its key, if it wants one, is read from STEMWISE_KEY)",
+        help="separate on a stemwise service (its key, if one is required, is read from STEMWISE_KEY)",
     )
 
 

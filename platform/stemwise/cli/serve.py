@@ -78,7 +78,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--files", metavar="URL", help="s3://bucket/prefix for several nodes")
     parser.add_argument(
-        "--keys", type=Path, metavar="FILE", help="ask for keys (`stemwise keys new`)"
+        "--keys", type=Path, metavar="FILE", help="require keys (`stemwise keys new`)"
     )
     parser.add_argument(
         "--allow-host",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add_json(parser: Any) -> None:
     """Add `--json` to a command, or to a group of its options."""
     parser.add_argument(
-        "--json", action="store_true", help="one JSON object on stdout; words go to stderr"
+        "--json", action="store_true", help="one JSON object on stdout; messages go to stderr"
     )
 
 

@@ -110,7 +110,7 @@ def without_existing(
             left.append(place)
     if there:
         word = "song has" if len(there) == 1 else "songs have"
-        console.print(f"{len(there)} {word} all stems already: left alone.", highlight=False)
+        console.print(f"{len(there)} {word} all stems already: skipped.", highlight=False)
     return left, there
 
 

@@ -13,8 +13,8 @@ from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report.tables import TextTable, left_out, model_order, number, stem_label
 
 TITLES = {
-    "drums": ("table2", "Drums taken apart"),
-    "vocals": ("table3", "Vocals taken apart"),
+    "drums": ("table2", "Parts of drums"),
+    "vocals": ("table3", "Parts of vocals"),
 }
 _SOURCES = {ESTIMATE: "from estimate", REFERENCE: "from truth"}
 # By the dataset's rule for parts of drums (dataset.drum_parts).
