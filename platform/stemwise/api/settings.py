@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from stemwise.core import config_dirs
 from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
+from stemwise.jobs.targets import drop_targets
 from stemwise.jobs.typed import read
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ def settings_of(kind: type[T], job: str, given: Mapping[str, Any]) -> T:
     for name, choice in chosen.items():
         if not name.startswith("override"):
             content[name] = group(name, given.get(name, {}), choice)
+    drop_targets(content)
     rest = {key: value for key, value in given.items() if key not in chosen}
     return read(kind, _unset(_over(content, rest)), what=f"stemwise.{job}")
 
@@ -56,11 +59,11 @@ def group(name: str, value: Value, default: str) -> dict[str, Any]:
     if _TARGET in given:
         return dict(given)
     choice = str(given.get("name", default))
-    known = sorted(path.stem for path in (conf_dir() / name).glob("*.yaml"))
+    known = config_dirs.names(name)
     if choice not in known:
         near = did_you_mean(choice, known)
         raise ConfigError(f"{name}={choice} is unknown: {near}{name} has {', '.join(known)}.")
-    chosen = load_yaml(conf_dir() / name / f"{choice}.yaml")
+    chosen = load_yaml(config_dirs.path(name, choice))
     return _over(chosen, {key: v for key, v in given.items() if key != "name"})
 
 

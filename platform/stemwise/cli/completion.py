@@ -71,20 +71,20 @@ def _commands(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentPars
 
 
 def _models(**_: Any) -> list[str]:
-    from stemwise.core.config import conf_dir
+    from stemwise.core import config_dirs
 
-    kinds = ("model", "named_recipes")
-    return sorted(path.stem for kind in kinds for path in (conf_dir() / kind).glob("*.yaml"))
+    return sorted(name for kind in ("model", "named_recipes") for name in config_dirs.names(kind))
 
 
 def _settings(prefix: str, **_: Any) -> list[str]:
     """Return settings of evaluations: keys, and after `=` the choices of a group."""
+    from stemwise.core import config_dirs
     from stemwise.core.config import conf_dir, load_yaml
 
     group, equals, _given = prefix.partition("=")
     if equals:
-        folder = conf_dir() / ("sets" if group == "models" else group)
-        return [f"{group}={path.stem}" for path in sorted(folder.glob("*.yaml"))]
+        names = config_dirs.names("sets" if group == "models" else group)
+        return [f"{group}={name}" for name in names]
     content = load_yaml(conf_dir() / "evaluate.yaml")
     chosen = [entry for entry in content["defaults"] if isinstance(entry, dict)]
     groups = [str(name) for entry in chosen for name in entry]

@@ -11,6 +11,7 @@ from pathlib import Path
 from stemwise.cli import completion, doctor, models, separate, serve
 from stemwise.cli.parser import Parser
 from stemwise.cli.voice import say_error, say_json
+from stemwise.core import config_dirs
 from stemwise.core.errors import StemwiseError
 from stemwise.core.version import __version__
 
@@ -31,7 +32,8 @@ examples:
   stemwise serve --recipe runs/demo/recipes/demo.yaml for everybody
   stemwise COMMAND --help
 
-The commands that evaluate take settings as key=value (Hydra); --help lists them.
+The commands that evaluate take settings as key=value (Hydra); --help lists them. All commands take
+--config-dir DIR, a folder with models, datasets, metrics and rules of your own (CONTRIBUTING.md).
 """
 
 
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = False
     try:
+        if any(text.startswith("--config-dir") for text in given):
+            given = config_dirs.without_option(given)
         if given and given[0] in _HYDRA_JOBS and "--version" not in given:
             return _hydra_job(given[0], given[1:])
         parser = _parser()

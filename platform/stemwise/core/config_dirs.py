@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -20,6 +20,7 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 
 VARIABLE, ENTRY_POINTS = "STEMWISE_CONFIG_DIR", "stemwise.plugins"
+OPTION = ("--config-dir", "-cd")
 # what is in the groups that name code, in sentences
 _WORDS = {
     "selection": "rule",
@@ -48,6 +49,23 @@ def add(folder: str) -> None:
     named = [str(known) for known in _named(os.environ.get(VARIABLE, ""))]
     os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*named, path]))
     let_import()
+
+
+def without_option(given: Sequence[str]) -> list[str]:
+    """Add the folders of `--config-dir DIR` and return the rest of a command line.
+
+    Raises:
+        ConfigError: one of them is no folder.
+    """
+    rest: list[str] = []
+    items = iter(given)
+    for item in items:
+        option, equals, value = item.partition("=")
+        if option in OPTION:
+            add(value if equals else next(items, ""))
+        else:
+            rest.append(item)
+    return rest
 
 
 def environment() -> dict[str, str]:

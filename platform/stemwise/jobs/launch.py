@@ -14,10 +14,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from stemwise.core import config_dirs
 from stemwise.core.config import conf_dir
 from stemwise.core.errors import StemwiseError
 from stemwise.core.places import place, scratch_folder
-from stemwise.jobs.overrides import command, complaint, plain, with_config_dirs
+from stemwise.jobs.overrides import command, complaint, plain, search_path
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import read
 from stemwise.report.console import make_console
@@ -40,7 +41,7 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
         for argument in (sys.argv[1:] if arguments is None else arguments)
     ]
     try:
-        given = with_config_dirs(given)
+        given = [*config_dirs.without_option(given), *search_path()]
     except StemwiseError as error:
         Console(stderr=True).print(f"Error: {error}", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code

@@ -14,16 +14,14 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from stemwise.core import config_dirs, plugins
+from stemwise.core import config_dirs
 from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
+from stemwise.jobs.targets import drop_targets
 from stemwise.jobs.typed import read, unknown_key
 
 _TAKES_VALUE = {"--cfg", "-c", "--package", "-p", "--config-name", "-cn", "--config-dir", "-cd"}
-_CONFIG_DIR = {"--config-dir", "-cd"}
-# groups whose YAMLs name code, and the setting that is the name of such a YAML
-_NAMED = {"selection": "rule", "decision": "strategy"}
 _SWEEP = {"-m", "--multirun"}
 
 
@@ -32,24 +30,7 @@ def command(name: str) -> str:
     return str(load_yaml(conf_dir() / f"{name}.yaml")["hydra"]["help"]["app_name"])
 
 
-def with_config_dirs(given: Sequence[str]) -> list[str]:
-    """Take `--config-dir DIR` out of a command line, and let Hydra search all config dirs.
-
-    Raises:
-        ConfigError: one of them is no folder.
-    """
-    rest: list[str] = []
-    items = iter(given)
-    for item in items:
-        option, equals, value = item.partition("=")
-        if option in _CONFIG_DIR:
-            config_dirs.add(value if equals else next(items, ""))
-        else:
-            rest.append(item)
-    return [*rest, *_search_path()]
-
-
-def _search_path() -> list[str]:
+def search_path() -> list[str]:
     """Return the override with which Hydra finds the YAMLs of other config dirs than ours."""
     own = ",".join(f'"{folder.as_uri()}"' for folder in config_dirs.own_config_dirs())
     return [f"hydra.searchpath=[{own}]"] if own else []
@@ -72,20 +53,8 @@ def plain(config: DictConfig) -> Any:
         raise ConfigError(
             f"{missing[0]} is not set: give it on the command line, for example {missing[0]}=VALUE."
         )
-    _check_named(content)
+    drop_targets(content)
     return content
-
-
-def _check_named(content: Any) -> None:
-    """Take `_target_` out of rules and strategies (ConfigError where one does not say its name)."""
-    for group, key in _NAMED.items():
-        own = content.get(group)
-        named = isinstance(own, dict) and own.pop(plugins.TARGET, None)
-        if named and key not in own:
-            raise ConfigError(
-                f"The YAML of {group}= that names {named} does not say its own name: add "
-                f"`{key}: NAME` to it, NAME as the file is called."
-            )
 
 
 def complaint(name: str, kind: type[Any], given: Sequence[str]) -> str | None:
@@ -130,7 +99,7 @@ def _jobs(overrides: Sequence[str]) -> Iterable[list[str]]:
 
 def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = hydra.compose(name, [*overrides, *_search_path()], return_hydra_config=True)
+        config = hydra.compose(name, [*overrides, *search_path()], return_hydra_config=True)
     # the number of a job, to which its output may refer, is known to Hydra's own sweep only
     config.hydra.job.num, config.hydra.job.id = 0, "0"
     HydraConfig.instance().set_config(config)

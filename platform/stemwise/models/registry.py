@@ -196,6 +196,11 @@ def build(ready: ReadyModel) -> Model:
             if ready.paths
             else f"The model {spec.name!r} needs a file: {{name: …, base: …, checkpoint: FILE}}."
         )
+    if len(ready.paths) > 1 and known["checkpoint"].annotation in (Path, "Path"):
+        raise ConfigError(
+            f"The model {spec.name!r} is one file, and its entry names {len(ready.paths)}: name one in "
+            "checkpoint, and give others entries of their own."
+        )
     if ready.paths:
         arguments["checkpoint"] = ready.paths if len(ready.paths) > 1 else ready.paths[0]
     unknown = sorted(set(arguments) - set(known))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import ModelError
+from stemwise.core.types import CHANNELS
 from stemwise.models.tiling import Tile
 
 Forward = Callable[[Tensor], Tensor]
@@ -59,6 +60,7 @@ def overlap_add(
     device: torch.device,
     batch_size: int = 1,
     scale: tuple[float, float] = PLAIN,
+    residual: bool = False,
 ) -> Iterator[Tensor]:
     """Yield consecutive stretches of the estimates, `(stems, channels, n)` float32 on the CPU.
 
@@ -67,20 +69,20 @@ def overlap_add(
         tiles: in order of `start`, covering the track.
         forward: `(batch, channels, samples)` → `(batch, stems, channels, samples)` on `device`.
         scale: mean and deviation taken off the input and put back on the output.
+        residual: whether to add one more stem, the mixture (the first two channels) minus the others.
 
     Raises:
         ModelError: the model's output has another length than its input, or is not finite.
     """
-    length = track.shape[1]
-    mean, deviation = scale
-    done = 0
+    length, done = track.shape[1], 0
     sums: Sums | None = None
     for batch in batches(tiles, batch_size):
         finished = batch[0].start - done
         if finished > (0 if sums is None else sums.length):
             raise ModelError(f"The model's tiling leaves out the samples before {batch[0].start}.")
         if sums is not None and finished > 0:
-            yield _finish(sums.take(finished), mean, deviation)
+            heard = mixture_of(track, done, finished) if residual else None
+            yield _finish(sums.take(finished), scale, heard)
             done += finished
         chunks = torch.stack([read_tile(track, tile, scale) for tile in batch]).to(device)
         outputs = forward(chunks)
@@ -92,7 +94,8 @@ def overlap_add(
             sums.add(kept, tile.weight, tile.start - done)
     if sums is None or done + sums.length != length:
         raise ModelError(f"The model's tiling does not cover the track of {length} samples.")
-    yield _finish(sums.take(sums.length), mean, deviation)
+    rest = mixture_of(track, done, sums.length) if residual else None
+    yield _finish(sums.take(sums.length), scale, rest)
 
 
 def check_shape(outputs: Tensor, chunks: Tensor) -> None:
@@ -152,10 +155,22 @@ class Sums:
         self._weights[start : start + kept.shape[-1]] += weight
 
 
-def _finish(out: Tensor, mean: float, deviation: float) -> Tensor:
-    out = rescaled(out, (mean, deviation))
+def _finish(out: Tensor, scale: tuple[float, float], heard: Tensor | None) -> Tensor:
+    out = rescaled(out, scale)
     check_finite(out, out.sum())
-    return out
+    return out if heard is None else with_residual(out, heard)
+
+
+def mixture_of(track: Signal, start: int, count: int) -> Tensor:
+    """Return a stretch of the mixture, `(2, count)`."""
+    return torch.from_numpy(np.array(track[:CHANNELS, start : start + count], dtype=np.float32))
+
+
+def with_residual(means: Tensor, heard: Tensor) -> Tensor:
+    """Add to stems `(stems, 2, n)` what they leave of the mixture `(2, n)`, as one more (ModelError)."""
+    if means.shape[1] != CHANNELS:
+        raise ModelError(f"The model returned {means.shape[1]} channels instead of {CHANNELS}.")
+    return torch.cat([means, (heard - means.sum(dim=0))[None]])
 
 
 def rescaled(out: Tensor, scale: tuple[float, float]) -> Tensor:

@@ -47,9 +47,16 @@ class Recipe:
         """Return the spec of one of the recipe's models, cut as it says: its own entry, else the zoo's.
 
         Raises:
-            ConfigError: it is neither, or its entry cannot be used.
+            ConfigError: it is neither, its entry cannot be used, or it does not take its parent apart.
         """
-        return with_overlap(self._spec(model), self.overlap)
+        spec = self._spec(model)
+        for parent, group in self.children.items():
+            if spec.parent != parent and any(model in weights for weights in group.values()):
+                raise ConfigError(
+                    f"The recipe {self.name!r}: {model!r} hears {spec.parent}, not {parent}: "
+                    f"name a model that takes {parent} apart, or add parent: {parent} to its entry."
+                )
+        return with_overlap(spec, self.overlap)
 
     def _spec(self, model: str) -> ModelSpec:
         if model in self.entries:

@@ -135,7 +135,6 @@ class Separator:
         self.settle(mixture, references)
         track, expected = self._track(mixture, references), len(self.stems_for(references))
         stretches = self._stretches(track, self._tiles(mixture), forward, self._scale(mixture))
-        there = self._copies is not None
         done = 0
         while True:
             # inference_mode must not be held while the caller's code runs between two stretches
@@ -143,15 +142,11 @@ class Separator:
                 stretch = next(stretches, None)
             if stretch is None:
                 return
-            here = self.residual is not None and not there
-            if stretch.shape[:2] != (expected - here, CHANNELS):
+            if stretch.shape[:2] != (expected, CHANNELS):
                 raise ModelError(
                     f"The model returned {tuple(stretch.shape[:2])} stems and channels instead of "
-                    f"{(expected - here, CHANNELS)}."
+                    f"{(expected, CHANNELS)}."
                 )
-            if here:
-                heard = torch.from_numpy(np.array(mixture[:, done : done + stretch.shape[-1]]))
-                stretch = torch.cat([stretch, (heard - stretch.sum(dim=0))[None]])
             done += stretch.shape[-1]
             if progress is not None:
                 progress(done)
@@ -183,10 +178,9 @@ class Separator:
         forward: Forward | None,
         scale: tuple[float, float],
     ) -> Iterator[Tensor]:
-        run, size = forward or self.forward, self.batch_size
+        run, size, residual = forward or self.forward, self.batch_size, self.residual is not None
         if self._copies is None:
-            return overlap_add(track, tiles, run, self.device, size, scale)
-        residual = self.residual is not None
+            return overlap_add(track, tiles, run, self.device, size, scale, residual)
         return overlap_add_on_device(track, tiles, run, self._copies, size, scale, residual)
 
     def stems_for(self, references: Mapping[str, Audio] | None = None) -> tuple[str, ...]:

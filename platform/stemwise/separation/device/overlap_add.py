@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stemwise.audio.raw import Signal
 from stemwise.core.errors import ModelError
-from stemwise.core.types import CHANNELS
 from stemwise.models.tiling import Tile
 from stemwise.separation.device.copies import Arriving, Copies
 from stemwise.separation.overlap_add import (
@@ -25,8 +23,10 @@ from stemwise.separation.overlap_add import (
     batches,
     check_finite,
     check_shape,
+    mixture_of,
     read_tile,
     rescaled,
+    with_residual,
 )
 
 
@@ -131,14 +131,10 @@ class _OnDevice:
             return None
         means = rescaled(self._sums.take(count), self._scale)
         if self._residual:
-            heard = self._copies.bring(self._mixture(count))()
-            means = torch.cat([means, (heard - means.sum(dim=0))[None]])
+            heard = self._copies.bring(mixture_of(self._track, self._done, count))()
+            means = with_residual(means, heard)
         self._done += count
         return _Stretch(self._copies.fetch(means), self._copies.fetch(means.sum()))
-
-    def _mixture(self, count: int) -> Tensor:
-        part = self._track[:CHANNELS, self._done : self._done + count]
-        return torch.from_numpy(np.array(part, dtype=np.float32))
 
     def add(self, cut: _Cut, outputs: Tensor) -> None:
         """Add the kept parts of a pass."""

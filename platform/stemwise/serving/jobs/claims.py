@@ -14,11 +14,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, tuple_, update
 
 from stemwise.serving.jobs.database import JobDatabase
-from stemwise.serving.jobs.records import LENGTH_STEP, LENGTH_STEP_S, Due, Job, Status
+from stemwise.serving.jobs.records import Due, Job, Status, due_at
 from stemwise.serving.jobs.table import jobs, storable, to_job
 
-# as `Job.due`
-_DUE = jobs.c.created_at + LENGTH_STEP_S * ((jobs.c.samples + LENGTH_STEP - 1) // LENGTH_STEP)
+_DUE = due_at(jobs.c.created_at, jobs.c.samples)
 _UNCLAIMED = {"worker": None, "lease_until": None, "chunks_done": 0, "chunks_total": None}
 
 

@@ -46,6 +46,11 @@ class Due(NamedTuple):
     id: str
 
 
+def due_at(created_at: Any, samples: Any) -> Any:
+    """Return when a job is due (see `Due`), of two numbers or of two columns of the table of jobs."""
+    return created_at + LENGTH_STEP_S * ((samples + LENGTH_STEP - 1) // LENGTH_STEP)
+
+
 @dataclass(frozen=True)
 class NewJob:
     """What a request asks for, once its audio has been accepted and stored.
@@ -100,7 +105,7 @@ class Job:
     @property
     def due(self) -> Due:
         """How urgent it is."""
-        return Due(self.created_at + LENGTH_STEP_S * -(-self.samples // LENGTH_STEP), self.id)
+        return Due(due_at(self.created_at, self.samples), self.id)
 
     @property
     def progress(self) -> float:
