@@ -217,7 +217,8 @@ def test_the_rest_of_a_parent_conserves_it(separate, written):
     found = separate(
         written(
             "{stems: {drums: {band_split: 1}},"
-            " children: {drums: {bass: {band_split: 0.5}, rest: remainder}}}"
+            " children: {drums: {bass: {apart: 0.5}, rest: remainder}},"
+            " models: {apart: {base: band_split, parent: drums}}}"
         ),
         mixture,
     )
@@ -229,7 +230,8 @@ def test_the_rest_of_a_parent_conserves_it(separate, written):
 def test_only_the_rest_is_wanted(separate, written):
     text = (
         "{stems: {drums: {band_split: 1}},"
-        " children: {drums: {bass: {band_split: 1}, rest: remainder}}}"
+        " children: {drums: {bass: {apart: 1}, rest: remainder}},"
+        " models: {apart: {base: band_split, parent: drums}}}"
     )
     whole, alone = separate(written(text), noise()), separate(written(text), noise(), ("rest",))
     assert tuple(alone) == ("rest",)
@@ -283,6 +285,13 @@ def test_level_two_models_take_the_stems_of_a_model_apart(separate, level2):
     np.testing.assert_allclose(children, found["drums"], atol=1e-6)
     voices = found["lead_vocals"] + found["backing_vocals"]
     np.testing.assert_allclose(voices, found["vocals"], atol=1e-6)
+
+
+def test_a_model_that_hears_the_mixture_takes_no_stem_apart(written):
+    recipe = written("{stems: {drums: {hpss: 1}}, children: {drums: {kick: {band_split: 1}}}}")
+    assert recipe.spec("hpss").name == "hpss"
+    with pytest.raises(ConfigError, match="'band_split' hears mixture, not drums: name a model"):
+        recipe.spec("band_split")
 
 
 def test_wanted_sub_stems_run_only_what_makes_them(separate, level2):
