@@ -101,7 +101,7 @@ def test_a_run_is_cut_as_it_says():
 def test_of_a_named_set_parents_stay_those_of_the_reference():
     run = models_of(settings("demo", overlap="both"))
     level2 = hierarchy(settings("demo").hierarchy, "demo", run.specs, run.overlap)
-    assert {p.name for p in level2.providers.values()} == {"demo_melband", "demo_scnet"}
+    assert {p.name for p in level2.providers.values()} == {"demo_scnet"}
 
 
 def test_a_recipe_is_measured_as_it_is_run_or_not_at_all(recipe):

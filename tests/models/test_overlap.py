@@ -20,7 +20,7 @@ IDENTITIES = {
     "bs_roformer": "4fc572c7972cdb54",
     "bsrnn": "d578a154d709c1e4",
     "demo_drumsep": "c10989fa1580001b",
-    "demo_htdemucs": "87232b7dec16d276",
+    "demo_htdemucs": "4a28e2e14794f5f3",
     "demo_karaoke": "33ff4a0d634983e2",
     "demo_melband": "e3bf347da7094694",
     "demo_scnet": "498472a185d421ab",

@@ -19,7 +19,7 @@ from .page_browser import PageDriver, chromium, until
 from .running import Running
 
 pytestmark = pytest.mark.ray
-TOP = ["vocals", "drums", "bass", "guitar", "piano", "other"]
+TOP = ["vocals", "drums", "bass", "other"]
 
 
 @pytest.mark.browser
