@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
@@ -260,8 +261,14 @@ class Run:
 
     def __repr__(self) -> str:
         table, facts = self._shown()
-        return as_text(f"Run({str(self.path)!r}): {facts}", table)
+        return as_text(f"Run({self._name()!r}): {facts}", table)
 
     def _repr_html_(self) -> str:
         table, facts = self._shown()
-        return as_html(f"{self.path}: {facts}", table)
+        return as_html(f"{self._name()}: {facts}", table)
+
+    def _name(self) -> str:
+        """Return the path, from the current folder where it is below that."""
+        path, here = self.path, Path.cwd()
+        below = isinstance(path, Path) and path.is_relative_to(here)
+        return str(path.relative_to(here) if below else path)
