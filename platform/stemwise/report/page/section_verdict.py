@@ -20,6 +20,7 @@ from stemwise.report.verdict import TIED, UNKNOWN, Verdict, verdicts
 from stemwise.report.verdict_words import headline, scale_note
 
 _MOST_TIED = 3  # models of a row
+_PUBLISHED = "Published scores only: blends, recipes and listening need audio (`stemwise evaluate`)."
 _DETAILS = "Ties, gains, and what more quality would cost"
 _RUN_IT = "stemwise separate --recipe recipes/deployable.yaml SONG"
 
@@ -39,7 +40,7 @@ def verdict_section(run: RunTables, sheet: Sheet, palette: Palette) -> Html:
             el("p", headline(made, run.imported), cls="lead"),
             _table(run, made, palette),
             el("p", scale_note(run, made), cls="note"),
-            _how_to_run(run),
+            el("p", coded(_PUBLISHED), cls="note") if run.imported else _how_to_run(run),
             gap,
             _cautions(made),
             cost_figures(run, sheet, palette),
