@@ -15,6 +15,7 @@ export class Compare {
   readonly button: HTMLButtonElement;
   /** Whether the original is heard. */
   on = false;
+  private busy = false;
   private level = 1;
   private timer = 0;
   private matched = "";
@@ -42,7 +43,7 @@ export class Compare {
 
   /** Hear the other one. */
   async flip(): Promise<void> {
-    if (!this.on && !(await this.ready())) return;
+    if (this.busy || (!this.on && !(await this.ready()))) return;
     this.on = !this.on;
     this.button.setAttribute("aria-pressed", String(this.on));
     this.changed();
@@ -56,7 +57,7 @@ export class Compare {
   }
 
   private async ready(): Promise<boolean> {
-    this.button.disabled = true;
+    this.busy = true; // not disabled: the button would lose the focus
     try {
       if (!this.engine.has(ORIGINAL)) {
         fill(this.button, "Loading…");
@@ -68,7 +69,7 @@ export class Compare {
       if (!aborted(error)) this.failed(`The original cannot be played: ${sentence(error)}`);
       return false;
     } finally {
-      this.button.disabled = false;
+      this.busy = false;
       fill(this.button, "Original");
     }
   }

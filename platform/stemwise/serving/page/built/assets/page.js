@@ -1247,6 +1247,7 @@ var Compare = class {
   button;
   /** Whether the original is heard. */
   on = false;
+  busy = false;
   level = 1;
   timer = 0;
   matched = "";
@@ -1257,7 +1258,7 @@ var Compare = class {
   }
   /** Hear the other one. */
   async flip() {
-    if (!this.on && !await this.ready()) return;
+    if (this.busy || !this.on && !await this.ready()) return;
     this.on = !this.on;
     this.button.setAttribute("aria-pressed", String(this.on));
     this.changed();
@@ -1269,7 +1270,7 @@ var Compare = class {
     this.timer = window.setTimeout(() => void this.match().then(this.changed), SETTLED_MS);
   }
   async ready() {
-    this.button.disabled = true;
+    this.busy = true;
     try {
       if (!this.engine.has(ORIGINAL)) {
         fill(this.button, "Loading…");
@@ -1281,7 +1282,7 @@ var Compare = class {
       if (!aborted(error)) this.failed(`The original cannot be played: ${sentence(error)}`);
       return false;
     } finally {
-      this.button.disabled = false;
+      this.busy = false;
       fill(this.button, "Original");
     }
   }
