@@ -118,6 +118,8 @@ def test_stems_that_would_clip_are_turned_down_with_a_warning(tmp_path):
         (file,) = stems.save(tmp_path)
     written, rate = soundfile.read(file)
     assert rate == 8_000
+    with pytest.raises(ConfigError, match="MP3 is written at 44100 Hz"):
+        stems.save(tmp_path, "mp3")
     np.testing.assert_allclose(written, 1.0, atol=1e-6)
 
 
@@ -128,5 +130,5 @@ def test_stems_show_themselves():
     assert "-20.0" in stems._repr_html_()
     with pytest.raises(KeyError, match="did you mean vocals"):
         stemwise.Stems({"vocals": np.zeros((2, 1), np.float32)})["vocal"]
-    with pytest.raises(ConfigError, match="format=flak is unknown: did you mean flac"):
+    with pytest.raises(ConfigError, match="'flak' is not written: did you mean flac"):
         stems.save("nowhere", "flak")

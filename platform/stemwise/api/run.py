@@ -17,7 +17,7 @@ from stemwise.api.run_table import as_html, as_text
 from stemwise.api.settings import settings_of
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.nearest import did_you_mean
-from stemwise.core.places import Place
+from stemwise.core.places import Place, is_local
 from stemwise.core.types import HELD_OUT
 from stemwise.decision.blending import blend_scores
 from stemwise.jobs import report as job
@@ -134,8 +134,8 @@ class Run:
         Raises:
             ConfigError: the run has no such table.
         """
-        frame = self.table(name)
-        told = [definition(name, column) for column in frame.columns]
+        frame, schema = self.table(name), self._schema(name)
+        told = [_told(name, schema.field(column)) for column in frame.columns]
         return pl.DataFrame(
             {
                 "column": frame.columns,
@@ -153,9 +153,7 @@ class Run:
         Raises:
             ConfigError: the run has no such table.
         """
-        self.table(name)
-        file = next((self._files.local / TABLES / name).glob("**/*.parquet"))
-        found = pq.read_schema(file).metadata or {}
+        found = self._schema(name).metadata or {}
         return {key.decode(): value.decode() for key, value in found.items()}
 
     @property
@@ -239,7 +237,11 @@ class Run:
             self._files.forget()
         return self.path / REPORT / "index.html"
 
-    def _config(self) -> Any:
+    def _schema(self, name: str) -> Any:
+        self.table(name)  # fetched, and there
+        return pq.read_schema(next((self._files.local / TABLES / name).glob("**/*.parquet")))
+
+    def _config(self) -> Path:
         return self._files.need(CONFIG).parent
 
     def _check(self, what: str, name: str, known: tuple[str, ...]) -> None:
@@ -270,5 +272,17 @@ class Run:
     def _name(self) -> str:
         """Return the path, from the current folder where it is below that."""
         path, here = self.path, Path.cwd()
-        below = isinstance(path, Path) and path.is_relative_to(here)
-        return str(path.relative_to(here) if below else path)
+        if is_local(path) and path.is_relative_to(here):
+            return str(path.relative_to(here))
+        return str(path)
+
+
+def _told(table: str, field: Any) -> tuple[str, str]:
+    """Return unit and description of a column, from its file, which may be older, or as we know them."""
+    own = field.metadata or {}
+    if b"description" in own:
+        return own.get(b"unit", b"").decode(), own[b"description"].decode()
+    try:
+        return definition(table, field.name)
+    except KeyError:  # a column of another version
+        return "", ""

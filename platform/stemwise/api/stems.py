@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from stemwise.audio.decoding import rms_dbfs
-from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.types import SAMPLE_RATE, Audio
+from stemwise.jobs.separate_options import checked_format, suffix
 from stemwise.jobs.separation import write_stems
 from stemwise.report.markup import el
-from stemwise.separation.spool import SUBTYPES, Spool
+from stemwise.separation.spool import Spool
 
 
 class Stems(Mapping[str, Audio]):
@@ -63,32 +63,31 @@ class Stems(Mapping[str, Audio]):
     def save(self, folder: str | os.PathLike[str], format: str = "flac") -> list[Path]:
         """Write `<folder>/<stem>.<format>` and return the files.
 
-        FLAC holds 24 bits and nothing above full scale: where a stem would clip, all are turned down
-        alike, with a warning. WAV holds the floats as they are.
+        All formats but `wav` hold nothing above full scale: where a stem would clip, all are attenuated
+        alike, with a warning.
 
         Args:
             folder: made if absent.
-            format: `flac` or `wav`.
+            format: `flac` or `wav24` (24 bits), `wav` (the floats as they are), or `mp3` (320 kbit/s,
+                at 44.1 kHz only).
 
         Raises:
-            ConfigError: another format.
+            ConfigError: another format, or an MP3 at another rate.
             OutputError: the folder cannot be written.
         """
-        if format not in SUBTYPES:
-            near = did_you_mean(format, SUBTYPES)
-            raise ConfigError(f"format={format} is unknown: {near}use {' or '.join(SUBTYPES)}.")
+        kind = checked_format(format)
         target = Path(folder).expanduser()
         with tempfile.TemporaryDirectory(prefix="stemwise-") as scratch:
             spool = Spool(Path(scratch), self._arrays)
             spool.add(np.stack(list(self._arrays.values())))
-            gain = write_stems(dict.fromkeys(self._arrays, spool), target, format, self.rate)
+            gain = write_stems(dict.fromkeys(self._arrays, spool), target, kind, self.rate)
         if gain < 1:
             warnings.warn(
-                f"The stems peak above what FLAC holds: all are attenuated to {100 * gain:.0f} % "
+                f"The stems peak above full scale: all are attenuated to {100 * gain:.0f} % "
                 "(format='wav' keeps them as they are).",
                 stacklevel=2,
             )
-        return [target / f"{stem}.{format}" for stem in self]
+        return [target / f"{stem}.{suffix(kind)}" for stem in self]
 
     def __repr__(self) -> str:
         made = f" by {self.recipe}" if self.recipe else ""
