@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar, cast
 
 import hydra
@@ -26,6 +27,7 @@ from stemwise.report.console import make_console
 T = TypeVar("T")
 Job = Callable[[T, Console], int]
 INTERRUPTED = 130
+_QUIET = {"-q", "--quiet"}
 # store=PATH names the store's root; store={root: …, keep: …} is Hydra's own form
 _STORE = re.compile(r"(\+{0,2})store=(?!\s*\{)")
 
@@ -36,10 +38,9 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
     A `-m` multirun runs the job for every combination, each in its own folder below `output` with
     one estimate store for all, and returns the worst exit code.
     """
-    given = [
-        _STORE.sub(r"\1store.root=", argument, count=1) if _STORE.match(argument) else argument
-        for argument in (sys.argv[1:] if arguments is None else arguments)
-    ]
+    asked = sys.argv[1:] if arguments is None else arguments
+    quiet = bool(_QUIET & set(asked))
+    given = [_as_hydra_reads(argument) for argument in asked if argument not in _QUIET]
     try:
         given = [*config_dirs.without_option(given), *search_path()]
     except StemwiseError as error:
@@ -49,7 +50,7 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
     codes: list[int] = []
 
     def task(config: DictConfig) -> None:
-        codes.append(_run(name, kind, job, config))
+        codes.append(_run(name, kind, job, config, quiet))
 
     if not set(given) & {"-h", "--help", "--hydra-help", "-i", "--info"}:
         problem = complaint(name, kind, given)
@@ -66,9 +67,18 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
     return max(codes, default=0)
 
 
-def _run(name: str, kind: type[T], job: Job[T], config: DictConfig) -> int:
+def _as_hydra_reads(argument: str) -> str:
+    """Return an override with the store's root named, and `~` as what it means to a shell."""
+    if _STORE.match(argument):
+        argument = _STORE.sub(r"\1store.root=", argument, count=1)
+    key, equals, value = argument.partition("=")
+    home = equals and (value == "~" or value.startswith("~/"))
+    return f"{key}={Path(value).expanduser()}" if home else argument
+
+
+def _run(name: str, kind: type[T], job: Job[T], config: DictConfig, quiet: bool) -> int:
     """Run one job; an error meant for the user is printed, anything else is a bug and propagates."""
-    console, errors = make_console(), Console(stderr=True)
+    console, errors = make_console(quiet=quiet), Console(stderr=True)
     try:
         settings = read(kind, plain(config), what=command(name))
         return job(_separate_sweep(settings), console)

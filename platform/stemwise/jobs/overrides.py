@@ -18,6 +18,7 @@ from stemwise.core import config_dirs
 from stemwise.core.config import conf_dir, load_yaml
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
+from stemwise.jobs.no_setting import no_setting, unparsed
 from stemwise.jobs.targets import drop_targets
 from stemwise.jobs.typed import read, unknown_key
 
@@ -73,6 +74,8 @@ def complaint(name: str, kind: type[Any], given: Sequence[str]) -> str | None:
         if not item.startswith("-") and before not in _TAKES_VALUE
     ]
     sweep = bool(_SWEEP & set(given))
+    if (strange := no_setting(given)) is not None:
+        return strange
     try:
         for job in _jobs(overrides) if sweep else [overrides]:
             try:
@@ -111,11 +114,11 @@ def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
 def _sentence(name: str, overrides: Sequence[str], error: Exception) -> str:
     """Say what Hydra or OmegaConf complains about in our words, else in the first line of theirs."""
     if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override} is not usable: write key=value, and lists and mappings in quotes, as in "
-            "'models=[a,b]'."
-        )
+        return unparsed(str(error.override))
     text = _first_line(error)
+    if listed := re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", text):
+        key, items = listed.groups()
+        return f"{key}={items} is not usable: a list has brackets, '{key}=[{items}]'."
     if merged := re.fullmatch(r"Error merging override (([^=]+)=.*)", text):
         return f"{merged[1]} is not usable: {merged[2]} takes another kind of value."
     if unset := re.search(r"You must specify '(\w+)'", text):

@@ -232,6 +232,10 @@ def pick_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if "device type" in str(error):  # torch lists two dozen, of which no model runs on most
+            raise DeviceError(
+                f"The device {name!r} is unknown: use auto, cpu, cuda, cuda:1 or mps."
+            ) from error
         raise DeviceError(
             f"The device {name!r} is not available here ({str(error).splitlines()[0]}): "
             "use device=auto or device=cpu."
