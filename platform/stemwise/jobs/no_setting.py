@@ -32,8 +32,7 @@ _SPECIAL = set("()&;:,~<>|*? ")
 
 def no_setting(given: Sequence[str]) -> str | None:
     """Return one sentence on the first argument of a job that is neither setting nor option, or None."""
-    after = [*given[1:], ""]
-    for argument, following in zip(given, after, strict=True):
+    for argument, following in zip(given, [*given[1:], ""], strict=False):
         option = argument.partition("=")[0]
         if argument.startswith("-") and option not in _OPTIONS and not option[1:2].isdigit():
             value = argument.partition("=")[2] or following or "VALUE"
