@@ -20,7 +20,9 @@ from stemwise.report.verdict import TIED, UNKNOWN, Verdict, verdicts
 from stemwise.report.verdict_words import headline, scale_note
 
 _MOST_TIED = 3  # models of a row
-_PUBLISHED = "Published scores only: blends, recipes and listening need audio (`stemwise evaluate`)."
+_PUBLISHED = (
+    "Published scores only: blends, recipes and listening need audio (`stemwise evaluate`)."
+)
 _DETAILS = "Ties, gains, and what more quality would cost"
 _RUN_IT = "stemwise separate --recipe recipes/deployable.yaml SONG"
 
