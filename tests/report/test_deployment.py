@@ -12,7 +12,8 @@ from stemwise.report.ledger_words import blend_sentence
 from stemwise.report.page import write_report
 from stemwise.report.run_tables import read_run
 from stemwise.report.terminal_verdict import show_verdict
-from stemwise.report.verdict import verdict
+from stemwise.report.verdict import NOTHING, UNKNOWN, Verdict, verdict
+from stemwise.report.verdict_words import headline
 
 VOCALS = ("mixture", "mixture", "vocals")
 DRUMS = ("mixture", "mixture", "drums")
@@ -140,3 +141,10 @@ def test_where_one_model_was_chosen_no_blend_is_said_to_gain_nothing():
         "gain_shrunken": None,
     }
     assert blend_sentence([chosen]) == "No further model was worth its cost."
+
+
+def test_stems_without_any_score_are_not_said_to_lack_a_good_model():
+    nothing = [Verdict(VOCALS, UNKNOWN, why="no true stem to score against")]
+    assert headline(nothing) == "No stem could be scored and compared: the table says why."
+    useless = [*nothing, Verdict(DRUMS, NOTHING, ("alpha",), score=-1.0)]
+    assert headline(useless).startswith("No model of this run is worth deploying")

@@ -21,6 +21,8 @@ def no_answer(run: RunTables, key: StemKey) -> str:
         return "no model of this run makes this stem"
     if (frame["status"] == "silent_reference").all():
         return "silent in every track"
+    if (frame["status"] == "missing_reference").all():
+        return "no true stem to score against"
     if not (frame["status"] == "ok").any():
         return "no model has a score"
     if run["leaderboard"].is_empty():

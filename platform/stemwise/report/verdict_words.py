@@ -9,7 +9,7 @@ from stemwise.report.cautions import counted
 from stemwise.report.leading import listed
 from stemwise.report.run_tables import RunTables
 from stemwise.report.tables import stem_label
-from stemwise.report.verdict import TIED, Verdict
+from stemwise.report.verdict import TIED, UNKNOWN, Verdict
 
 _MANY = 12  # names of a sentence
 
@@ -18,6 +18,8 @@ def headline(made: Sequence[Verdict], imported: bool = False) -> str:
     """Return how many stems have an answer, and which do not."""
     good = [found for found in made if found.usable]
     rest = [stem_label(found.key[2]) for found in made if not found.usable]
+    if not imported and all(found.kind == UNKNOWN for found in made):
+        return "No stem could be scored and compared: the table says why."
     if imported or any(found.kind == TIED for found in made):
         return _leading(good, rest)
     if not good:
