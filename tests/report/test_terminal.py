@@ -113,12 +113,14 @@ def test_where_the_output_is_a_file_a_line_now_and_then(monkeypatch):
     with display.showing():
         for seconds, done in ((0, 0), (1, 1), (5, 2), (11, 3), (1, 3), (1, 4)):
             now[0] += seconds
-            display.update(State(done=done, failures=done // 3))
+            speeds = {"fast": (30.0, 2.0), "slow": (30.0, 20.0), "idle": (0.0, 0.0)}
+            display.update(State(done, done // 3, speeds=speeds if done else {}))
     # the first, the one ten seconds later, and the last
     assert out.getvalue().splitlines() == [
         "tracks 1/5, failures 0",
-        "tracks 4/5, failures 1",
-        "tracks 5/5, failures 1",
+        # 17 s for three tracks, and one is left
+        "tracks 4/5, failures 1, slowest model slow (1.5× real time), about 6 s left",
+        "tracks 5/5, failures 1, slowest model slow (1.5× real time)",
     ]
 
 

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from stemwise.report.songs_display import duration
 from stemwise.report.tables import TextTable
 
 _QUIET_S = 10.0  # between lines where the output is a file
@@ -58,6 +59,7 @@ class RunDisplay:
         self._task = self._bar.add_task("tracks", total=total, completed=already)
         self._live: Live | None = None
         self._said = (0.0, -1)
+        self._began = time.monotonic()
 
     def update(self, state: RunState) -> None:
         """Show a new state."""
@@ -68,9 +70,16 @@ class RunDisplay:
         now, done = time.monotonic(), self.already + state.done
         if done != self._said[1] and (now - self._said[0] > _QUIET_S or done == self.total):
             self._said = (now, done)
-            self.console.print(
-                f"tracks {done}/{self.total}, failures {state.failures}", style="dim"
-            )
+            told = [f"tracks {done}/{self.total}", f"failures {state.failures}"]
+            told += _slowest(state) + self._left(state.done, now)
+            self.console.print(", ".join(told), style="dim", soft_wrap=True)
+
+    def _left(self, done: int, now: float) -> list[str]:
+        """Say how long the rest will take, if it goes on like that."""
+        rest = self.total - self.already - done
+        if not rest or not done:
+            return []
+        return [f"about {duration((now - self._began) * rest / done)} left"]
 
     @contextmanager
     def showing(self) -> Iterator[RunDisplay]:
@@ -84,6 +93,15 @@ class RunDisplay:
                 yield self
             finally:
                 self._live = None
+
+
+def _slowest(state: RunState) -> list[str]:
+    """Say which model takes longest for a second of music."""
+    speeds = {name: audio / work for name, (audio, work) in state.speeds.items() if work}
+    if not speeds:
+        return []
+    name = min(speeds, key=lambda name: speeds[name])
+    return [f"slowest model {name} ({speeds[name]:.1f}× real time)"]
 
 
 def _details(state: RunState) -> list[Text]:
