@@ -24,7 +24,8 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> str:
 def train(output: Path, *overrides: str) -> int:
     small = ["songs=6", "validation_songs=6", "duration_s=2", "workers=1", "device=cpu"]
     short = ["training.batch_size=1", "training.seconds=1", "training.validation_examples=1"]
-    quick = ["training.parent_model=band_split"]  # which needs no weights
+    # which needs no weights
+    quick = ["training.parent_model=band_split", "training.augmentation.estimated=0.5"]
     return main(["training=demo_karaoke", f"output={output}", *small, *short, *quick, *overrides])
 
 
