@@ -90,6 +90,7 @@ def test_a_figure_shows_itself(run, tmp_path):
 def test_a_run_shows_what_to_deploy(run, run_folder):
     text, page = repr(run), run._repr_html_()
     assert str(run_folder) in text
+    assert "2 tracks, 3 models" in text  # not the mixture, the oracle and what was fitted
     assert "vocals" in text
     assert "<table>" in page
     assert run.recipe.name == "deployable"

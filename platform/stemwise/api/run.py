@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.api.figure import Figure
 from stemwise.api.run_files import RunFiles
 from stemwise.api.run_table import as_html, as_text
@@ -18,7 +19,7 @@ from stemwise.api.settings import settings_of
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.places import Place, is_local
-from stemwise.core.types import HELD_OUT
+from stemwise.core.types import HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.blending import blend_scores
 from stemwise.jobs import report as job
 from stemwise.jobs import saved_run
@@ -258,7 +259,9 @@ class Run:
         else:
             shown = leaders(self.leaderboard)
         failed = len(self.failures)
-        facts = f"{len(self.tracks)} tracks, {self.scores['model'].n_unique()} models"
+        names = self.scores["model"].unique().to_list()
+        models = [n for n in names if n not in REFERENCE_LINES and not n.startswith(RECIPE_PREFIX)]
+        facts = f"{len(self.tracks)} tracks, {len(models)} models"
         return shown, facts + (f", {failed} rows failed (see .failures)" if failed else "")
 
     def __repr__(self) -> str:
