@@ -37,7 +37,8 @@ def test_what_is_no_setting_is_told_how_to_write(given, says):
 def test_what_hydra_takes_is_let_through():
     given = ["-m", "--config-dir", "x", "selection=linear,paper_naive", "tracks=2", "-q", "a=b=c"]
     assert no_setting(given) is None and no_setting([]) is None
-    assert "write key=value" in unparsed("models=[a")
+    assert "write key=value" in unparsed("evaluate", "models=[a")
+    assert "write output=runs/demo." in unparsed("report", "runs/demo")
 
 
 def test_home_is_a_folder_as_in_a_shell(monkeypatch):

@@ -27,6 +27,8 @@ _SETTINGS = {
         "--store": "store",
     },
 }
+# what a path alone means to jobs that read no songs
+_PLACES = {"report": "output=", "fit": "output=", "import_scores": "input="}
 _SPECIAL = set("()&;:,~<>|*? ")
 
 
@@ -43,18 +45,17 @@ def no_setting(given: Sequence[str]) -> str | None:
     return None
 
 
-def unparsed(override: str) -> str:
+def unparsed(name: str, override: str) -> str:
     """Say why Hydra cannot read an override, and how it is written.
 
     Args:
+        name: of the job's configuration in conf/.
         override: what is no key=value, or whose value has characters that mean something to Hydra.
     """
     key, equals, value = override.partition("=")
     if not equals and (Path(override).exists() or "/" in override):
-        return (
-            f"{override} is not usable: settings are key=value, so give a folder of songs as "
-            f"dataset=folder dataset.root={override}."
-        )
+        written = _PLACES.get(name, "dataset=folder dataset.root=") + override
+        return f"{override} is not usable: settings are key=value, write {written}."
     if equals and value[:1] not in "[{'\"" and _SPECIAL & set(value):
         return (
             f"{override} is not usable: Hydra needs quotes inside the shell's around such a value, "
@@ -70,5 +71,6 @@ def _no_option(option: str, value: str) -> str:
     if option in _SETTINGS:
         key = _SETTINGS[option]
         return f"There is no option {option} here: settings are key=value, write {key}={value}."
-    near = did_you_mean(option, [name for name in _OPTIONS if name.startswith("--")])
+    names = [name.lstrip("-") for name in _OPTIONS if name.startswith("--")]
+    near = did_you_mean(option.lstrip("-"), names).replace("you mean ", "you mean --")
     return f"There is no option {option} here: {near}settings are key=value, and --help lists them."

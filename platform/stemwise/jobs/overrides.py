@@ -114,7 +114,7 @@ def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
 def _sentence(name: str, overrides: Sequence[str], error: Exception) -> str:
     """Say what Hydra or OmegaConf complains about in our words, else in the first line of theirs."""
     if isinstance(error, OverrideParseException):
-        return unparsed(str(error.override))
+        return unparsed(name, str(error.override))
     text = _first_line(error)
     if listed := re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", text):
         key, items = listed.groups()
