@@ -48,6 +48,8 @@ LONG = (
     "evaluation/test_song_process.py",
     "models/test_official_sizes.py",
     "jobs/test_import_scores.py",
+    "api/test_notebook.py",
+    "api/test_run.py",
     "jobs/test_settings.py",
     "test_packaging.py",
     "jobs/test_own_model.py",
