@@ -14,6 +14,7 @@ from stemwise.jobs.separate_options import Outcome, SongResult
 from stemwise.jobs.song_places import SongPlace, check_name
 from stemwise.storage.disk import writable
 
+_POLL_S = 0.3
 Work = Callable[[SongPlace], SongResult]
 
 
@@ -68,10 +69,12 @@ class Songs:
         with ThreadPoolExecutor(jobs, "song", self._begin) as pool:
             futures = [pool.submit(self._one, place) for place in places]
             try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-                for future in futures:
-                    if future.done() and (error := future.exception()) is not None:
-                        raise error
+                waiting = set(futures)
+                while waiting:
+                    # again and again: an interrupt that reaches another thread ends no wait of this one
+                    done, waiting = wait(waiting, _POLL_S, FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()  # raises what is true of every song
                 return [future.result() for future in futures]
             except BaseException:
                 self._stop.set()
