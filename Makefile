@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test test-fast test-faults test-thorough lint style clean
 
 help:
-	@echo "make demo   evaluate eight models on the embedded songs, offline (results in runs/demo)"
+	@echo "make demo   evaluate seven models on the embedded songs, offline (results in runs/demo)"
 	@echo "make test   linters, types, import rules and the whole test suite"
 	@echo "make test-faults   the faults that take a minute each: what is killed is replaced, and what kills given up"
 	@echo "make test-thorough   the same with more examples and larger cases"

@@ -23,7 +23,7 @@ from stemwise.serving.settings import AppArgs
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.name for path in (ROOT / "deployments").glob("*.yaml"))
 MODELS = {
-    "demo.yaml": {"demo_htdemucs", "demo_scnet", "demo_melband", "demo_karaoke", "demo_drumsep"},
+    "demo.yaml": {"demo_htdemucs", "demo_scnet", "demo_melband", "demo_drumsep"},
     "paper.yaml": {
         *("melband_roformer_vocals", "melband_roformer_karaoke"),
         *("scnet_large", "htdemucs_6s", "drumsep"),
