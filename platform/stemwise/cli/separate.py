@@ -9,6 +9,7 @@ from typing import Any
 
 from stemwise.cli.voice import add_json, console_of, say_json
 from stemwise.core.config import DEFAULT_RECIPE
+from stemwise.core.nearest import did_you_mean
 from stemwise.core.precision import CHOICES
 from stemwise.jobs.separate_options import (
     DEFAULT_TEMPLATE,
@@ -16,6 +17,7 @@ from stemwise.jobs.separate_options import (
     SeparateOptions,
 )
 
+_OVERLAPS = ("reference", "fast")
 # files by which audio-separator calls its models
 _AUDIO_SEPARATOR = {".ckpt", ".onnx", ".pth", ".yaml"}
 _EXAMPLES = """\
@@ -161,7 +163,7 @@ def _kbits(text: str) -> int:
 
 def _overlap(text: str) -> str:
     """Return how chunks overlap; demucs' share of a quarter is `fast`."""
-    if text in ("reference", "fast"):
+    if text in _OVERLAPS:
         return text
     try:
         share = float(text)
@@ -171,7 +173,8 @@ def _overlap(text: str) -> str:
         return "fast"
     number = "" if share is None else " (a share of the chunk is a setting of an own model's entry)"
     raise argparse.ArgumentTypeError(
-        f"{text} is not usable: give reference or fast, which is a quarter{number}"
+        f"{text} is not usable: {did_you_mean(text, _OVERLAPS)}give reference or fast, which is a "
+        f"quarter{number}"
     )
 
 
