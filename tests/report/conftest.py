@@ -62,11 +62,12 @@ class _Maker:
     def write(self) -> Run:
         folder = self.output / "tables"
         tracks = [self._track(number) for number in range(self.count)]
-        for track in tracks:
-            for stem in ("vocals", "drums", "other"):
+        stems_of = self.option.get("stems_of", lambda number: ("vocals", "drums", "other"))
+        for number, track in enumerate(tracks):
+            for stem in stems_of(number):  # type: ignore[operator]
                 self._stem(track, "mixture", "mixture", stem, self.models)
             if self.option.get("level2", True):
-                for source in ("estimate", "reference"):
+                for source in self.option.get("sources", ("estimate", "reference")):  # type: ignore[attr-defined]
                     for stem in ("kick", "cymbals"):
                         self._stem(track, "drums", source, stem, ("drumsep",))
                     self._stem(track, "vocals", source, "lead_vocals", ("karaoke",))

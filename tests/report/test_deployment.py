@@ -12,8 +12,8 @@ from stemwise.report.ledger_words import blend_sentence
 from stemwise.report.page import write_report
 from stemwise.report.run_tables import read_run
 from stemwise.report.terminal_verdict import show_verdict
-from stemwise.report.verdict import NOTHING, UNKNOWN, Verdict, verdict
-from stemwise.report.verdict_words import headline
+from stemwise.report.verdict import NOTHING, UNKNOWN, Verdict, verdict, verdicts
+from stemwise.report.verdict_words import headline, scale_note
 
 VOCALS = ("mixture", "mixture", "vocals")
 DRUMS = ("mixture", "mixture", "drums")
@@ -148,3 +148,29 @@ def test_stems_without_any_score_are_not_said_to_lack_a_good_model():
     assert headline(nothing) == "No stem could be scored and compared: the table says why."
     useless = [*nothing, Verdict(DRUMS, NOTHING, ("alpha",), score=-1.0)]
     assert headline(useless).startswith("No model of this run is worth deploying")
+
+
+@pytest.mark.parametrize(
+    ("sources", "which"),
+    [(("estimate", "reference"), "estimate"), (("reference",), "reference")],
+)
+def test_stems_of_the_true_parent_are_shown_where_nothing_estimates_it(make_run, sources, which):
+    made = make_run(sources=sources)
+    run = read_run(made.output, made.models)
+    found = verdicts(run)
+    assert {one.key[1] for one in found if one.key[0] == "drums"} == {which}
+    word = {"estimate": "the estimated", "reference": "the true"}[which]
+    assert f"Indented stems come from {word} parent" in scale_note(run, found)
+
+
+@pytest.mark.parametrize(
+    ("alone", "shown"), [(2, "guitar+piano+other"), (6, "other"), (10, "other")]
+)
+def test_a_sum_of_stems_is_shown_where_it_stands_on_more_tracks(make_run, alone, shown):
+    def stems_of(number):
+        return ("vocals", "other" if number < alone else "guitar+piano+other")
+
+    made = make_run(level2=False, stems_of=stems_of, deployment={"vocals": MODEL})
+    found = {one.key[2]: one for one in verdicts(read_run(made.output, made.models))}
+    assert set(found) == {"vocals", shown}
+    assert found[shown].why.endswith("; not in the recipe") == (shown != "other")

@@ -287,11 +287,16 @@ def test_level_two_models_take_the_stems_of_a_model_apart(separate, level2):
     np.testing.assert_allclose(voices, found["vocals"], atol=1e-6)
 
 
-def test_a_model_that_hears_the_mixture_takes_no_stem_apart(written):
-    recipe = written("{stems: {drums: {hpss: 1}}, children: {drums: {kick: {band_split: 1}}}}")
-    assert recipe.spec("hpss").name == "hpss"
-    with pytest.raises(ConfigError, match="'band_split' hears mixture, not drums: name a model"):
-        recipe.spec("band_split")
+def test_a_model_of_another_stem_is_refused_and_one_of_mixtures_may_be_chained(written):
+    recipe = written(
+        "{stems: {drums: {hpss: 1}},"
+        " children: {drums: {kick: {demo_karaoke: 1}, bass: {band_split: 1}}}}"
+    )
+    assert recipe.spec("band_split").name == "band_split"
+    with pytest.raises(
+        ConfigError, match="'demo_karaoke' separates vocals, not drums: name a model"
+    ):
+        recipe.spec("demo_karaoke")
 
 
 def test_wanted_sub_stems_run_only_what_makes_them(separate, level2):

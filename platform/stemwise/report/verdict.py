@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report.cautions import beaten_by_input, cautions
 from stemwise.report.deployment import (
     BLEND,
@@ -20,6 +21,7 @@ from stemwise.report.tie_words import beside_the_rest, ties_sentence
 from stemwise.report.unknown import no_answer
 
 LEADS, TIED, UNKNOWN = "leads", "tied", "unknown"
+_SUM = "+"  # joins the names of stems that models put into one
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,40 @@ def verdict(run: RunTables, key: StemKey) -> Verdict:
 def verdicts(run: RunTables) -> list[Verdict]:
     """Return the answers that users get: of the stems of the mixture, and of estimated parents.
 
-    Sums of stems that only serve to compare models are left out where the run says what to deploy.
+    Where nothing estimates a parent, its stems are those of the true one.
+    Sums of stems that only serve to compare models are left out where the run says what to deploy,
+    but for those that stand on more tracks than their parts: they replace them.
     """
     decided = {
         tuple(row) for row in run["deployment"].select("parent", "parent_source", "stem").rows()
     }
-    top = [key for key in run.level1 if not decided or key in decided or "+" not in key[2]]
+    sums = [key for key in run.level1 if _SUM in key[2] and key not in decided]
+    left_out = {dropped for key in sums for dropped in _narrower(run, key)} if decided else set()
+    top = [key for key in run.level1 if key not in left_out]
     parents = {key[2] for key in top}
-    below = [key for key in run.stems if key[1] == "estimate" and key[0] in parents]
+    estimated = {key[0] for key in run.stems if key[1] == ESTIMATE}
+    below = [
+        key
+        for key in run.stems
+        if key[0] in parents and key[1] == (ESTIMATE if key[0] in estimated else REFERENCE)
+    ]
     ordered = [found for key in top for found in (key, *(k for k in below if k[0] == key[2]))]
-    return [verdict(run, key) for key in ordered]
+    return [
+        replace(found, why=f"{found.why}; not in the recipe") if decided and key in sums else found
+        for key in ordered
+        for found in [verdict(run, key)]
+    ]
+
+
+def _narrower(run: RunTables, key: StemKey) -> list[StemKey]:
+    """Return what gives way: the parts of a sum of stems, or the sum if a part has as many tracks."""
+    parts = [k for k in run.level1 if k[:2] == key[:2] and k[2] in key[2].split(_SUM)]
+    most = max((_tracks(run, part) for part in parts), default=0)
+    return parts if _tracks(run, key) > most else [key]
+
+
+def _tracks(run: RunTables, key: StemKey) -> int:
+    return max((int(row["tracks"]) for row in run.rows("leaderboard", key)), default=0)
 
 
 def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str | None) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stemwise.core.stems import MIXTURE
+from stemwise.core.types import ESTIMATE, REFERENCE
 from stemwise.report.cautions import counted
 from stemwise.report.leading import listed
 from stemwise.report.run_tables import RunTables
@@ -12,6 +12,7 @@ from stemwise.report.tables import stem_label
 from stemwise.report.verdict import TIED, UNKNOWN, Verdict
 
 _MANY = 12  # names of a sentence
+_PARENTS = {ESTIMATE: "the estimated", REFERENCE: "the true"}
 
 
 def headline(made: Sequence[Verdict], imported: bool = False) -> str:
@@ -56,8 +57,11 @@ def scale_note(run: RunTables, made: Sequence[Verdict]) -> str:
         told[0] += ", 0 dB equals silence"
     if any(found.cost is not None for found in made):
         told.append(f"Cost: seconds of compute per minute of audio{_device(run)}")
-    if any(found.key[0] != MIXTURE for found in made):
-        told.append("Indented stems come from the estimated parent above them")
+    parents = {key[2] for key in run.level1}
+    sources = {found.key[1] for found in made if found.key[0] in parents}
+    if sources:
+        which = listed([_PARENTS[source] for source in (ESTIMATE, REFERENCE) if source in sources])
+        told.append(f"Indented stems come from {which} parent above them")
     return "".join(f"{text}. " for text in told).rstrip()
 
 

@@ -47,14 +47,16 @@ class Recipe:
         """Return the spec of one of the recipe's models, cut as it says: its own entry, else the zoo's.
 
         Raises:
-            ConfigError: it is neither, its entry cannot be used, or it does not take its parent apart.
+            ConfigError: it is neither, its entry cannot be used, or it separates another stem.
         """
         spec = self._spec(model)
+        # one trained on mixtures may be chained on purpose; one trained on another stem is a slip
         for parent, group in self.children.items():
-            if spec.parent != parent and any(model in weights for weights in group.values()):
+            known = (parent, MIXTURE)
+            if spec.parent not in known and any(model in weights for weights in group.values()):
                 raise ConfigError(
-                    f"The recipe {self.name!r}: {model!r} hears {spec.parent}, not {parent}: "
-                    f"name a model that takes {parent} apart, or add parent: {parent} to its entry."
+                    f"The recipe {self.name!r}: {model!r} separates {spec.parent}, not {parent}: "
+                    f"name a model of {parent}, or add parent: {parent} to its entry."
                 )
         return with_overlap(spec, self.overlap)
 
