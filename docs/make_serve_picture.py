@@ -28,7 +28,9 @@ from stemwise.datasets.synthesis import song
 
 TARGET = Path(__file__).parent / "images" / "serve.png"
 SIZE = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+# a click by script is no gesture of a user, without which a browser plays nothing
+GESTURE = "--autoplay-policy=no-user-gesture-required"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", GESTURE)
 WAIT_S = 600.0
 
 
@@ -106,10 +108,10 @@ def photograph(driver: Any, url: str, path: Path, target: str) -> None:
 
 
 def answers(url: str) -> bool:
-    """Tell whether the service is ready."""
+    """Tell whether the service is ready; while it starts it may not answer."""
     try:
         return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
