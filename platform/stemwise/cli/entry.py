@@ -57,12 +57,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say_json({"error": str(error), "exit_code": error.exit_code})
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        print(" ".join(["Interrupted.", *getattr(interrupt, "__notes__", ())]), file=sys.stderr)
-        return 130
+        return _interrupted(interrupt)
+    except ImportError as error:
+        # extensions turn an interrupt of their import into an error of their own
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return _interrupted(error.__cause__)
+        raise
     except BrokenPipeError:
         # the reader of our output has left (`stemwise models | head`)
         sys.stderr.close()
         return 0
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> int:
+    print(" ".join(["Interrupted.", *getattr(interrupt, "__notes__", ())]), file=sys.stderr)
+    return 130
 
 
 def _hydra_job(name: str, overrides: list[str]) -> int:
