@@ -181,3 +181,12 @@ def test_two_stems_are_needed(stems):
     pytest.importorskip("librosa", reason="the package librosa is not installed")
     with pytest.raises(ConfigError, match="2"):
         HarmonicPercussiveModel(stems)
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 512, 1000, 1023])
+@pytest.mark.parametrize("name", ["hpss", "repet_sim"])
+def test_the_end_of_a_song_is_no_louder_than_the_song(name, beyond):
+    """Its last samples once lay under the tail of one window, and were divided by next to nothing."""
+    mixture = noise(4 * RATE // 1024 * 1024 + beyond)
+    for stem in estimates(load(name), mixture).values():
+        assert np.abs(stem).max() < 2 * np.abs(mixture).max()

@@ -30,14 +30,19 @@ def _librosa(purpose: str) -> ModuleType:
 
 
 class _MaskModel(WeightlessModel):
-    """Two stems from one soft mask on the magnitude of the mono mixture: mask, and 1 − mask."""
+    """Two stems from one soft mask on the magnitude of the mono mixture: mask, and 1 − mask.
 
-    def __init__(self, stems: Sequence[str], chunk_s: float, n_fft: int, hop: int) -> None:
+    `end_frames` frames follow the last sample, so that every sample lies under two windows or more.
+    """
+
+    def __init__(
+        self, stems: Sequence[str], chunk_s: float, n_fft: int, hop: int, end_frames: int
+    ) -> None:
         self.stems = tuple(stems)
         if len(self.stems) != 2:
             raise ConfigError(f"A mask model makes 2 stems, not {len(self.stems)}.")
         self.tiling = CenteredTiling(chunk=int(chunk_s * self.sample_rate), overlap=0.25)
-        self._n_fft, self._hop = n_fft, hop
+        self._n_fft, self._hop, self._end_frames = n_fft, hop, end_frames
 
     def _mask(self, magnitude: Magnitude) -> Magnitude:
         raise NotImplementedError
@@ -46,7 +51,9 @@ class _MaskModel(WeightlessModel):
         """Mask `(batch, channels, samples)` into `(batch, 2, channels, samples)`."""
         length, device = chunks.shape[-1], chunks.device
         window = torch.hann_window(self._n_fft, device=device)
-        padded = torch.nn.functional.pad(chunks, (0, max(0, self._n_fft - length)))
+        # What lies under the tail of the last window alone would be divided by next to nothing.
+        whole = (-(-length // self._hop) + self._end_frames) * self._hop
+        padded = torch.nn.functional.pad(chunks, (0, max(self._n_fft, whole) - length))
         out = []
         for chunk in padded:
             spectra = torch.stft(
@@ -80,8 +87,9 @@ class HarmonicPercussiveModel(_MaskModel):
         n_fft: int = 4096,
         hop: int = 1024,
         chunk_s: float = 30.0,
+        end_frames: int = 1,
     ) -> None:
-        super().__init__(stems, chunk_s, n_fft, hop)
+        super().__init__(stems, chunk_s, n_fft, hop, end_frames)
         self._hpss: Callable[..., tuple[Magnitude, Magnitude]] = _librosa(
             "The model hpss"
         ).decompose.hpss
@@ -111,8 +119,9 @@ class RepetSimModel(_MaskModel):
         n_fft: int = 2048,
         hop: int = 1024,
         chunk_s: float = 60.0,
+        end_frames: int = 1,
     ) -> None:
-        super().__init__(stems, chunk_s, n_fft, hop)
+        super().__init__(stems, chunk_s, n_fft, hop, end_frames)
         librosa = _librosa("The model repet_sim")
         self._nn_filter: Callable[..., Magnitude] = librosa.decompose.nn_filter
         self._softmask: Callable[..., Magnitude] = librosa.util.softmask
