@@ -14,7 +14,7 @@ from pathlib import Path
 from stemwise.core.errors import NotFoundError, OutputError
 from stemwise.storage.disk import writable
 
-_TRIES = 5
+_TRIES = 100  # somebody who adds without a pause can win several races in a row
 _SCRATCH = ".fetching-"
 
 
