@@ -20,6 +20,7 @@ import torch
 from stemwise.core import stems
 from stemwise.core.types import Audio, Track
 from stemwise.datasets.demo import DemoDataset
+from stemwise.measurement import energy_ratios
 from stemwise.models.registry import build, get, prepare
 from stemwise.separation.separator import Separator
 
@@ -36,8 +37,8 @@ def separate(name: str) -> Separator:
 
 def snr(reference: Audio, estimate: Audio) -> float:
     """Return the SNR of a whole song in dB."""
-    error = np.sum((reference - estimate) ** 2, dtype=np.float64)
-    return float(10 * np.log10(np.sum(reference**2, dtype=np.float64) / error))
+    true, made = (signal.astype(np.float64).ravel() for signal in (reference, estimate))
+    return float(energy_ratios.snr(true @ true, true @ made, made @ made))
 
 
 def sounds(track: Track) -> dict[str, Audio]:

@@ -17,7 +17,7 @@ from stemwise.core.places import local_copy, place
 from stemwise.core.precision import AUTO, CHOICES, Choice
 from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.jobs.separation import plan_of, separated, separator_of
-from stemwise.models.overlap import Overlap
+from stemwise.models.overlap import OVERLAPS, Overlap
 from stemwise.models.registry import names
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_separator import Progress
@@ -59,7 +59,7 @@ class Separator:
     ) -> None:
         if precision not in CHOICES:
             raise ConfigError(f"precision={precision} is unknown: use {', '.join(CHOICES)}.")
-        if overlap not in (None, "reference", "fast"):
+        if overlap not in (None, *OVERLAPS):
             raise ConfigError(f"overlap={overlap} is unknown: use reference or fast.")
         named = recipe if isinstance(recipe, Recipe) else os.fspath(recipe)
         self.recipe = plan_of(named, _listed(level2), overlap)

@@ -16,8 +16,8 @@ from stemwise.jobs.separate_options import (
     FORMATS,
     SeparateOptions,
 )
+from stemwise.models.overlap import OVERLAPS
 
-_OVERLAPS = ("reference", "fast")
 # files by which audio-separator calls its models
 _AUDIO_SEPARATOR = {".ckpt", ".onnx", ".pth", ".yaml"}
 _EXAMPLES = """\
@@ -163,7 +163,7 @@ def _kbits(text: str) -> int:
 
 def _overlap(text: str) -> str:
     """Return how chunks overlap; demucs' share of a quarter is `fast`."""
-    if text in _OVERLAPS:
+    if text in OVERLAPS:
         return text
     try:
         share = float(text)
@@ -173,7 +173,7 @@ def _overlap(text: str) -> str:
         return "fast"
     number = "" if share is None else " (a share of the chunk is a setting of an own model's entry)"
     raise argparse.ArgumentTypeError(
-        f"{text} is not usable: {did_you_mean(text, _OVERLAPS)}give reference or fast, which is a "
+        f"{text} is not usable: {did_you_mean(text, OVERLAPS)}give reference or fast, which is a "
         f"quarter{number}"
     )
 

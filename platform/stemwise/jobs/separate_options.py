@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.precision import Choice
+from stemwise.models.overlap import Overlap
 
 Format = Literal["flac", "wav", "wav24", "mp3"]
-FORMATS: tuple[Format, ...] = ("flac", "wav", "wav24", "mp3")
+FORMATS: tuple[Format, ...] = get_args(Format)
 DEFAULT_TEMPLATE = "{track}/{stem}.{ext}"
 
 
@@ -58,7 +59,7 @@ class SeparateOptions:
     two_stems: str | None = None
     level2: tuple[str, ...] = ()
     device: str | None = None
-    overlap: Literal["reference", "fast"] | None = None
+    overlap: Overlap | None = None
     precision: Choice | None = None
     template: str = DEFAULT_TEMPLATE
     skip_existing: bool = False

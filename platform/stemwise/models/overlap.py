@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
@@ -19,6 +19,7 @@ from stemwise.models.spec import ModelSpec
 Overlap = Literal["reference", "fast"]
 REFERENCE: Literal["reference"] = "reference"
 FAST: Literal["fast"] = "fast"
+OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 # key of a user's entry and of a recipe
 KEY = "overlap"
 _SETTING = "tiling"
@@ -27,10 +28,10 @@ _SUFFIX = "-fast"
 
 def check(word: object, where: str) -> Overlap:
     """Return one of the two words (ConfigError for anything else)."""
-    for known in (REFERENCE, FAST):
+    for known in OVERLAPS:
         if word == known:
             return known
-    near = did_you_mean(str(word), (REFERENCE, FAST))
+    near = did_you_mean(str(word), OVERLAPS)
     numeric = isinstance(word, int | float) and not isinstance(word, bool)
     hint = f" (a share of the chunk is settings: {{{KEY}: {word}}})" if numeric else ""
     raise ConfigError(f"{where}: {KEY} {word!r} is unknown: {near}use {REFERENCE} or {FAST}{hint}.")

@@ -21,6 +21,7 @@ from stemwise.report.tie_words import beside_the_rest, ties_sentence
 from stemwise.report.unknown import no_answer
 
 LEADS, TIED, UNKNOWN = "leads", "tied", "unknown"
+_BELOW_SILENCE = "worse than silence"
 _SUM = "+"  # joins the names of stems that models put into one
 
 
@@ -96,11 +97,13 @@ def verdicts(run: RunTables) -> list[Verdict]:
         if key[0] in parents and key[1] == (ESTIMATE if key[0] in estimated else REFERENCE)
     ]
     ordered = [found for key in top for found in (key, *(k for k in below if k[0] == key[2]))]
-    return [
-        replace(found, why=f"{found.why}; not in the recipe") if decided and key in sums else found
-        for key in ordered
-        for found in [verdict(run, key)]
-    ]
+    return [_outside(run, key) if decided and key in sums else verdict(run, key) for key in ordered]
+
+
+def _outside(run: RunTables, key: StemKey) -> Verdict:
+    """Return the answer for a sum of stems, of which the run's recipe has no stem."""
+    found = verdict(run, key)
+    return replace(found, why=f"{found.why}; not in the recipe")
 
 
 def _narrower(run: RunTables, key: StemKey) -> list[StemKey]:
@@ -163,15 +166,17 @@ def _leading(run: RunTables, key: StemKey, board: list[Row], odd: str | None) ->
 
 def beaten_by(row: Row) -> str:
     """Say what the best of a stem does not beat, from a row of `deployment`."""
-    if row["below"] == "silence":
-        return "worse than silence"
-    return f"no better than the unprocessed {row['parent']}"
+    return _BELOW_SILENCE if row["below"] == "silence" else _below_input(row["parent"])
+
+
+def _below_input(parent: str) -> str:
+    return f"no better than the unprocessed {parent}"
 
 
 def _unusable(run: RunTables, key: StemKey, first: Row) -> str:
-    """Say why the best model of a stem is of no use; empty where it is."""
+    """Say why the best model of a stem is unusable; empty where it is not."""
     if first["mean_score"] <= 0:
-        return "worse than silence" if not run.imported else "error as loud as the stem itself"
+        return _BELOW_SILENCE if not run.imported else "error as loud as the stem itself"
     if beaten_by_input(run, key, first["model"]):
-        return f"no better than the unprocessed {key[0]}"
+        return _below_input(key[0])
     return ""
