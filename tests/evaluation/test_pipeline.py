@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,7 +95,10 @@ def test_a_stopped_driver_loses_nothing_that_was_finished(
     assert 1 <= len(before) < 5
     printed = run_to_end(root, output) if blow == signal.SIGKILL else run_here(root, output, capsys)
     after = finished(output)
-    assert f"{len(before)} of 5 tracks are finished already" in printed
+    # workers of a killed driver may end one more song after it
+    counted = re.search(r"(\d) of 5 tracks are finished already", printed)
+    assert counted, printed
+    assert len(before) <= int(counted[1]) < 5
     assert {name: after[name] for name in before} == before
     check_complete(output, 5)
     assert not list((output / "store").glob(".making-*/entry/entry.json"))
