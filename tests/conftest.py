@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from .scheduling import Closers, in_order, rooms
+from .scheduling import Closers, in_order, rooms, twice
 
 # `make test-thorough`: more examples and larger cases of what `make test` shows on smaller ones
 THOROUGH = os.environ.get("STEMWISE_THOROUGH") == "1"
@@ -39,6 +39,7 @@ _CLOSERS = Closers()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long: see `scheduling.py`."""
     items[:] = in_order(items)
+    twice(items)
 
 
 @pytest.hookimpl(optionalhook=True)

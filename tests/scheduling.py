@@ -97,6 +97,17 @@ def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=lambda item: _PLACE.get(_file(item), len(_PLACE)))
 
 
+def twice(items: Sequence[pytest.Item]) -> None:
+    """Let tests of real processes be tried again, once; the summary names those that needed it.
+
+    They wait for Ray, services and browsers, whose pace three workers on two cores decide. All other
+    tests are tried once.
+    """
+    for item in items:
+        if _room(item) or any(item.get_closest_marker(name) for name in ("ray", "browser")):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 def _file(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
 
