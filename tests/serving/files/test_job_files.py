@@ -158,11 +158,15 @@ def test_leftovers_of_killed_processes_are_swept(tmp_path: Path, make: Make) -> 
     files.put(make(b"x"), "j1/a.wav")
     scratch = tmp_path / "stemwise-jobs" / ".fetching-1"
     scratch.write_bytes(b"half")
-    files.orphans(set(), 3600)
-    assert scratch.exists()
-    os.utime(scratch, (0, 0))
-    files.orphans(set(), 3600)
-    assert not scratch.exists()
+    deleted = tmp_path / "stemwise-jobs" / ".fetching-2"
+    deleted.mkdir()
+    (deleted / "a.wav").write_bytes(b"x")
+    assert files.orphans(set(), 3600) == []
+    assert scratch.exists() and deleted.exists()
+    for path in (scratch, deleted):
+        os.utime(path, (0, 0))
+    assert files.orphans(set(), 3600) == []
+    assert not scratch.exists() and not deleted.exists()
 
 
 def test_a_reader_never_sees_half_a_file(files: JobFiles, make: Make) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from stemwise.core.errors import NotFoundError, OutputError
 from stemwise.storage.disk import writable
 
-_TRIES = 100  # somebody who adds without a pause can win several races in a row
 _SCRATCH = ".fetching-"
 
 
@@ -92,19 +91,17 @@ class FolderFiles:
         Raises:
             OutputError: they cannot be deleted.
         """
-        folder = self.root / job_id
-        for left in reversed(range(_TRIES)):
-            try:
-                shutil.rmtree(folder)
-                return
-            except OSError as error:
-                if not folder.exists():
-                    return
-                if left:  # another process deletes, or still adds: start again
-                    continue
-                raise OutputError(
-                    f"{folder} cannot be deleted ({error.strerror}): check its permissions."
-                ) from error
+        aside = self.scratch()  # what others still add lies in a new folder, an orphan later
+        try:
+            (self.root / job_id).rename(aside)
+            os.utime(aside)
+            shutil.rmtree(aside)
+        except FileNotFoundError:  # none, or another process was first
+            return
+        except OSError as error:
+            raise OutputError(
+                f"{self.root / job_id} cannot be deleted ({error.strerror}): check its permissions."
+            ) from error
 
     def orphans(self, known: set[str], older_than_s: float) -> list[str]:
         """Return the job ids with files that are not `known` and were not touched for so long."""
@@ -112,8 +109,8 @@ class FolderFiles:
         for scratch in self.root.glob(f"{_SCRATCH}*"):  # of processes that were killed
             with suppress(FileNotFoundError):
                 if scratch.stat().st_mtime < before:
-                    scratch.unlink()
-        folders = [f for f in self.root.iterdir() if f.is_dir() and f.name not in known]
+                    shutil.rmtree(scratch) if scratch.is_dir() else scratch.unlink()
+        folders = [f for f in self.root.glob("[!.]*") if f.is_dir() and f.name not in known]
         return sorted(f.name for f in folders if max(_times(f), default=before) < before)
 
     def scratch(self) -> Path:
