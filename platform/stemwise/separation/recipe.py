@@ -16,11 +16,14 @@ from stemwise.models import entries
 from stemwise.models.overlap import KEY, REFERENCE, Overlap, check, with_overlap
 from stemwise.models.registry import names, resolve
 from stemwise.models.spec import ModelSpec
+from stemwise.separation import tiers
+from stemwise.separation.promise import Promise
 
 Weights = Mapping[str, float]
 _REMAINDER, _NAMED = "remainder", "named_recipes"
 _LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
 _KEYS = ("name", "sample_rate", KEY, "stems", "children", "remainder", "models", "provenance")
+_TIERED = ("name", "sample_rate", KEY, tiers.TIERS, tiers.WORTH, "models", "provenance")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Recipe:
     receives mixture − Σ level-1 stems, `rests[parent]` the one that receives parent − Σ children.
     `any_stem` is a model whose own stems are all wanted. `entries` are the models that are not in the
     zoo, their paths absolute. `overlap` is how models are cut whose entries do not say it themselves.
+
+    `tiers` are whole recipes, the cheapest first, and the rest is that of the last one; a tier is run if
+    it promises to gain `worth_db` (`promise`, over the tier before).
     """
 
     name: str
@@ -42,6 +48,9 @@ class Recipe:
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
     entries: Mapping[str, entries.Entry] = field(default_factory=dict)
     overlap: Overlap = REFERENCE
+    tiers: tuple[Recipe, ...] = ()
+    worth_db: float = 0.0
+    promise: Promise | None = None
 
     def spec(self, model: str) -> ModelSpec:
         """Return the spec of one of the recipe's models, cut as it says: its own entry, else the zoo's.
@@ -51,7 +60,8 @@ class Recipe:
         """
         spec = self._spec(model)
         # one trained on mixtures may be chained on purpose; one trained on another stem is a slip
-        for parent, group in self.children.items():
+        groups = [item for tier in self.tiers or (self,) for item in tier.children.items()]
+        for parent, group in groups:
             known = (parent, MIXTURE)
             if spec.parent not in known and any(model in weights for weights in group.values()):
                 raise ConfigError(
@@ -89,7 +99,9 @@ class Recipe:
         return replace(self, stems=named, any_stem=None)
 
     def models(self) -> tuple[str, ...]:
-        """Return all models, those of level 1 first."""
+        """Return all models, those of the first tier first, and of level 1 before those of level 2."""
+        if self.tiers:
+            return tuple(dict.fromkeys(m for tier in self.tiers for m in tier.models()))
         groups = [self.stems, *self.children.values()]
         names = [model for group in groups for weights in group.values() for model in weights]
         return tuple(dict.fromkeys([*([self.any_stem] if self.any_stem else []), *names]))
@@ -110,7 +122,10 @@ class Recipe:
         keep_all = self.remainder in wanted
         kept = {s: w for s, w in self.stems.items() if keep_all or s in wanted or s in children}
         remainder = self.remainder if keep_all else None
-        return replace(self, stems=kept, children=children, remainder=remainder, rests=rests)
+        cut = tuple(tier.only(wanted) for tier in self.tiers)
+        return replace(
+            self, stems=kept, children=children, remainder=remainder, rests=rests, tiers=cut
+        )
 
     def all_stems(self) -> tuple[str, ...]:
         """Return the stems of both levels in tree order; those of `any_stem` are not known yet."""
@@ -148,7 +163,8 @@ class Recipe:
             children[spec.parent] = {stem: {name: 1.0} for stem in made}
             if not spec.residual:
                 rests[spec.parent] = f"{spec.parent}_remainder"
-        return replace(self, children=children, rests=rests)
+        further = tuple(tier.taking_apart(models) for tier in self.tiers)
+        return replace(self, children=children, rests=rests, tiers=further)
 
 
 def named_recipes() -> tuple[str, ...]:
@@ -169,7 +185,7 @@ def load_recipe(name: str) -> Recipe:
     if path.suffix in {".yaml", ".yml"} and path.exists():
         content = load_yaml(path)
         # an entry of a user's own model may name its stems too
-        if "stems" in content and not {"base", "msst_config"} & set(content):
+        if {"stems", tiers.TIERS} & set(content) and not {"base", "msst_config"} & set(content):
             return _parse(content, path)
     return Recipe(name=_model(name), any_stem=name)
 
@@ -188,6 +204,8 @@ def _model(name: str) -> str:
 
 
 def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
+    if tiers.TIERS in content:
+        return _tiered(content, path)
     unknown = [str(key) for key in content if key not in _KEYS]
     if unknown:
         raise ConfigError(
@@ -238,6 +256,22 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
         entries=_entries(content.get("models") or {}, path),
         overlap=overlap,
     )
+
+
+def _tiered(content: Mapping[str, Any], path: Path) -> Recipe:
+    """Return the best tier under the recipe's name, with all tiers."""
+    bodies = tiers.bodies(content, path)
+    if unknown := [str(key) for key in content if key not in _TIERED]:
+        raise ConfigError(
+            f"{path}: {unknown[0]!r} is not a key of a recipe of tiers: use {', '.join(_TIERED)}."
+        )
+    made = [_parse(body, path) for body in bodies]
+    tiers.refuse_unequal([(tier.name, tier.all_stems()) for tier in made], path)
+    promises, worth = tiers.promises(content, path), tiers.worth_of(content, path)
+    told = [replace(tier, promise=own) for tier, own in zip(made, promises, strict=True)]
+    own = {key: content[key] for key in ("name", "provenance") if key in content}
+    best = _parse({**bodies[-1], "name": path.stem, **own}, path)
+    return replace(best, tiers=tuple(told), worth_db=worth)
 
 
 def _entries(values: object, path: Path) -> dict[str, entries.Entry]:

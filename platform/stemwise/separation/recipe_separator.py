@@ -7,6 +7,7 @@ needs the memory of one chunk.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,11 +17,15 @@ from stemwise.core.precision import AUTO, Choice
 from stemwise.models.registry import ReadyModel, build, prepare
 from stemwise.separation.device.decisions import Decisions
 from stemwise.separation.recipe import Recipe
-from stemwise.separation.recipe_run import run_recipe
 from stemwise.separation.separator import Separator
 from stemwise.separation.spool import Spool
+from stemwise.separation.tier_run import TierRun
 
 Progress = Callable[[str, int], None]
+
+
+class _OutOfTimeError(Exception):
+    """A tier is not ready in time."""
 
 
 class RecipeSeparator:
@@ -63,14 +68,21 @@ class RecipeSeparator:
         folder: Path,
         wanted: tuple[str, ...] = (),
         progress: Progress = lambda *_: None,
+        until: float | None = None,
+        answered: Callable[[str], None] = lambda _: None,
     ) -> dict[str, Spool]:
         """Separate `mixture` `(2, samples)` and return for each stem the spool that holds it.
+
+        Of a recipe with tiers the stems are those of the last one that was worth it and in time.
 
         Args:
             mixture: may lie on disk.
             folder: an existing folder for temporary files.
             wanted: stems to make; empty makes all.
             progress: called with (model, samples finished).
+            until: when, on the clock of `time.monotonic`, the best tier so far is taken; the first is
+                always waited for.
+            answered: called with the name of the tier whose stems they are, where there are tiers.
 
         Raises:
             ConfigError: a wanted stem, or one that a weight refers to, that no model makes.
@@ -79,16 +91,32 @@ class RecipeSeparator:
         if recipe.any_stem is not None:
             recipe = recipe.explicit(self._separator(recipe.any_stem).stems_for())
 
+        first = True
+
+        def told(model: str, done: int) -> None:
+            if not first and _passed(until):
+                raise _OutOfTimeError
+            progress(model, done)
+
         def run_model(model: str, heard: Signal, below: Path) -> Spool:
             separator = self._separator(model)
             spool = Spool(below, separator.stems_for())
             # a GPU works on one song at a time, while others are decoded and written
             with nullcontext() if separator.device.type == "cpu" else self._gpu:
-                for part in separator.stream(heard, progress=lambda done: progress(model, done)):
+                for part in separator.stream(heard, progress=lambda done: told(model, done)):
                     spool.add(part.numpy())
             return spool
 
-        made = run_recipe(recipe, run_model, mixture, folder, wanted)
+        run = TierRun(recipe, run_model, mixture, folder, wanted)
+        made, number = run.make(0), 1
+        first = False
+        while number < len(run.tiers) and not _passed(until) and run.worth(number, made):
+            try:
+                made, number = run.make(number), number + 1
+            except _OutOfTimeError:
+                break
+        if recipe.tiers:
+            answered(run.tiers[number - 1].name)
         return {stem: spool.result() for stem, spool in made.items()}
 
     def _separator(self, name: str) -> Separator:
@@ -106,3 +134,7 @@ class RecipeSeparator:
             precision=self.precision,
             decisions=Decisions.of_machine(ready.identity),
         )
+
+
+def _passed(until: float | None) -> bool:
+    return until is not None and time.monotonic() >= until
