@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from stemwise.core.errors import CheckpointError, ConfigError
 from stemwise.evaluation.zoo import Zoo
 from stemwise.jobs.configuration import models
+from stemwise.models.msst_networks import ARCHITECTURES
 from stemwise.models.registry import build, get, model_class, prepare, resolve, resolve_all
 from stemwise.separation.recipe import load_recipe
 from stemwise.separation.separator import Separator
@@ -48,6 +50,18 @@ ROFORMER = {
 }
 FOUR = ["drums", "bass", "other", "vocals"]
 AUDIO = {"chunk_size": 4410, "num_channels": 2, "sample_rate": 44_100}
+BANDIT: dict[str, Any] = {
+    "stems": ["vocals", "other"],
+    "n_bands": 6,
+    "n_sqm_modules": 1,
+    "emb_dim": 8,
+    "rnn_dim": 8,
+    "rnn_type": "GRU",
+    "mlp_dim": 8,
+    "n_fft": 512,
+    "win_length": 512,
+    "hop_length": 128,
+}
 CONFIGS: dict[str, dict[str, Any]] = {
     "bs_roformer": {
         "audio": AUDIO,
@@ -120,6 +134,24 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "training": {"instruments": ["vocals", "other"], "target_instrument": None},
         "inference": {"num_overlap": 2, "dim_t": 32},
     },
+    "bandit": {
+        "audio": AUDIO,
+        "model": {"in_channel": 1, "band_specs": "musical", "fs": 44_100, **BANDIT},
+        "training": {"instruments": ["vocals", "other"], "target_instrument": None},
+        "inference": {"num_overlap": 2},
+    },
+    "bandit_v2": {
+        "audio": AUDIO,
+        "kwargs": {"in_channels": 1, "band_type": "musical", "pad_mode": "reflect", **BANDIT},
+        "training": {"instruments": ["vocals", "other"], "target_instrument": None},
+        "inference": {"num_overlap": 2},
+    },
+    "apollo": {
+        "audio": AUDIO,
+        "model": {"sr": 44_100, "win": 20, "feature_dim": 16, "layer": 1},
+        "training": {"instruments": ["restored", "addition"], "target_instrument": "restored"},
+        "inference": {"num_overlap": 2},
+    },
 }
 
 
@@ -127,7 +159,7 @@ def reference(kind: str) -> nn.Module:
     """Build the class that MSST's users train, by the arguments of the config, with random weights."""
     config = CONFIGS[kind]
     torch.manual_seed(0)
-    model = {} if kind == "htdemucs" else config["model"]
+    model = {} if kind == "htdemucs" else config.get("model")
     if kind == "bs_roformer":
         from pymss_core.modules.bs_roformer import BSRoformer
 
@@ -144,6 +176,18 @@ def reference(kind: str) -> nn.Module:
         from pymss_core.modules.mdx23c_tfc_tdf_v3 import TFC_TDF_net
 
         return TFC_TDF_net(pymss_core.to_attrdict(config)).eval()
+    if kind == "bandit":
+        from pymss_core.modules.bandit.core import MultiMaskMultiSourceBandSplitRNNSimple
+
+        return MultiMaskMultiSourceBandSplitRNNSimple(**config["model"]).eval()
+    if kind == "bandit_v2":
+        from pymss_core.modules.bandit_v2 import Bandit
+
+        return Bandit(**config["kwargs"]).eval()
+    if kind == "apollo":
+        from pymss_core.modules.look2hear import Apollo
+
+        return Apollo(**config["model"]).eval()
     from pymss_core.modules.demucs4ht import get_model
 
     return get_model(pymss_core.to_attrdict(config)).eval()
@@ -160,6 +204,9 @@ def files(tmp_path_factory) -> dict[str, tuple[Path, Path, nn.Module]]:
         lambda state: {"state_dict": {f"module.{key}": value for key, value in state.items()}},
         lambda state: {"state": state},
         lambda state: state,
+        lambda state: state,
+        lambda state: {"state_dict": state},
+        lambda state: {"model_name": "apollo", "state_dict": state, "model_args": {"sr": 44_100}},
     ]
     for (kind, config), wrap in zip(CONFIGS.items(), wraps, strict=True):
         path = folder / f"{kind}.yaml"
@@ -180,6 +227,11 @@ def entry(files, kind: str, **changes: Any) -> dict[str, Any]:
     config, checkpoint, _ = files[kind]
     made = {"name": "mine", "msst_config": str(config), "checkpoint": str(checkpoint)}
     return made | changes
+
+
+def channel_by_channel(network: nn.Module):
+    """Return Bandit as MSST calls it: a batch of single channels, put together again."""
+    return lambda part: torch.cat([network(one[None, None])[0] for one in part[0]], dim=1)
 
 
 def even_average(forward, mix: Tensor, chunk: int, num_overlap: int) -> Tensor:
@@ -207,7 +259,8 @@ def test_a_track_is_separated_as_msst_does(files, kind, length):
     else:
         normalize = config["inference"].get("normalize", False)
         chunk = config["audio"]["chunk_size"]
-        expected = msst_separate(network, mixture, chunk, overlap, normalize)
+        forward = channel_by_channel(network) if kind.startswith("bandit") else network
+        expected = msst_separate(forward, mixture, chunk, overlap, normalize)
     assert found.shape == (len(model.stems), 2, length)
     assert expected.abs().max() > 1e-3  # random networks are quiet, but not silent
     # the deviation of a standardised track is the biased one there, which matters for a short one
@@ -222,6 +275,9 @@ def test_names_of_stems_come_from_the_config_or_the_entry(files, kind):
         "bs_roformer": ("vocals",),
         "mel_band_roformer": ("vocals", "instrumental"),
         "mdx23c": ("vocals", "instrumental"),
+        "bandit": ("vocals", "instrumental"),
+        "bandit_v2": ("vocals", "instrumental"),
+        "apollo": ("restored",),
     }.get(kind, tuple(FOUR))
     spec = resolve(entry(files, kind))
     assert (spec.stems, spec.licence, spec.trained_on) == (expected, None, ())
@@ -279,7 +335,7 @@ def test_the_identity_follows_settings_and_weights_not_the_files_place(files, tm
         ({"checkpoint": None}, "needs its checkpoint"),
         ({"base": "scnet"}, "no base"),
         ({"msst_config": "gone.yaml"}, r"gone\.yaml cannot be read"),
-        ({"model_type": "apollo"}, "'apollo' is not an architecture"),
+        ({"model_type": "waveunet"}, "'waveunet' is not an architecture"),
         ({"name": "scnet"}, "is taken"),
         ({"colour": "red"}, "unknown keys colour"),
         ({"settings": {"colour": "red"}}, "no setting colour"),
@@ -291,6 +347,15 @@ def test_wrong_entries_are_refused_with_a_sentence(files, changes, says):
     with pytest.raises(ConfigError, match=says) as caught:
         build(prepare(resolve(entry(files, "bs_roformer", **changes))))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["bandit", "bandit_v2", "apollo"])
+def test_stems_that_the_network_does_not_make_are_refused(kind):
+    target, network = ARCHITECTURES[kind][0], CONFIGS[kind].get("model") or CONFIGS[kind]["kwargs"]
+    module, name = target.split(".")
+    cls: Any = getattr(importlib.import_module(f"stemwise.models.{module}"), name)
+    with pytest.raises(ConfigError, match="its entry names 3"):
+        cls.untrained(["a", "b", "c"], network)
 
 
 def test_a_missing_checkpoint_is_named(files):

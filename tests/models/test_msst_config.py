@@ -243,8 +243,8 @@ def test_the_type_may_be_given_written_or_told_by_the_keys(tmp_path, kind):
     ("section", "change", "says"),
     [
         ("model", {"freqs_per_bands": None, "num_bands": None}, "bs_roformer, mel_band"),
-        ("model", {"time_conformer_depth": 1}, "bs_roformer, mel_band_roformer, scnet"),
-        ("model", {"type": "apollo"}, "'apollo' is not an architecture"),
+        ("model", {"time_conformer_depth": 1}, "is a configuration of BS-Conformer, which"),
+        ("model", {"type": "waveunet"}, "'waveunet' is not an architecture"),
         ("model", {"num_stems": 4}, "4 outputs"),
         ("model", {"stereo": False}, "stereo"),
         ("model", {"linear_transformer_depth": 2}, "linear_transformer_depth"),
@@ -309,6 +309,8 @@ def test_stems_of_the_entry_must_be_as_many_as_the_outputs(config):
         (["drum-bass", "no drum-bass"], "drum-bass", ["drum-bass"]),
         (["Lead", "Back_Vocals"], None, ["lead_vocals", "backing_vocals"]),
         (["Guitars", "Keys"], None, ["guitar", "piano"]),
+        (["Keys", "Piano", "hh"], None, ["keys", "piano", "hihat"]),
+        (["keys", "piano"], "keys", ["keys"]),
     ],
 )  # fmt: skip
 def test_names_become_those_of_the_tree(instruments, target, stems):

@@ -38,9 +38,15 @@ def tree_stems(instruments: Sequence[str], target: str | None, origin: str) -> l
         ConfigError: a name that cannot be used, or two outputs of one name.
     """
     names = [tree_name(name, origin) for name in instruments]
+    # keys beside a piano are not the piano: a name that two outputs would share stays as it was
+    names = [
+        _plain(given) if names.count(name) > 1 else name
+        for given, name in zip(instruments, names, strict=True)
+    ]
     # beside nothing but vocals, `other` is all the rest: its name in our tree is `instrumental`
     rest = {"other": INSTRUMENTAL} if set(names) == {"vocals", "other"} else {}
-    wanted = names if target is None else [tree_name(target, origin)]
+    known = dict(zip(instruments, names, strict=True))
+    wanted = names if target is None else [known.get(target) or tree_name(target, origin)]
     stems = [rest.get(name, name) for name in wanted]
     if len(set(stems)) != len(stems):
         raise ConfigError(
@@ -56,7 +62,7 @@ def tree_name(name: str, origin: str) -> str:
     Raises:
         ConfigError: a name with characters that file names and tables cannot take.
     """
-    plain = "_".join(name.lower().split())
+    plain = _plain(name)
     plain = _RENAMES.get(plain.replace("-", "_"), plain)
     try:
         return check_name(plain)
@@ -65,3 +71,7 @@ def tree_name(name: str, origin: str) -> str:
             f"{origin} calls an output {name!r}, which is not a usable name: "
             "name the outputs with stems: [NAME, …]."
         ) from error
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.lower().split())
