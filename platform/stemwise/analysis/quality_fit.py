@@ -199,7 +199,7 @@ def _spread(predicted: Float, snr: Float, artists: int, features: int) -> tuple[
     """Return the root mean square of held-out errors, and the half width of a new song's interval.
 
     Errors of left-out artists contain that of the regression. Yet with few artists a prediction is shown
-    where its errors happen to be small, so that intervals from them alone cover too little: the SNR's own
+    where its errors happen to be small, and intervals from them alone cover too little: the SNR's own
     spread counts as the error of one more artist. Artists, not tracks, are the degrees of freedom of t.
     """
     error, spread = float(np.mean((predicted - snr) ** 2)), float(np.var(snr))
