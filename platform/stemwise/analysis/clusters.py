@@ -98,13 +98,18 @@ def _clusters(labels: tuple[str, ...]) -> Clusters:
     return Clusters(index, np.bincount(index).astype(np.float64))
 
 
-def interval(values: Float, labels: Sequence[str]) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of the mean of `values` `(items,)`; None where there is one cluster."""
+def interval(
+    values: Float, labels: Sequence[str], level: float = LEVEL
+) -> tuple[float | None, float | None]:
+    """Return the interval of the mean of `values` `(items,)`; None where there is one cluster.
+
+    It leaves `level` outside, half of it on either side: 0.05 for 95 %.
+    """
     clusters = clusters_of(labels)
     error = clusters.error(values)
     if error is None:
         return None, None
-    half = float(stats.t.isf(LEVEL / 2, clusters.freedom)) * error
+    half = float(stats.t.isf(level / 2, clusters.freedom)) * error
     return float(values.mean()) - half, float(values.mean()) + half
 
 

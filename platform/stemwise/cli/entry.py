@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stemwise.cli import completion, doctor, models, separate, serve
+from stemwise.cli import check, completion, doctor, models, separate, serve
 from stemwise.cli.parser import Parser
 from stemwise.cli.voice import say_error, say_json
 from stemwise.core import config_dirs
@@ -38,7 +38,10 @@ The commands that evaluate take settings as key=value (Hydra); --help lists them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code (0 done, 1 error, 2 bad arguments, 3 partly failed)."""
+    """Run a command and return its exit code (0 done, 1 error, 2 bad arguments, 3 partly failed).
+
+    `check` adds 4 (failed) and 5 (too few songs to say).
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = False
     try:
@@ -80,10 +83,12 @@ def _hydra_job(name: str, overrides: list[str]) -> int:
 
 
 def _parsed(parser: Parser, given: Sequence[str]) -> argparse.Namespace:
-    """Parse a command line; files may stand between options and after them."""
+    """Parse a command line; files and settings may stand between options and after them."""
     options, rest = parser.parse_known_args(given)
     if hasattr(options, "files") and isinstance(options.files, list):
         options.files += [Path(text) for text in rest if text != "--"]
+    elif hasattr(options, "settings"):
+        options.settings += rest
     elif rest:
         parser.error(f"{rest[0]} is not expected here: see `stemwise {options.command} --help`")
     return options
@@ -103,6 +108,7 @@ def _parser() -> Parser:
     for name, text in _HYDRA_JOBS.items():
         job = commands.add_parser(name, help=text, add_help=False)
         job.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    check.add(commands)
     separate.add(commands)
     models.add(commands)
     serve.add(commands)
