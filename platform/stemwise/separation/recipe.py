@@ -18,11 +18,22 @@ from stemwise.models.registry import names, resolve
 from stemwise.models.spec import ModelSpec
 from stemwise.separation import tiers
 from stemwise.separation.promise import Promise
+from stemwise.separation.quality import Quality, parse
 
 Weights = Mapping[str, float]
 _REMAINDER, _NAMED = "remainder", "named_recipes"
 _LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
-_KEYS = ("name", "sample_rate", KEY, "stems", "children", "remainder", "models", "provenance")
+_KEYS = (
+    "name",
+    "sample_rate",
+    KEY,
+    "stems",
+    "children",
+    "remainder",
+    tiers.QUALITY,
+    "models",
+    "provenance",
+)
 _TIERED = ("name", "sample_rate", KEY, tiers.TIERS, tiers.WORTH, "models", "provenance")
 
 
@@ -34,6 +45,8 @@ class Recipe:
     receives mixture − Σ level-1 stems, `rests[parent]` the one that receives parent − Σ children.
     `any_stem` is a model whose own stems are all wanted. `entries` are the models that are not in the
     zoo, their paths absolute. `overlap` is how models are cut whose entries do not say it themselves.
+
+    `quality` predicts the SNR of stems without their references, where that was found possible.
 
     `tiers` are whole recipes, the cheapest first, and the rest is that of the last one; a tier is run if
     it promises to gain `worth_db` (`promise`, over the tier before).
@@ -48,6 +61,7 @@ class Recipe:
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
     entries: Mapping[str, entries.Entry] = field(default_factory=dict)
     overlap: Overlap = REFERENCE
+    quality: Mapping[str, Quality] = field(default_factory=dict)
     tiers: tuple[Recipe, ...] = ()
     worth_db: float = 0.0
     promise: Promise | None = None
@@ -255,7 +269,16 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
         provenance=dict(provenance),
         entries=_entries(content.get("models") or {}, path),
         overlap=overlap,
+        quality=_quality(content.get(tiers.QUALITY), [stems, *children.values()], path),
     )
+
+
+def _quality(
+    value: object, groups: Sequence[Mapping[str, Weights]], path: Path
+) -> dict[str, Quality]:
+    """Return what predicts the SNR of stems, if anything does."""
+    models = {stem: len(weights) for group in groups for stem, weights in group.items()}
+    return {} if value is None else parse(value, models, str(path))
 
 
 def _tiered(content: Mapping[str, Any], path: Path) -> Recipe:

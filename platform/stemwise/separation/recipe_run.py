@@ -16,6 +16,7 @@ import numpy as np
 
 from stemwise.audio.raw import Signal
 from stemwise.core.types import Audio
+from stemwise.separation.quality.songs import Origin
 from stemwise.separation.recipe import Recipe, Weights, refuse_unknown
 from stemwise.separation.spool import Spool
 
@@ -44,6 +45,7 @@ def run_recipe(
     folder: Path,
     wanted: tuple[str, ...] = (),
     executor: Executor | None = None,
+    origins: dict[str, Origin] | None = None,
 ) -> Stems:
     """Separate `mixture` `(2, samples)`; return for each stem the spool that (among others) holds it.
 
@@ -54,6 +56,8 @@ def run_recipe(
         recipe: its stems named (`Recipe.explicit`).
         folder: an existing folder for temporary files.
         wanted: stems to make; empty makes all.
+        executor: where the steps run.
+        origins: is told what each stem that models make is made of.
 
     Raises:
         ConfigError: a wanted stem that the recipe lacks. Whatever a model raises is in the futures of
@@ -61,11 +65,12 @@ def run_recipe(
     """
     executor = executor or Inline()
     recipe = recipe.only(wanted)
-    top = _Level(run_model, executor, folder / "mixture")
+    origins = {} if origins is None else origins
+    top = _Level(run_model, executor, folder / "mixture", origins)
     found = top.blend(recipe.stems, lambda: mixture)
     parents = dict(found)
     for parent, group in recipe.children.items():
-        below = _Level(run_model, executor, folder / "children" / parent)
+        below = _Level(run_model, executor, folder / "children" / parent, origins)
         heard = _Heard(parent, parents[parent])
         made = below.blend(group, heard)
         found |= made
@@ -89,8 +94,11 @@ class _Heard:
 class _Level:
     """What is made of one signal."""
 
-    def __init__(self, run_model: RunModel, executor: Executor, folder: Path) -> None:
+    def __init__(
+        self, run_model: RunModel, executor: Executor, folder: Path, origins: dict[str, Origin]
+    ) -> None:
         self._run_model, self._executor, self._folder = run_model, executor, folder
+        self._origins = origins
         folder.mkdir(parents=True)
 
     def blend(self, stems: Mapping[str, Weights], heard: Callable[[], Signal]) -> Stems:
@@ -101,6 +109,9 @@ class _Level:
             model: self._executor.submit(self._run, model, heard, self._folder / f"model-{number}")
             for number, model in enumerate(models)
         }
+        for stem, weights in stems.items():
+            own = {model: runs[model] for model in weights}
+            self._origins[stem] = Origin(heard, own, [abs(weights[model]) for model in own])
         return {
             stem: self._executor.submit(self._sum, stem, weights, runs)
             for stem, weights in stems.items()

@@ -6,13 +6,15 @@ service have this in common, as they have `run_recipe`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from threading import Lock
 
 from stemwise.audio.raw import RawAudio, Signal
 from stemwise.separation.promise import features_of
+from stemwise.separation.quality import Interval
+from stemwise.separation.quality.songs import Origin, predicted
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import RunModel, Stems, run_recipe
 from stemwise.separation.spool import Spool
@@ -39,14 +41,26 @@ class TierRun:
         self._once = _Once(run_model)
         self._mixture, self._folder = mixture, folder
         self._wanted, self._executor = wanted, executor
+        self._origins: dict[int, dict[str, Origin]] = {}
 
     def make(self, number: int) -> Stems:
         """Separate with a tier; raises as `run_recipe`."""
         below = self._folder / f"tier-{number}"
         below.mkdir()
+        origins = self._origins[number] = {}
         return run_recipe(
-            self.tiers[number], self._once, self._mixture, below, self._wanted, self._executor
+            self.tiers[number],
+            self._once,
+            self._mixture,
+            below,
+            self._wanted,
+            self._executor,
+            origins,
         )
+
+    def predicted(self, number: int, made: Mapping[str, Spool]) -> dict[str, Interval]:
+        """Return the SNR in dB that a tier's recipe predicts of its finished stems (`quality`)."""
+        return predicted(self.tiers[number].quality, self._origins[number], made)
 
     def promised(self, number: int, made: Stems) -> float | None:
         """Return the dB that a tier promises over the one before, of which `made` are the stems.

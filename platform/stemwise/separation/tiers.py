@@ -26,9 +26,9 @@ from typing import Any
 from stemwise.core.errors import ConfigError
 from stemwise.separation.promise import Promise, promise_of
 
-TIERS, WORTH, GAIN = "tiers", "worth_db", "gain"
+TIERS, WORTH, GAIN, QUALITY = "tiers", "worth_db", "gain", "quality"
 # what a tier is made of, and what is said once for all of them
-_OWN = ("stems", "children", "remainder")
+_OWN = ("stems", "children", "remainder", QUALITY)
 _SHARED = ("sample_rate", "overlap", "models")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,39}")  # part of the paths of stored stems
 _MOST = 8

@@ -22,20 +22,20 @@ GOOD = {
 
 
 def test_a_prediction_with_its_interval():
-    quality = parse({"bass": GOOD}, ["bass"], "r.yaml")["bass"]
+    quality = parse({"bass": GOOD}, {"bass": 1}, "r.yaml")["bass"]
     assert predict(quality, {"level": -10, "leakage": -4, "agreement": 3}) == (1.0, -0.5, 2.5)
 
 
 @pytest.mark.parametrize("known", [{"level": -30, "leakage": -4}, {"level": -10}])
 @pytest.mark.parametrize("unknown", [{}, {"leakage": math.nan}, {"leakage": math.inf}])
 def test_nothing_is_predicted_of_songs_unlike_those_seen(known, unknown):
-    quality = parse({"bass": GOOD}, ["bass"], "r.yaml")["bass"]
+    quality = parse({"bass": GOOD}, {"bass": 1}, "r.yaml")["bass"]
     assert predict(quality, known | unknown) is None
 
 
 def test_what_is_written_is_read():
-    quality = parse({"bass": GOOD}, ["bass"], "r.yaml")["bass"]
-    assert parse({"bass": quality.content()}, ["bass"], "r.yaml") == {"bass": quality}
+    quality = parse({"bass": GOOD}, {"bass": 1}, "r.yaml")["bass"]
+    assert parse({"bass": quality.content()}, {"bass": 1}, "r.yaml") == {"bass": quality}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,7 @@ def test_what_is_written_is_read():
     [
         ({"features": ["level", "loudness"]}, "some of level, leakage, agreement"),
         ({"features": ["level", "level"]}, "each once"),
+        ({"features": ["level", "agreement"]}, "one model has no agreement"),
         ({"coefficients": [1.0]}, "one item per feature"),
         ({"coefficients": "ab"}, "no finite number"),
         ({"intercept": math.nan}, "no finite number"),
@@ -55,7 +56,7 @@ def test_what_is_written_is_read():
 )
 def test_malformed_ones_are_refused(change, said):
     with pytest.raises(ConfigError, match=said) as error:
-        parse({"bass": GOOD | change}, ["bass"], "r.yaml")
+        parse({"bass": GOOD | change}, {"bass": 1}, "r.yaml")
     assert "r.yaml: quality of 'bass'" in str(error.value)
 
 
@@ -65,4 +66,4 @@ def test_malformed_ones_are_refused(change, said):
 )
 def test_other_things_are_no_quality(value, said):
     with pytest.raises(ConfigError, match=said):
-        parse(value, ["bass", "drums"], "r.yaml")
+        parse(value, {"bass": 1, "drums": 2}, "r.yaml")

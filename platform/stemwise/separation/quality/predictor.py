@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -73,16 +73,16 @@ def predict(quality: Quality, features: Mapping[str, float]) -> Interval | None:
     return snr, snr - quality.half_width, snr + quality.half_width
 
 
-def parse(value: object, stems: Sequence[str], where: str) -> dict[str, Quality]:
+def parse(value: object, stems: Mapping[str, int], where: str) -> dict[str, Quality]:
     """Return the predictions that a recipe's key `quality` holds, by stem.
 
     Args:
         value: of the key.
-        stems: that the recipe makes.
+        stems: how many models make each stem of the recipe.
         where: what errors name.
 
     Raises:
-        ConfigError: it is not one, or names a stem that the recipe does not make.
+        ConfigError: it is not one, or names a stem that no model of the recipe makes.
     """
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: quality must map stems to what `stemwise fit` wrote.")
@@ -90,11 +90,11 @@ def parse(value: object, stems: Sequence[str], where: str) -> dict[str, Quality]
     for stem, own in value.items():
         if stem not in stems:
             raise ConfigError(
-                f"{where}: quality of {stem!r}, which the recipe does not make: "
-                f"{did_you_mean(str(stem), stems)}remove it, or run `stemwise fit` again."
+                f"{where}: quality of {stem!r}, which no model of the recipe makes: "
+                f"{did_you_mean(str(stem), list(stems))}remove it, or run `stemwise fit` again."
             )
         try:
-            found[str(stem)] = _parse(own)
+            found[str(stem)] = _parse(own, stems[str(stem)])
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"{where}: quality of {stem!r} cannot be used ({error}): run `stemwise fit` again, or "
@@ -103,7 +103,7 @@ def parse(value: object, stems: Sequence[str], where: str) -> dict[str, Quality]
     return found
 
 
-def _parse(own: object) -> Quality:
+def _parse(own: object, models: int) -> Quality:
     keys = [field.name for field in fields(Quality)]
     if not isinstance(own, Mapping) or set(own) != set(keys):
         raise ValueError(f"it needs the keys {', '.join(keys)}")
@@ -111,6 +111,8 @@ def _parse(own: object) -> Quality:
     unknown = [name for name in names if name not in _KNOWN]
     if unknown or not names or len(set(names)) < len(names):
         raise ValueError(f"features must be some of {', '.join(_KNOWN)}, each once")
+    if models < 2 and AGREEMENT in names:
+        raise ValueError(f"one model has no {AGREEMENT}")
     slopes = tuple(_number(value, "coefficients") for value in own["coefficients"])
     ranges = tuple(_range(value) for value in own["ranges"])
     if not len(slopes) == len(ranges) == len(names):
