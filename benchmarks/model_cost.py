@@ -24,19 +24,24 @@ from stemwise.core.types import SAMPLE_RATE
 from stemwise.models import registry
 from stemwise.separation.separator import Separator
 
-# A Demucs package describes itself; this is what the published ones say.
+# A Demucs package describes itself; this is what the published ones say. Of a bag, one member.
+_HT = {
+    "klass": "HTDemucs",
+    "depth": 4,
+    "t_layers": 5,
+    "t_heads": 8,
+    "dconv_mode": 3,
+    "dconv_comp": 8,
+    "segment": Fraction(39, 5),
+}
+_HYBRID = {"klass": "HDemucs", "depth": 6, "dconv_mode": 1, "dconv_comp": 4}
 _PACKAGES = {
-    "htdemucs_6s": {
-        "klass": "HTDemucs",
-        "depth": 4,
-        "t_layers": 5,
-        "t_heads": 8,
-        "bottom_channels": 0,
-        "dconv_mode": 3,
-        "dconv_comp": 8,
-        "segment": Fraction(39, 5),
-    },
-    "drumsep": {"klass": "HDemucs", "depth": 6, "dconv_mode": 1, "dconv_comp": 4, "segment": 40},
+    "htdemucs_6s": {**_HT, "bottom_channels": 0},
+    "htdemucs": {**_HT, "bottom_channels": 512},
+    "htdemucs_ft": {**_HT, "bottom_channels": 512},
+    "hdemucs_mmi": {**_HYBRID, "segment": 44},
+    "mdx_extra": {**_HYBRID, "segment": 44},
+    "drumsep": {**_HYBRID, "segment": 40},
 }
 
 

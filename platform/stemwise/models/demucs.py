@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from stemwise.core.types import CHANNELS
 from stemwise.models.base import Normalisation
 from stemwise.models.checkpoints.safe_load import load, metadata
 from stemwise.models.checkpoints.state_dict import fit, unwrap
+from stemwise.models.demucs_quantised import is_quantised, quantisers, restore
 from stemwise.models.fast.hybrid_demucs import demucs_pass
 from stemwise.models.fast.layout import Pass
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
@@ -71,40 +72,15 @@ class DemucsModel:
     ) -> None:
         self.network = load_package(checkpoint)
         self._pass: Pass = demucs_pass(self.network)
-        sources = [RENAMES.get(name, name) for name in self.network.sources]
-        self.stems = tuple(check_name(name) for name in stems or sources)
-        if len(self.stems) != len(sources) or len(set(self.stems)) != len(sources):
-            raise ConfigError(
-                f"{checkpoint} separates {len(sources)} stems ({', '.join(sources)}), but "
-                f"{len(set(self.stems))} names were given: {', '.join(self.stems)}."
-            )
-        moved = [a for a, b in zip(self.stems, sources, strict=True) if a != b and a in sources]
-        if moved:
-            # silently, kick would be scored as snare
-            raise ConfigError(
-                f"{checkpoint} separates {', '.join(sources)} in this order, but the given stems "
-                f"({', '.join(self.stems)}) put {moved[0]} elsewhere: give them in the file's order."
-            )
+        self.stems = stems_of(self.network, stems, str(checkpoint))
         self.sample_rate = int(self.network.samplerate)
-        chunk = self._chunk(segment_s)
         fast = tiling == FAST
-        # HTDemucs pads a shorter segment than it was trained on itself, at the end. HDemucs pads
-        # inside its forward and has no valid_length: it reads the chunk as it is.
-        fixed = segment_s is not None and type(self.network).__name__ == "HTDemucs"
-        valid = (lambda _: chunk) if fixed else getattr(self.network, "valid_length", int)
         self.tiling = CenteredTiling(
-            chunk, min(overlap, 0.25) if fast else overlap, valid_length=valid, exact=fast
+            chunk_of(self.network, segment_s),
+            min(overlap, 0.25) if fast else overlap,
+            valid_length=valid_length_of(self.network, segment_s),
+            exact=fast,
         )
-
-    def _chunk(self, segment_s: float | None) -> int:
-        trained = self.network.segment
-        segment = trained if segment_s is None else segment_s
-        if type(self.network).__name__ == "HTDemucs" and segment > trained:
-            raise ConfigError(
-                f"segment_s={segment_s} is longer than the {float(trained):g} s that this HTDemucs "
-                "was trained on: give at most that."
-            )
-        return int(self.sample_rate * segment)  # rounded as demucs rounds it
 
     def forward(self, chunks: Tensor) -> Tensor:
         """Separate `(batch, channels, samples)` into `(batch, stems, channels, samples)`."""
@@ -124,6 +100,59 @@ class DemucsModel:
         return made
 
 
+def stems_of(network: Any, stems: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    """Return the names of a network's stems: its own, or those given, in its order.
+
+    Raises:
+        ConfigError: too few or many, one twice, or one that labels another stem.
+    """
+    sources = [RENAMES.get(name, name) for name in network.sources]
+    named = tuple(check_name(name) for name in stems or sources)
+    if len(named) != len(sources) or len(set(named)) != len(sources):
+        raise ConfigError(
+            f"{where} separates {len(sources)} stems ({', '.join(sources)}), but "
+            f"{len(set(named))} names were given: {', '.join(named)}."
+        )
+    moved = [a for a, b in zip(named, sources, strict=True) if a != b and a in sources]
+    if moved:
+        # silently, kick would be scored as snare
+        raise ConfigError(
+            f"{where} separates {', '.join(sources)} in this order, but the given stems "
+            f"({', '.join(named)}) put {moved[0]} elsewhere: give them in the file's order."
+        )
+    return named
+
+
+def chunk_of(network: Any, segment_s: float | None) -> int:
+    """Return a chunk's samples (ConfigError where an HTDemucs was trained on shorter ones)."""
+    trained = network.segment
+    segment = trained if segment_s is None else segment_s
+    if is_transformed(network) and segment > trained:
+        raise ConfigError(
+            f"segment_s={segment_s} is longer than the {float(trained):g} s that this HTDemucs "
+            "was trained on: give at most that."
+        )
+    return int(network.samplerate * segment)  # rounded as demucs rounds it
+
+
+def valid_length_of(network: Any, segment_s: float | None) -> Callable[[int], int]:
+    """Return what the network reads for a chunk, as a function of the chunk's samples.
+
+    HTDemucs pads a shorter segment than it was trained on itself, at the end. HDemucs pads inside its
+    forward and has no valid_length: it reads the chunk as it is.
+    """
+    if segment_s is not None and is_transformed(network):
+        chunk = chunk_of(network, segment_s)
+        return lambda _: chunk
+    valid: Callable[[int], int] = getattr(network, "valid_length", int)
+    return valid
+
+
+def is_transformed(network: Any) -> bool:
+    """Tell an HTDemucs, whose chunks are of one length, from older networks."""
+    return type(network).__name__ == "HTDemucs"
+
+
 def load_package(path: Path) -> Any:
     """Build the network that a Demucs package describes, with every weight accounted for.
 
@@ -132,7 +161,8 @@ def load_package(path: Path) -> Any:
     """
     classes = tuple(_classes().values())
     described = path.suffix.lower() == ".safetensors"
-    package = _described(path) if described else load(path, allow=(*classes, Fraction))
+    allowed = (*classes, Fraction, *quantisers())
+    package = _described(path) if described else load(path, allow=allowed)
     if not isinstance(package, Mapping) or not {"klass", "kwargs", "state"} <= set(package):
         raise CheckpointError(
             f"{path} is not a Demucs package (a dict with klass, args, kwargs, state): "
@@ -140,16 +170,17 @@ def load_package(path: Path) -> Any:
         )
     if package["klass"] not in classes:
         raise CheckpointError(f"{path} names {package['klass']!r}, which is not a Demucs class.")
-    if not isinstance(package["state"], Mapping) or package["state"].get("__quantized"):
-        raise CheckpointError(
-            f"{path} holds quantised weights, which need the package diffq: take the full version."
-        )
+    if not isinstance(package["state"], Mapping):
+        raise CheckpointError(f"{path} holds no weights under its key state.")
     try:
         network = _construct(package["klass"], package["args"], package["kwargs"])
     except Exception as error:  # anything, from a constructor that a stranger's file calls
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} does not fit the network it describes: {reason}") from error
-    fit(network, unwrap(package["state"], path), path, "the arguments it holds")
+    if is_quantised(package["state"]):
+        restore(network, package["state"], path)
+    else:
+        fit(network, unwrap(package["state"], path), path, "the arguments it holds")
     network.eval()
     if network.audio_channels != CHANNELS:
         raise CheckpointError(

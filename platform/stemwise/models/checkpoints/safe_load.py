@@ -43,6 +43,8 @@ _REDUCED = re.compile(
 )
 # What a Demucs package is an instance of; other loaders do not allow it.
 _DEMUCS = re.compile(r"demucs\.(demucs\.Demucs|hdemucs\.HDemucs|htdemucs\.HTDemucs)")
+# What quantised Demucs packages name; allowed where the package diffq is installed.
+_QUANTISED = re.compile(r"diffq\..+")
 # torch keeps its allow-list in a global, so two threads must not edit it at once.
 _LOCK = threading.Lock()
 
@@ -154,6 +156,11 @@ def _explain(path: Path, head: bytes, error: Exception) -> CheckpointError:
         return CheckpointError(
             f"{path} is a Demucs package (it names {refused.group(1)}), which this kind of model "
             "cannot use: choose a `base` of the Demucs family, such as demucs_package."
+        )
+    if refused is not None and _QUANTISED.fullmatch(refused.group(1)):
+        return CheckpointError(
+            f"{path} holds quantised weights, which need the package 'diffq': "
+            "run `pip install 'stemwise[diffq]'`."
         )
     if refused is not None:
         return CheckpointError(
