@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import yaml
 
 from stemwise.core.stems import whole_of
 from stemwise.decision.recipes import Choice, Recipe, alone, in_recipe, rounded
+from stemwise.separation.quality import Quality
+from stemwise.separation.recipe import load_recipe
 
 MIX = ("mixture", "mixture")
 LEAD = ("vocals", "estimate", "lead_vocals")
@@ -134,3 +139,14 @@ def test_only_stems_of_the_recipe_have_a_say_in_which_models_run():
     assert found == [*level1[:2], below[1], other[0]]
     assert in_recipe([level1[0], level1[2]], None) == [level1[0], level1[2]]
     assert in_recipe(below, "drums") == [below[0]]
+
+
+def test_what_predicts_a_stem_is_written_where_it_was_measured_as_it_is_made(tmp_path):
+    line = Quality(("level",), (0.5,), 8.0, 1.0, 2.0, ((-20.0, 0.0),), 0.8, 0.8, 20, 15)
+    lead = replace(below("scnet"), quality=line)
+    chosen = {(*MIX, "vocals"): top({"spleeter": 1.0}, quality=line), LEAD: lead}
+    content = Recipe.of("deployable", chosen, {}).content({})
+    assert set(content["quality"]) == {"vocals"}  # lead vocals were measured below another parent
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert load_recipe(str(path)).quality == {"vocals": line}

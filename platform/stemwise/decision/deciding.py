@@ -17,6 +17,7 @@ from stemwise.core import stems
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.deployment import deployment_row
 from stemwise.decision.gathering import Gathered, gather, held_out, input_snr
+from stemwise.decision.quality import StemQuality
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone, in_recipe
 from stemwise.decision.results import Content
 from stemwise.decision.settings import DecisionSettings
@@ -39,7 +40,7 @@ class Decision:
     """What a run decides.
 
     Attributes:
-        regret, front, deployment: the tables.
+        regret, front, deployment, quality, predictions: the tables.
         scores: rows of `scores` of the model `recipe:deployable`, each track held out; by stem.
         recipes: content of the recipe YAMLs by name.
         unclaimed: sub-stems of `deployable` that were not measured as it makes them.
@@ -50,6 +51,8 @@ class Decision:
     regret: pl.DataFrame = field(default_factory=lambda: tables.framed("regret", ()))
     front: pl.DataFrame = field(default_factory=lambda: tables.framed("front", ()))
     deployment: pl.DataFrame = field(default_factory=lambda: tables.framed("deployment", ()))
+    quality: pl.DataFrame = field(default_factory=lambda: tables.framed("quality", ()))
+    predictions: pl.DataFrame = field(default_factory=lambda: tables.framed("predictions", ()))
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     unclaimed: list[Unclaimed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -128,6 +131,10 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         regret=tables.framed("regret", regret),
         front=tables.framed("front", front),
         deployment=tables.framed("deployment", (made.deployment for made in fits.values())),
+        quality=tables.framed("quality", (made.quality.row() for made in fits.values())),
+        predictions=tables.framed(
+            "predictions", (row for made in fits.values() for row in made.quality.predictions())
+        ),
     )
     if not fits:
         decision.notes.append(_why_nothing(content, fitting))
@@ -171,6 +178,7 @@ class _Fit:
     paper: Choice
     held_out: pl.DataFrame
     deployment: Row
+    quality: StemQuality
 
 
 def _fit(
@@ -184,6 +192,7 @@ def _fit(
     best = np.array([segments.scores[*track, *found.stem] for track in found.forms.tracks])
     made = ledger(fit, models, best)
     deployed = deployment_row(fit, models, made, input_snr(found, content.scores), fitting.cost)
+    quality = StemQuality(found, made, content.forms, fitting.settings.seed)
     chosen = Choice(
         made.weights,
         found.parents,
@@ -192,6 +201,7 @@ def _fit(
         made.established,
         made.gain,
         deployed["below"],
+        quality.fit.quality,
     )
     return _Fit(
         made.rows,
@@ -199,6 +209,7 @@ def _fit(
         _papers(fit, found.parents),
         _held_out_rows(found, made, content, fitting),
         deployed,
+        quality,
     )
 
 

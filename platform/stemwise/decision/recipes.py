@@ -13,6 +13,7 @@ from typing import Any
 
 from stemwise.core import stems
 from stemwise.core.types import ESTIMATE, REFERENCE
+from stemwise.separation.quality import Quality
 
 Stem = tuple[str, str, str]
 Weights = Mapping[str, float]
@@ -32,6 +33,7 @@ class Choice:
         established: whether a blend's gain is certain; None where that was not asked.
         gain: of an established blend, corrected for having been chosen for it.
         unusable: what it does not beat, `silence` or the unprocessed `input`; None where it does.
+        quality: what predicts its SNR without a reference; None where nothing does.
     """
 
     weights: Weights
@@ -41,6 +43,7 @@ class Choice:
     established: bool | None = None
     gain: float | None = None
     unusable: str | None = None
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,21 @@ class Recipe:
             }
         if not {"other", stems.INSTRUMENTAL, *stems.PARENT} & set(self.top):
             recipe["remainder"] = "other"
+        told = {s: own.quality.content() for s, own in self._claimed().items() if own.quality}
+        if told:
+            recipe["quality"] = told
         return recipe | {"provenance": {**facts, **self._claims()}}
 
-    def _claims(self) -> dict[str, Any]:
-        """Return what the provenance says of each stem that the recipe makes as it was measured."""
+    def _claimed(self) -> dict[str, Choice]:
+        """Return each stem that the recipe makes as it was measured."""
         claimed = dict(self.top)
         for parent, group in self.children.items():
             claimed |= {stem: own for stem, own in group.items() if self._is_own(parent, own)}
+        return claimed
+
+    def _claims(self) -> dict[str, Any]:
+        """Return what the provenance says of those stems."""
+        claimed = self._claimed()
         held = {s: _four(own.held_out_snr) for s, own in claimed.items() if own.held_out_snr}
         claims: dict[str, Any] = {}
         if held:

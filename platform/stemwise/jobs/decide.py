@@ -60,6 +60,8 @@ def write_decision(run: FinishedRun) -> list[str]:
         "regret": decision.regret,
         "front": decision.front,
         "deployment": decision.deployment,
+        "quality": decision.quality,
+        "predictions": decision.predictions,
     }
     price = less_overlap(content.scores, content.tracks, twins_of(run.specs), run.duplicates)
     found["less_overlap"] = tables.framed("less_overlap", price)

@@ -66,6 +66,14 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (*_STEM, "model"),
     ),
     "deployment": ("What to deploy per stem, and what a higher score would cost.", _STEM),
+    "quality": (
+        "How well the SNR of what is deployed is predicted without references, on held-out artists.",
+        _STEM,
+    ),
+    "predictions": (
+        "SNR of what is deployed and its prediction, both held out from the track's artist.",
+        (*_TRACK, *_STEM),
+    ),
     "duplicates": (
         "Pairs of tracks that are one recording.",
         (*_TRACK, "other_dataset", "other_track_id"),

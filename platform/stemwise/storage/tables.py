@@ -290,6 +290,36 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("artists", _INT),
         ]
     ),
+    # how well a recipe's SNR is predicted without references, on held-out artists
+    "quality": pa.schema(
+        [
+            *_STEM,
+            ("features", pa.list_(_STRING)),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("rank_correlation", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+            ("rank_correlation_of_level", _FLOAT),
+            ("snr_spread", _FLOAT),
+            ("error", _FLOAT),
+            ("error_of_level", _FLOAT),
+            ("half_width", _FLOAT),
+            ("coverage", _FLOAT),
+            ("shipped", _BOOL),
+            ("why", _STRING),
+        ]
+    ),
+    "predictions": pa.schema(
+        [
+            *_KEY,
+            *_STEM,
+            ("snr", _FLOAT),
+            ("predicted", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+        ]
+    ),
     # tracks that are one recording
     "duplicates": pa.schema(
         [
