@@ -18,5 +18,6 @@ def run(work: Work, cluster: ClusterSettings, *_: object) -> None:
     for track in work.tracks:
         result = evaluate(track, known_before(work, track))
         fingerprint = work.fingerprints[track.track_id]
-        part = parts.encode(result.tables, fingerprint, result.failures)
+        counts = (result.failures, result.made, result.found)
+        part = parts.encode(result.tables, fingerprint, *counts)
         parts.write(work.parts, track.track_id, part)

@@ -15,7 +15,7 @@ import pytest
 from stemwise.core.errors import OutputError
 from stemwise.core.places import place, read_bytes, write_whole
 from stemwise.jobs.holding import exclusive
-from stemwise.jobs.lease import NAME, Holder, Lease, Pace, this_host
+from stemwise.storage.lease import NAME, Holder, Lease, Pace, this_host
 
 QUICK = Pace(beat_s=0.05, watch_s=0.6, look_s=0.05, settle_s=0.15, warn_s=0.2)
 

@@ -31,6 +31,7 @@ class Known:
         keys: of the entries of the others in the estimate store, by place.
         attempt: at the song, counted from 1.
         folder: where decoded stems lie; whoever measures the song removes it.
+        made: how many separations of the song were computed before this process has it.
     """
 
     stems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Known:
     keys: Mapping[Place, str] = field(default_factory=dict)
     attempt: int = 1
     folder: Path | None = None
+    made: int = 0
 
     @classmethod
     def of(
@@ -46,9 +48,10 @@ class Known:
         estimates: Iterable[Mapping[str, Any]],
         folder: Path | None = None,
         attempt: int = 1,
+        made: int = 0,
     ) -> Known:
         """Gather them from the stems of loaded models and a song's rows of `estimates`."""
-        made: dict[str, dict[str, None]] = {}
+        whole: dict[str, dict[str, None]] = {}
         lost: dict[Place, Lost] = {}
         keys: dict[Place, str] = {}
         for row in estimates:
@@ -57,11 +60,11 @@ class Known:
                 before = lost.get(place, Lost((), ""))
                 lost[place] = Lost((*before.stems, row["stem"]), row["error"])
                 continue
-            made.setdefault(row["model"], {})[row["stem"]] = None
+            whole.setdefault(row["model"], {})[row["stem"]] = None
             if row.get("key"):
                 keys[place] = row["key"]
-        stems = {model: tuple(names) for model, names in made.items()} | dict(own_stems)
-        return cls(stems, lost, keys, attempt, folder)
+        stems = {model: tuple(names) for model, names in whole.items()} | dict(own_stems)
+        return cls(stems, lost, keys, attempt, folder, made)
 
     def key(self, model: str, parent: Parent) -> str | None:
         """Return the key under which the store has what a model made of a parent, if it is known."""

@@ -45,6 +45,8 @@ class Level:
         metric: what to measure.
         surroundings: the references beside each stem.
         known: what the process with the models tells of this track.
+        made: how many separations were computed.
+        found: how many the store had.
     """
 
     track: Track
@@ -58,6 +60,8 @@ class Level:
     forms: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
     failures: int = 0
+    made: int = 0
+    found: int = 0
 
     @property
     def used(self) -> Track:
@@ -67,22 +71,35 @@ class Level:
     def separate(
         self, models: Iterable[LoadedModel], heard: Audio, store: EstimateStore, tell: Tell
     ) -> list[Output]:
-        """Return what each model makes of the parent `heard`, `(2, samples)`, errors included."""
-        outputs = []
-        for model in models:
-            started = time.perf_counter()
-            stems = model.stems(self.track.partition)
-            lost = self.known.of_model(model.name, self.parent)
-            if lost is not None:
-                origin = Origin(model.name, self.parent)
-                outputs.append(Output(lost.stems, origin, error=lost.error))
-                continue
-            key = self.known.key(model.name, self.parent)
-            output = separated(model, stems, self.parent, heard, self._references, store, key)
-            outputs.append(output)
-            if output.made:
-                tell(model.name, started)
-        return outputs
+        """Return what each model makes of the parent `heard`, `(2, samples)`, errors included.
+
+        What another run that shares the store makes just now comes last, and is waited for.
+        """
+        models, outputs = list(models), dict[str, Output]()
+        for patient in (False, True):
+            for model in models:
+                started = time.perf_counter()
+                if model.name in outputs:
+                    continue
+                output = self._separated(model, heard, store, patient)
+                if output is None:
+                    continue
+                outputs[model.name] = output
+                if output.made:
+                    tell(model.name, started)
+        made = sum(output.made for output in outputs.values())
+        self.made += made
+        self.found += sum(output.error is None for output in outputs.values()) - made
+        return [outputs[model.name] for model in models]
+
+    def _separated(
+        self, model: LoadedModel, heard: Audio, store: EstimateStore, patient: bool
+    ) -> Output | None:
+        lost = self.known.of_model(model.name, self.parent)
+        if lost is not None:
+            return Output(lost.stems, Origin(model.name, self.parent), error=lost.error)
+        stems, key = model.stems(self.track.partition), self.known.key(model.name, self.parent)
+        return separated(model, stems, self.parent, heard, self._references, store, key, patient)
 
     def record(self, outputs: Iterable[Output]) -> dict[str, Output]:
         """Add the rows of `estimates`; return the outputs that have estimates, by model."""

@@ -42,16 +42,21 @@ def separated(
     references: Callable[[], Mapping[str, Audio]],
     store: EstimateStore,
     key: str | None = None,
-) -> Output:
+    patient: bool = True,
+) -> Output | None:
     """Return what `model` makes of the `parent` that it hears; what it raises becomes the error.
 
     `references` is called only for models that use the true stems; `key` is that of the store's entry,
-    where it is known.
+    where it is known. While another run makes the same, it is waited for or, unless `patient`, None is
+    returned.
     """
     try:
-        entry, made = model.separate(heard, references, store, key)
+        found = model.separate(heard, references, store, key, patient)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one model must not lose the others
         return Output(stems, Origin(model.name, parent), error=describe(error))
+    if found is None:
+        return None
+    entry, made = found
     origin = Origin.of_entry(model.name, parent, entry)
     return Output(entry.stems, origin, entry.read, made=made)
 

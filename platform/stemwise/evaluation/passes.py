@@ -57,4 +57,6 @@ def passes(work: Work, memory_gb: float | None, batch_size: int | None) -> list[
 def known_before(work: Work, track: Track) -> Known | None:
     """Return what the pass before this one tells of a track, of all models up to then."""
     part = None if work.before is None else parts.read(work.before, track.track_id)
-    return None if part is None else Known.of({}, part.tables["estimates"].to_pylist())
+    if part is None:
+        return None
+    return Known.of({}, part.tables["estimates"].to_pylist(), made=part.made)

@@ -92,9 +92,11 @@ def _work_on(
         with turns.song():
             result = evaluate(track, known)
         fingerprint = work.fingerprints[track.track_id]
-        encoded = parts.encode(result.tables, fingerprint, result.failures)
+        counts = (result.failures, result.made, result.found)
+        encoded = parts.encode(result.tables, fingerprint, *counts)
         rows = result.tables["estimates"]
-        told = Known.of(evaluate.zoo.own_stems(), rows, result.folder, known.attempt)
+        own = evaluate.zoo.own_stems()
+        told = Known.of(own, rows, result.folder, known.attempt, result.made)
         say("done", number, encoded, result.failures, told)
     except StemwiseError as error:  # true of every track: the run cannot give what was asked for
         say("impossible", number, error)

@@ -46,10 +46,15 @@ TABLES = ("tracks", "estimates", "measurements", "forms", "scores")
 
 @dataclass
 class TrackResult:
-    """Rows of one track by table, and how many models, stems or estimates failed on it."""
+    """Rows of one track by table, and how many models, stems or estimates failed on it.
+
+    `made` separations of it were computed; the store had `found` others.
+    """
 
     tables: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in TABLES})
     failures: int = 0
+    made: int = 0
+    found: int = 0
     # of decoded stems, for those who measure the song
     folder: Path | None = None
 
@@ -149,6 +154,10 @@ class _Evaluation:
         if self.evaluator.settles:
             self._settle()
         self._record_track(mixture)
+        # what was handed on to this process was computed for this run too
+        given = min(self.known.made, self.result.found)
+        self.result.made += given
+        self.result.found -= given
         return self.result
 
     def _settle(self) -> None:
@@ -171,6 +180,8 @@ class _Evaluation:
         for name in TABLES[1:]:
             self.result.tables[name] += getattr(level, name)
         self.result.failures += level.failures
+        self.result.made += level.made
+        self.result.found += level.found
 
     def _level_one(self, mixture: Audio) -> dict[str, Output]:
         """Separate and measure the mixture; return the outputs that have estimates, by model."""

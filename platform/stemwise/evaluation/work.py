@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stemwise.core.places import Place, is_local
 from stemwise.core.precision import AUTO, PrecisionSetting
 from stemwise.core.types import Track
+from stemwise.datasets.base import short_hash
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
 from stemwise.evaluation.settings import MetricSettings, Notify, Stage
@@ -91,7 +92,8 @@ class Work:
 
     def store_here(self) -> EstimateStore:
         """Return the estimate store as processes of this machine use it."""
-        return EstimateStore(self.store, self.scratch, self.raw, self.keep)
+        owner = short_hash(str(self.parts), 12) + "-"
+        return EstimateStore(self.store, self.scratch, self.raw, self.keep, owner)
 
     def evaluator(
         self,

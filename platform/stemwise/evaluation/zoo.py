@@ -23,6 +23,7 @@ from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel, build, needs_references, on_this_machine
 from stemwise.separation.device.decisions import Decisions
 from stemwise.separation.separator import ENGINE_VERSION, Separator
+from stemwise.storage.claims import Claim
 from stemwise.storage.estimates import Entry, EstimateStore, audio_digest, entry_key
 
 
@@ -75,14 +76,18 @@ class LoadedModel:
         references: Callable[[], Mapping[str, Audio]],
         store: EstimateStore,
         key: str | None = None,
-    ) -> tuple[Entry, bool]:
+        patient: bool = True,
+    ) -> tuple[Entry, bool] | None:
         """Return the store's entry for this mixture, and whether it had to be made.
+
+        What another run makes just now is waited for, or left for later, and None is returned.
 
         Args:
             mixture: `(2, samples)`.
             references: called only if the model uses the true stems.
             store: where entries are kept.
             key: of the entry, where it is known, for a model that is not loaded.
+            patient: whether to wait for another run that makes it.
 
         Raises:
             ModelError: the entry is not there, and the model was not or could not be loaded.
@@ -107,11 +112,26 @@ class LoadedModel:
                 or f"The store has no estimates of this mixture by {self.name!r}: run "
                 "`stemwise run-separate` or `stemwise evaluate` with the same settings first."
             )
-        separator, turns = self.separator, self.turns
+        claim = store.claim(keys[0], patient)
+        if not isinstance(claim, Claim):
+            return None if claim is None else (claim, False)
+        with store.claimed(keys[0], claim):
+            return self._made(self.separator, keys[0], mixture, used, store), True
+
+    def _made(
+        self,
+        separator: Separator,
+        key: str,
+        mixture: Audio,
+        used: Mapping[str, Audio],
+        store: EstimateStore,
+    ) -> Entry:
+        """Separate, and return the store's new entry."""
+        turns = self.turns
         in_turn = turns.taking(separator.forward) if turns else None
         stream = separator.stream(mixture, used, forward=in_turn)
-        entry = store.put(
-            keys[0],
+        return store.put(
+            key,
             separator.stems_for(used),
             (part.numpy() for part in stream),
             str(separator.device),
@@ -120,7 +140,6 @@ class LoadedModel:
             turns.clock if turns else time.perf_counter,
             separator.precision,
         )
-        return entry, True
 
     def _precisions(self) -> tuple[Precision, ...]:
         """Return the precision of its estimates; where others decided it, all that it can be."""

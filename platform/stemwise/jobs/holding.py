@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from stemwise.core.errors import OutputError
 from stemwise.core.places import Place, is_local, unwritable
-from stemwise.jobs.lease import NAME, Lease, Pace
+from stemwise.storage.lease import NAME, Lease, Pace
 
 
 @contextmanager

@@ -11,7 +11,10 @@ remote one (`s3://…`) `entry.json` is written last, and makes it visible.
 
 An entry may be handed on raw, as float32 in `<scratch>/.raw/<key>/`, by a process that has better things
 to do than to encode it; whoever measures it encodes it then. Reading gives the same samples either way.
-A store that keeps nothing has raw entries only, which are removed once they are measured.
+A store that keeps nothing has raw entries only, which are removed once they are measured, and which
+each run has for itself.
+
+Runs that share a store claim a key before they make its entry (`claims.py`), so that none is made twice.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from errno import EXDEV
 from pathlib import Path
@@ -39,6 +42,7 @@ from stemwise.core.places import Place, is_local
 from stemwise.core.precision import FP32, Precision
 from stemwise.core.types import CHANNELS, Audio
 from stemwise.separation.spool import FULL_SCALE, Spool, as_stored, encode, raw_path
+from stemwise.storage.claims import Claim, Claims, claiming
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -140,12 +144,18 @@ class EstimateStore:
             `root` where that is local, else a folder of the system's for temporary files.
         raw: whether `put` leaves the encoding to others (`settle`).
         keep: whether entries stay; else they are there, raw, until `settle` removes them.
+        owner: whose raw entries they are, where none is kept.
     """
 
     def __init__(
-        self, root: Place, scratch: Path | None = None, raw: bool = False, keep: bool = True
+        self,
+        root: Place,
+        scratch: Path | None = None,
+        raw: bool = False,
+        keep: bool = True,
+        owner: str = "",
     ) -> None:
-        self.root, self.keep = root, keep
+        self.root, self.keep, self.owner = root, keep, owner
         self.scratch = places.scratch_of(root) if scratch is None else scratch
         self.raw = raw or not keep
 
@@ -155,18 +165,23 @@ class EstimateStore:
         Raises:
             StorageError: a remote store cannot be read.
         """
+        found = self._get_published(key) or self._get_raw(key)
+        # another run may have encoded it, and removed the raw one, between the two looks
+        return self._get_published(key) if found is None and is_local(self.root) else found
+
+    def _get_published(self, key: str) -> Entry | None:
         folder = self._folder(key)
         there = self._sizes(folder)
         if _CONTENT not in there:
-            return self._get_raw(key)
+            return None
         try:
             content = json.loads(places.read_bytes(folder / _CONTENT))
             sizes = content.pop("sizes")
             entry = Entry(key=key, folder=folder, **content)
             whole = all(there.get(entry.path(stem).name) == sizes[stem] for stem in entry.stems)
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
-            whole = False
-        return entry if whole else self._get_raw(key)
+            return None
+        return entry if whole else None
 
     def _sizes(self, folder: Place) -> Mapping[str, int]:
         """Return name → bytes of an entry's files; empty where there is none."""
@@ -214,6 +229,39 @@ class EstimateStore:
             except (OSError, soundfile.SoundFileError) as error:
                 raise self._unwritable(error) from error
         shutil.rmtree(raw.raw, ignore_errors=True)
+
+    def claim(self, key: str, patient: bool = True) -> Claim | Entry | None:
+        """Return a claim on a key that has no entry, or the entry that somebody else has made meanwhile.
+
+        Hold the claim while the entry is made (`claimed`). Nobody claims what is not kept.
+
+        Args:
+            key: from `entry_key`.
+            patient: whether to wait while somebody else makes it; else None is returned.
+
+        Raises:
+            OutputError: the store cannot be written.
+        """
+        if not self.keep:
+            return Claim(lambda: None)
+        claims = Claims(self.root)
+        try:
+            claim = claims.wait(key, lambda: self.get(key)) if patient else claims.take(key)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        if not isinstance(claim, Claim):
+            return claim
+        # it may have been made between the look at the store and the claim
+        if (found := self.get(key)) is not None:
+            claim.release()
+            return found
+        return claim
+
+    def claimed(self, key: str, claim: Claim) -> AbstractContextManager[None]:
+        """Hold a claim while the entry is made, and on until others can see that it was."""
+        raw = self._raw_folder(key)
+        seen = is_local(self.root) and self.scratch == self.root
+        return claiming(claim, lambda: seen or not raw.is_dir())
 
     def song_folder(self) -> Path | None:
         """Make a scratch folder for what is decoded of a song; None where that is impossible."""
@@ -350,7 +398,7 @@ class EstimateStore:
         return self.root / key[:2] / key
 
     def _raw_folder(self, key: str) -> Path:
-        return self.scratch / _RAW / key
+        return self.scratch / _RAW / (key if self.keep else f"{self.owner}{key}")
 
     def _publish(self, made: Path, folder: Place) -> None:
         """Bring a finished entry into place; a local equal one that came first stays."""

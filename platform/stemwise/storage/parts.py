@@ -28,15 +28,29 @@ _SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.binary())])
 
 @dataclass(frozen=True)
 class Part:
-    """Finished work on one track: its Arrow tables, fingerprint and number of failures."""
+    """Finished work on one track.
+
+    Attributes:
+        tables: as Arrow tables.
+        fingerprint: of what they were made with.
+        failures: how many models, stems or estimates failed.
+        made: how many separations were computed for it.
+        found: how many the estimate store had.
+    """
 
     tables: Mapping[str, pa.Table]
     fingerprint: str
     failures: int
+    made: int = 0
+    found: int = 0
 
 
 def encode(
-    tables: Mapping[str, Sequence[Row] | pa.Table], fingerprint: str, failures: int
+    tables: Mapping[str, Sequence[Row] | pa.Table],
+    fingerprint: str,
+    failures: int,
+    made: int = 0,
+    found: int = 0,
 ) -> bytes:
     """Return the tables of a track as the bytes of an Arrow stream that `write` stores.
 
@@ -49,7 +63,8 @@ def encode(
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
         payloads.append(sink.getvalue().to_pybytes())
-    metadata = {"fingerprint": fingerprint, "failures": str(failures)}
+    counts = {"failures": failures, "made": made, "found": found}
+    metadata = {"fingerprint": fingerprint} | {name: str(n) for name, n in counts.items()}
     part = pa.table([names, payloads], schema=_SCHEMA.with_metadata(metadata))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, part.schema) as stream:
@@ -123,7 +138,8 @@ def _decode(content: bytes) -> Part:
     for name, rows in zip(*(table.column(own) for own in _SCHEMA.names), strict=True):
         with pa.ipc.open_stream(rows.as_buffer()) as stream:
             tables[name.as_py()] = stream.read_all()
-    return Part(tables, metadata.get("fingerprint", ""), int(metadata.get("failures", "0")))
+    counts = (int(metadata.get(name, "0")) for name in ("failures", "made", "found"))
+    return Part(tables, metadata.get("fingerprint", ""), *counts)
 
 
 def fingerprint(track: Track, run: Mapping[str, Any]) -> str:

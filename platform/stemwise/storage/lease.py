@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 NAME = ".lock"
 
 
+class HeldError(OutputError):
+    """Somebody who is alive holds the folder."""
+
+
 @dataclass(frozen=True)
 class Pace:
     """How often a lease is renewed and looked at, in seconds.
@@ -139,6 +143,17 @@ class Lease:
             ) from error
         self._thread.start()
 
+    def take_free(self) -> bool:
+        """Take the folder and begin to renew if nobody holds it; tell whether that is so.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if not self._create():
+            return False
+        self._thread.start()
+        return True
+
     def release(self) -> None:
         """Stop renewing, and leave the folder to others."""
         self._stop.set()
@@ -191,8 +206,8 @@ class Lease:
             if now != found:
                 raise self._taken()
 
-    def _taken(self) -> OutputError:
-        return OutputError(
+    def _taken(self) -> HeldError:
+        return HeldError(
             f"Another run is writing {self._folder}: wait for it or choose another output=."
         )
 
