@@ -8,9 +8,12 @@ _MSST = (
     "write mine.yaml with {name: mine, msst_config: CONFIG.yaml, checkpoint: FILE.ckpt} and give "
     "-n mine.yaml (docs/checkpoints.md)"
 )
+_AUGMENT = (
+    "write mine.yaml with {{name: mine, base: MODEL, augment: {{{0}}}}} and give -n mine.yaml"
+)
 _EXPLAINED = {
     # demucs
-    "--shifts": "random shifts multiply the time and make results random: average models in a recipe",
+    "--shifts": f"{_AUGMENT.format('shifts: [0.0, 0.11, 0.37]')}; shifts are not random here",
     "--segment": f"{_CHUNKS}: leave it out",
     "--no-split": f"{_CHUNKS}: leave it out",
     "--other-method": "--two-stems writes the mixture minus the stem (demucs' `minus`): leave it out",
@@ -44,7 +47,7 @@ _EXPLAINED = {
     "--lora_checkpoint": "merge the LoRA weights into the checkpoint first",
     "--device_ids": "use --device cuda:0",
     "--extract_instrumental": "use --two-stems vocals",
-    "--use_tta": "average models in a recipe instead (`stemwise fit`)",
+    "--use_tta": _AUGMENT.format("polarity: true, swap: true"),
     "--draw_spectro": "the report of `stemwise evaluate` has spectrograms",
     "--disable_detailed_pbar": "use -q",
     "--pcm_type": "use --format flac (24 bits), wav24 or wav (float)",

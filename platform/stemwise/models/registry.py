@@ -20,7 +20,8 @@ from stemwise.core.config import load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
-from stemwise.models import audio_separator_entry, entries, facts, msst_config, overlap
+from stemwise.core.types import FILE_PREFIX
+from stemwise.models import audio_separator_entry, augment, entries, facts, msst_config, overlap
 from stemwise.models.checkpoints.checkpoint import Checkpoint, digest, locate
 from stemwise.models.checkpoints.obtain import ensure
 from stemwise.models.spec import ModelSpec
@@ -146,6 +147,8 @@ def prepare(spec: ModelSpec, progress: Progress | None = None) -> ReadyModel:
     }
     if spec.residual is not None:
         content["residual"] = spec.residual
+    if spec.augment is not None:
+        content["augment"] = spec.augment.content()
     if (code := _code(spec)) is not None:
         content["code"] = code
     identity = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
@@ -229,7 +232,11 @@ def build(ready: ReadyModel) -> Model:
             f"The model {spec.name!r} works at {model.sample_rate} Hz; stemwise compares models "
             "at 44100 Hz only."
         )
-    return model
+    if spec.augment is None:
+        return model
+    from stemwise.models.augmented import AugmentedModel
+
+    return AugmentedModel(model, spec.augment)
 
 
 def needs_references(spec: ModelSpec) -> bool:
@@ -240,7 +247,7 @@ def needs_references(spec: ModelSpec) -> bool:
 def same_model(one: ModelSpec, other: ModelSpec) -> bool:
     """Tell whether two specs of one name are one model: class, settings, stems and weights."""
     own, others = (
-        (s.target, dict(s.settings), s.stems, s.parent, s.residual) for s in (one, other)
+        (s.target, dict(s.settings), s.stems, s.parent, s.residual, s.augment) for s in (one, other)
     )
     if own != others or len(one.checkpoints) != len(other.checkpoints):
         return False
@@ -303,7 +310,10 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     content = _msst_base(given, name) if origin == "msst_config" else _zoo_base(given)
     word = given.pop(overlap.KEY, None)
     content |= {"name": name, "published": []}
-    if origin != "base" or set(given) - {"sha256"}:  # facts are of the base's file and settings
+    if origin != "base" or set(given) - {
+        "sha256",
+        augment.KEY,
+    }:  # facts are of the base's file and settings
         content |= dict.fromkeys(("licence", "paper", "notes", "parameters", "cost"))
         content["trained_on"] = []
     checkpoint, sha256 = given.pop("checkpoint", None), given.pop("sha256", None)
@@ -345,6 +355,11 @@ def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
     base = str(given.pop("base"))
     if base.startswith(audio_separator_entry.PREFIX):
         return audio_separator_entry.content(base)
+    if base.startswith(FILE_PREFIX):
+        raise ConfigError(
+            f"The model entry {given.get('name')!r}: {base} are finished estimates, which no model can "
+            "make anew: use them as they are, models=[file:NAME]."
+        )
     get(base)  # says which names exist when `base` is unknown
     return load_yaml(config_dirs.path(_GROUP, base))
 
@@ -411,4 +426,12 @@ def _spec(content: Mapping[str, Any], origin: str) -> ModelSpec:
     _check_types(values, origin)
     values["trained_on"] = tuple(map(str, values["trained_on"]))
     values |= facts.check(values, origin)
-    return ModelSpec(**values)
+    if (asked := values.get(augment.KEY)) is not None:
+        values[augment.KEY] = augment.check(asked, origin)
+    spec = ModelSpec(**values)
+    if spec.augment is not None and needs_references(spec):
+        raise ConfigError(
+            f"{origin}: {augment.KEY} averages what a model makes of its input, and this one computes "
+            "its estimates from the true stems: leave it out."
+        )
+    return spec

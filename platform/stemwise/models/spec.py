@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stemwise.core.stems import MIXTURE
+from stemwise.models.augment import Augment
 from stemwise.models.checkpoints.checkpoint import Checkpoint
 from stemwise.models.entries import Entry
 
@@ -65,7 +66,8 @@ class ModelSpec:
     sub-stem that is parent − Σ stems, as backing vocals are for a model of lead vocals. `extra`,
     `parameters`, `published` and `cost` are for people (`facts`), as licence, paper and notes are;
     `gpu_memory` decides which models share a GPU. None of them changes an estimate.
-    `entry` is what a user gave instead of a name of the zoo, its paths absolute (`entries`).
+    `entry` is what a user gave instead of a name of the zoo, its paths absolute (`entries`);
+    `augment` what estimates are averaged over, None as a rule (`augment.py`).
     """
 
     name: str
@@ -88,6 +90,7 @@ class ModelSpec:
     cost: Cost | None = None
     gpu_memory: GpuMemory | None = None
     entry: Entry | None = None
+    augment: Augment | None = None
 
     def with_residual(self, stems: Iterable[str]) -> tuple[str, ...]:
         """Return `stems` of this model, and its residual last where it has one."""

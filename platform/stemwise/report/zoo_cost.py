@@ -21,10 +21,11 @@ def minute_cost(spec: ModelSpec) -> float | None:
     cost = spec.cost
     if cost is None:
         return None
+    passes = 1 if spec.augment is None else spec.augment.passes
     if cost.audio_s is not None:
-        return cost.cpu_s * 60 / cost.audio_s * _less_heard(spec, cost.audio_s)
+        return passes * cost.cpu_s * 60 / cost.audio_s * _less_heard(spec, cost.audio_s)
     tiles = sum(1 for _ in default_tiling(spec).tiles(SONG_MINUTES * 60 * SAMPLE_RATE))
-    return cost.cpu_s * tiles / SONG_MINUTES
+    return passes * cost.cpu_s * tiles / SONG_MINUTES
 
 
 def _less_heard(spec: ModelSpec, seconds: float) -> float:

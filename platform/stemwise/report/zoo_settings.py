@@ -20,6 +20,7 @@ def settings_text(spec: ModelSpec) -> str:
         for key, value in spec.settings.items()
         if key not in _TOLD_OTHERWISE
     ]
+    parts += [str(spec.augment)] if spec.augment is not None else []
     return "; ".join(parts)
 
 
