@@ -38,7 +38,7 @@ def parsed(*arguments: str):
         ("separate a.wav --outptu x", "did you mean --output?"),
         ("separate --outptu x", "did you mean --output?"),
         ("separate a.wav --format fla", "did you mean flac?"),
-        ("separate a.wav -n htdemucs", "did you mean htdemucs_6s?"),
+        ("separate a.wav -n htdemucs_6", "did you mean htdemucs_6s?"),
         ("separate a.wav -n demoo", "did you mean demo?"),
         ("separate a.wav --precision bf61", "did you mean bf16?"),
         ("separate a.wav --filename {trak}/{stem}.{ext}", "did you mean track?"),
