@@ -17,7 +17,7 @@ from stemwise.jobs.finished_run import FinishedRun, open_run
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import CONFIG, RECIPES, TABLES, mirrored, output_folder
 from stemwise.jobs.settings import FitSettings
-from stemwise.report.decision import front, ledger
+from stemwise.report.decision import front, ledger, qualities
 from stemwise.report.dependence import dependence_notes
 from stemwise.report.terminal import show_note, show_table
 
@@ -36,7 +36,7 @@ def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -
         show_note(console, note)
     if not decision.recipes:
         return 1
-    for table, text in (("regret", ledger), ("front", front)):
+    for table, text in (("regret", ledger), ("front", front), ("quality", qualities)):
         show_table(console, text(getattr(decision, table)))
     recipe = decision.recipes[HELD_OUT] | {"name": name}
     path = write_recipe(

@@ -13,6 +13,7 @@ from stemwise.core.types import REFERENCE
 from stemwise.report.deployment import UNUSABLE, deployment_table
 from stemwise.report.leading import leading, suspicion
 from stemwise.report.ledgers import LEVELS
+from stemwise.report.quality import quality_table
 from stemwise.report.tables import TextTable, left_out, number, stem_label
 
 _MOST_LEADERS = 5  # of a stem in the terminal
@@ -63,6 +64,11 @@ def _leader(row: dict[str, Any]) -> tuple[str, ...]:
 def deployments(deployment: pl.DataFrame) -> TextTable:
     """Return what to deploy per stem, level 1 and what users get of level 2."""
     return deployment_table((_label(row), row) for row in _served(deployment, "kind"))
+
+
+def qualities(quality: pl.DataFrame) -> TextTable:
+    """Return how well the SNR of what is deployed is predicted without references."""
+    return quality_table((_label(row), row) for row in _served(quality, "shipped"))
 
 
 def ledger(regret: pl.DataFrame) -> TextTable:

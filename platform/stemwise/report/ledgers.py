@@ -6,6 +6,7 @@ from stemwise.analysis.multiplicity import FEW
 from stemwise.report.deployment import deployment_table
 from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import db, span_of
+from stemwise.report.quality import quality_table
 from stemwise.report.run_tables import Row, RunTables, StemKey, label
 from stemwise.report.tables import TextTable, left_out
 
@@ -28,13 +29,24 @@ def probability(value: float | None) -> str:
 def all_ledgers(run: RunTables) -> list[TextTable]:
     """Return the tables that have rows."""
     made = [deployment(run), leaderboard(run), comparisons(run), regret(run), front(run)]
-    made += [less_overlap_table(run["less_overlap"]), genres(run), effects(run), anomalies(run)]
+    made += [
+        less_overlap_table(run["less_overlap"]),
+        quality(run),
+        genres(run),
+        effects(run),
+        anomalies(run),
+    ]
     return [table for table in made if table.rows]
 
 
 def deployment(run: RunTables) -> TextTable:
     """Return what to deploy per stem."""
     return deployment_table(_per_stem(run, "deployment"))
+
+
+def quality(run: RunTables) -> TextTable:
+    """Return how well the SNR of what is deployed is predicted."""
+    return quality_table(_per_stem(run, "quality"))
 
 
 def _per_stem(run: RunTables, name: str) -> list[tuple[str, Row]]:

@@ -68,6 +68,10 @@ DEFINITIONS = (
      "the best model of each track, picked by its true stems; the paper's Final Ensemble. It"
      " cannot be deployed.",
      "selections, scores · docs/scores.md"),
+    ("predicted SNR",
+     "a ridge regression on what is known without references (level, leakage, agreement), for "
+     "artists that it has not seen.",
+     "quality, predictions · docs/quality.md"),
     ("genre × model",
      "permutation test over artists: do models differ in the genres they are good at?",
      "genre_effects · docs/report.md"),
@@ -99,6 +103,7 @@ _IMPORTED = (
      "leaderboard · docs/import-scores.md"),
 )  # fmt: skip
 _OF_AUDIO = {
+    "predicted SNR",
     "SNR", "SDR", "score", "lag, gain of an estimate", "what to deploy", "gain", "cost", "unusable",
     "late, early, inverted, loud, quiet",
 }  # fmt: skip

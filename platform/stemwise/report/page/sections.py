@@ -17,9 +17,11 @@ from stemwise.report.page.section_board import leaderboards
 from stemwise.report.page.section_genre import genre_section
 from stemwise.report.page.section_ledger import ledger
 from stemwise.report.page.section_paper import beside_the_paper
+from stemwise.report.page.section_quality import quality_section
 from stemwise.report.page.section_troubles import imported_troubles, troubles
 from stemwise.report.page.section_verdict import verdict_section
 from stemwise.report.paper_tables import ran_the_papers
+from stemwise.report.quality import TITLE
 from stemwise.report.run_tables import RunTables
 
 _NOTHING = "This run has no data for this section."
@@ -94,7 +96,15 @@ def _of_a_run(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
         ),
         *_paper(run, sheet, colours),
         *_less_overlap(run),
+        *_quality(run, sheet),
     ]
+
+
+def _quality(run: RunTables, sheet: Sheet) -> list[Section]:
+    """Return how well the SNR is predicted without references, where that was tried."""
+    body = quality_section(run, sheet)
+    sources = ("quality", "predictions")
+    return [Section("quality", "Prediction", TITLE, body, sources)] if body else []
 
 
 def _paper(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
