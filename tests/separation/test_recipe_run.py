@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemwise.core.errors import ConfigError, ModelError
+from stemwise.separation.ensembles.spec import parse
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import Inline, run_recipe
 from stemwise.separation.spool import Spool
@@ -293,3 +294,26 @@ def test_random_recipes_are_their_closed_form(tmp_path_factory, drawn, matrices,
         top = [*recipe.stems, *([recipe.remainder] if recipe.remainder else [])]
         if recipe.remainder:
             np.testing.assert_allclose(sum(found[stem] for stem in top), mixture, atol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [None, *SIZES])
+def test_an_ensemble_of_another_kind_is_made_of_its_models(run, threads):
+    """The median of 0.5, 1 and 9 times the mixture is the mixture; its parts are made of that."""
+    median = parse({"kind": "median", "models": ["m", "n", "q"]}, "here")
+    both = parse({"kind": "stft_max", "models": ["m", "n"], "n_fft": 8, "hop": 4}, "here")
+    recipe = Recipe("r", {"a": median, "b": both}, {"a": {"a1": {"p": 1.0}}}, remainder="rest")
+    gains = {"m": scalar(0.5, 1), "n": scalar(1.0, 2), "q": scalar(9.0), "p": {"a1": np.eye(2)}}
+    mixture = noise(50)
+    models = Models(gains)
+    found = run(recipe, models, mixture, threads=threads)
+    for stem, gain in {"a": 1, "b": 2, "a1": 1, "rest": -2}.items():
+        np.testing.assert_allclose(found[stem], gain * mixture, atol=1e-6, err_msg=stem)
+    assert models.names() == {"m": 1, "n": 1, "q": 1, "p": 1}
+
+
+def test_models_of_different_stems_are_one_sentence(run):
+    median = parse({"kind": "stft_min", "models": ["m", "n"]}, "here")
+    recipe = Recipe("r", {"c": median, "a": {"m": 1.0}})
+    found = run(recipe, Models(GAINS), noise(), threads=2)
+    assert isinstance(found["a"], np.ndarray)
+    assert "c is to be the stft_min of 'n' and 'm', but 'm' makes only a, b" in str(found["c"])

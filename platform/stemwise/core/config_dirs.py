@@ -26,6 +26,7 @@ _WORDS = {
     "selection": "rule",
     "decision": "strategy",
     "extra_metrics": "extra metric",
+    "ensemble": "kind of ensemble",
 }
 
 

@@ -11,6 +11,7 @@ from stemwise.core.types import RECIPE_PREFIX, Audio
 from stemwise.evaluation.hierarchy import Provider
 from stemwise.evaluation.outputs import Output
 from stemwise.evaluation.rows import Origin
+from stemwise.separation.ensembles.spec import sources_of
 from stemwise.separation.recipe import Recipe
 
 
@@ -18,17 +19,17 @@ def blended(recipe: Recipe, outputs: Mapping[str, Output], mixture: Audio) -> Ou
     """Return what a recipe makes of a track at level 1; a model that failed makes it fail too.
 
     Args:
-        recipe: weights per stem, perhaps with a remainder.
+        recipe: what each stem is made of, perhaps with a remainder.
         outputs: of the models that have estimates of this track, by name.
         mixture: `(2, samples)`, for the remainder.
     """
     origin = Origin(RECIPE_PREFIX + recipe.name)
     stems = recipe.level1()
-    for stem, weights in recipe.stems.items():
-        for model in weights:
+    for stem, value in recipe.stems.items():
+        for model, source in sources_of(value, stem):
             output = outputs.get(model)
-            if output is None or stem not in output.stems:
-                error = f"The recipe needs {stem} of {model!r}, which this track does not have."
+            if output is None or source not in output.stems:
+                error = f"The recipe needs {source} of {model!r}, which this track does not have."
                 return Output(stems, origin, error=error)
 
     def read(stem: str) -> Audio:

@@ -11,6 +11,8 @@ import numpy as np
 from stemwise.core.errors import ConfigError, ModelError
 from stemwise.core.stems import MIXTURE
 from stemwise.core.types import ESTIMATE, RECIPE_PREFIX, REFERENCE, Audio
+from stemwise.separation.ensembles.apply import combined
+from stemwise.separation.ensembles.spec import Ensemble, Value, sources_of
 
 if TYPE_CHECKING:
     from stemwise.evaluation.outputs import Output
@@ -19,36 +21,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Provider:
-    """Who estimates a parent: a model, or a recipe's blend of models; `weights` maps them."""
+    """Who estimates a parent: a model, or a recipe's blend of models; `weights` says how."""
 
     name: str
-    weights: Mapping[str, float]
+    weights: Value
 
     def blend(self, stem: str, outputs: Mapping[str, Output]) -> Audio:
-        """Return Σ weight·estimate of `stem`, `(2, samples)`.
+        """Return Σ weight·estimate of `stem`, or the ensemble of another kind, `(2, samples)`.
 
         Raises:
             ModelError: one of the models has no estimate of it on this track.
         """
-        total: Audio | None = None
-        for model, weight in self.weights.items():
-            output = outputs.get(model)
-            if output is None or output.read is None or stem not in output.stems:
-                raise ModelError(
-                    f"There is no estimate of {stem} by {model!r} on this track for level 2."
-                )
-            piece = np.float32(weight) * output.read(stem)
-            total = piece if total is None else total + piece
-        if total is None:
+        signals = [_read(outputs, *source) for source in sources_of(self.weights, stem)]
+        if not signals:
             raise ModelError(f"The recipe {self.name!r} has no weights for {stem}.")
-        return total
+        if isinstance(self.weights, Ensemble):
+            return np.concatenate(list(combined(self.weights, signals)), axis=1)
+        pieces = zip(self.weights.values(), signals, strict=True)
+        first, *rest = (np.float32(weight) * signal for weight, signal in pieces)
+        return sum(rest, start=first)
 
     @classmethod
-    def of_recipe(cls, recipe: str, weights: Mapping[str, float]) -> Provider:
+    def of_recipe(cls, recipe: str, weights: Value) -> Provider:
         """Return a recipe's provider of a parent: a single model is called by its own name."""
+        if isinstance(weights, Ensemble):
+            return cls(f"{RECIPE_PREFIX}{recipe}", weights)
         if list(weights.values()) == [1.0]:
             return cls(next(iter(weights)), dict(weights))
         return cls(f"{RECIPE_PREFIX}{recipe}", dict(weights))
+
+
+def _read(outputs: Mapping[str, Output], model: str, stem: str) -> Audio:
+    output = outputs.get(model)
+    if output is None or output.read is None or stem not in output.stems:
+        raise ModelError(f"There is no estimate of {stem} by {model!r} on this track for level 2.")
+    return output.read(stem)
 
 
 @dataclass(frozen=True)

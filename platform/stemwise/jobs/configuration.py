@@ -21,6 +21,7 @@ from stemwise.models.registry import (
     set_parents,
 )
 from stemwise.models.spec import ModelSpec
+from stemwise.separation.ensembles.spec import Value, models_of, sources_of
 from stemwise.separation.recipe import load_recipe
 
 FILES = "files"
@@ -111,7 +112,7 @@ def _provider(stem: str, who: str, named: Mapping[str, ModelSpec], overlap: Over
         recipe = load_recipe(who)
         recipe = replace(recipe, overlap=FAST) if overlap == FAST else recipe
         provider = Provider.of_recipe(recipe.name, recipe.stems.get(stem, {}))
-        for model in provider.weights:
+        for model in models_of(provider.weights):
             own = recipe.spec(model) if model in recipe.entries and model in named else None
             if model in named:
                 refuse_other_overlap(recipe, named[model])
@@ -131,14 +132,14 @@ def _provider(stem: str, who: str, named: Mapping[str, ModelSpec], overlap: Over
     return provider
 
 
-def _why_not(stem: str, weights: Mapping[str, float], named: Mapping[str, ModelSpec]) -> str | None:
+def _why_not(stem: str, value: Value, named: Mapping[str, ModelSpec]) -> str | None:
     """Say why these models of the run cannot give a parent, or None."""
-    if not weights:
+    if not models_of(value):
         return f"it has no weights for {stem}"
-    for model in weights:
+    for model, source in sources_of(value, stem):
         if model not in named:
             return f"{model!r}, which it blends, is not in models="
         # own checkpoints may tell their stems only once they are loaded
-        if named[model].stems and stem not in named[model].stems:
-            return f"{model!r} does not make {stem}"
+        if named[model].stems and source not in named[model].stems:
+            return f"{model!r} does not make {source}"
     return None

@@ -26,6 +26,7 @@ from stemwise.report.dependence import dependence_notes
 from stemwise.report.zoo_cost import minute_cost
 from stemwise.selection.confidence import WinConfidence
 from stemwise.selection.oracle import models_by_key, selections
+from stemwise.separation.ensembles.spec import models_of, read_value
 from stemwise.storage import tables
 from stemwise.storage.disk import write_whole
 
@@ -161,7 +162,7 @@ def write_recipe(
     """
     path = folder / f"{recipe['name']}.yaml"
     groups = [recipe["stems"], *recipe.get("children", {}).values()]
-    used = {model for group in groups for weights in group.values() for model in weights}
+    used = {m for group in groups for value in group.values() for m in models_of(read_value(value))}
     own = {
         name: dict(entry) if moves else relative(entry, folder)
         for name, entry in entries.items()

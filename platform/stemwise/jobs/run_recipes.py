@@ -11,6 +11,7 @@ from stemwise.core.types import HELD_OUT
 from stemwise.models.overlap import with_overlap
 from stemwise.models.registry import same_model, with_digests_of
 from stemwise.models.spec import ModelSpec
+from stemwise.separation.ensembles.spec import sources_of
 from stemwise.separation.recipe import Recipe, load_recipe
 
 
@@ -51,8 +52,8 @@ def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> 
     """
     known = {spec.name: spec for spec in specs}
     for recipe in recipes:
-        for stem, weights in recipe.stems.items():
-            for model in weights:
+        for stem, value in recipe.stems.items():
+            for model, source in sources_of(value, stem):
                 own = recipe.spec(model) if model in recipe.entries or model not in known else None
                 spec = known.setdefault(model, own or known[model])
                 if own is not None and not same_model(spec, own):
@@ -63,7 +64,7 @@ def with_their_models(specs: Sequence[ModelSpec], recipes: Sequence[Recipe]) -> 
                 refuse_other_overlap(recipe, spec)
                 if own is not None:  # a recipe knows the digests of its files: they are checked
                     known[model] = with_digests_of(spec, own)
-                _check(recipe, stem, model, known[model])
+                _check(recipe, source, model, known[model])
     return list(known.values())
 
 

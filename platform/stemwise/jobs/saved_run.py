@@ -21,6 +21,7 @@ from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import STRICT, read, written
 from stemwise.models.entries import Entry
 from stemwise.models.registry import ReadyModel
+from stemwise.separation.ensembles.spec import Ensemble
 from stemwise.storage.disk import write_whole
 
 _NAME = "config.json"
@@ -53,6 +54,7 @@ class Resolved:
                 provider.name: dict(provider.weights)
                 for provider in hierarchy.providers.values()
                 if provider.name.startswith(RECIPE_PREFIX)
+                and not isinstance(provider.weights, Ensemble)
             },
             config_dirs.own_folders_of({"model": used}),
         )

@@ -65,6 +65,9 @@ def _values(mapping: Any) -> list[Any]:
 def _weights(weights: Any) -> str:
     if not isinstance(weights, dict):
         return str(weights)
+    if isinstance(kind := weights.get("kind"), str):
+        named = weights.get("models") or weights.get("weights") or ()
+        return f"{kind}({', '.join(map(str, named))})"
     parts = [
         f"{value:.2f} {model}" if isinstance(value, int | float) else f"{value} {model}"
         for model, value in weights.items()

@@ -1,8 +1,8 @@
-"""Recipes: for every stem a weighted set of models, and how stems are separated further at level 2."""
+"""Recipes: for every stem a set of models and how to blend them, and what is separated further."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from stemwise.models.overlap import KEY, REFERENCE, Overlap, check, with_overlap
 from stemwise.models.registry import names, resolve
 from stemwise.models.spec import ModelSpec
 from stemwise.separation import tiers
+from stemwise.separation.ensembles import spec as ensembles
+from stemwise.separation.ensembles.spec import Value, Weights, models_of, sources_of
 from stemwise.separation.promise import Promise
 from stemwise.separation.quality import Quality, parse
 
-Weights = Mapping[str, float]
 _REMAINDER, _NAMED = "remainder", "named_recipes"
 _LARGEST = 100  # a blend of such weights is a mistake, and larger ones overflow
 _KEYS = (
@@ -41,8 +42,9 @@ _TIERED = ("name", "sample_rate", KEY, tiers.TIERS, tiers.WORTH, "models", "prov
 class Recipe:
     """Which models make which stem, with what weights (DESIGN: recipe YAML).
 
-    `stems` and `children[parent]` map a stem to model weights; `remainder` names the stem that
-    receives mixture − Σ level-1 stems, `rests[parent]` the one that receives parent − Σ children.
+    `stems` and `children[parent]` map a stem to model weights, or to an ensemble of another kind;
+    `remainder` names the stem that receives mixture − Σ level-1 stems, `rests[parent]` the one that
+    receives parent − Σ children.
     `any_stem` is a model whose own stems are all wanted. `entries` are the models that are not in the
     zoo, their paths absolute. `overlap` is how models are cut whose entries do not say it themselves.
 
@@ -53,8 +55,8 @@ class Recipe:
     """
 
     name: str
-    stems: Mapping[str, Weights] = field(default_factory=dict)
-    children: Mapping[str, Mapping[str, Weights]] = field(default_factory=dict)
+    stems: Mapping[str, Value] = field(default_factory=dict)
+    children: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     remainder: str | None = None
     any_stem: str | None = None
     rests: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class Recipe:
         groups = [item for tier in self.tiers or (self,) for item in tier.children.items()]
         for parent, group in groups:
             known = (parent, MIXTURE)
-            if spec.parent not in known and any(model in weights for weights in group.values()):
+            if spec.parent not in known and model in _models(group):
                 raise ConfigError(
                     f"The recipe {self.name!r}: {model!r} separates {spec.parent}, not {parent}: "
                     f"name a model of {parent}, or add parent: {parent} to its entry."
@@ -117,7 +119,7 @@ class Recipe:
         if self.tiers:
             return tuple(dict.fromkeys(m for tier in self.tiers for m in tier.models()))
         groups = [self.stems, *self.children.values()]
-        names = [model for group in groups for weights in group.values() for model in weights]
+        names = [model for group in groups for model in _models(group)]
         return tuple(dict.fromkeys([*([self.any_stem] if self.any_stem else []), *names]))
 
     def only(self, wanted: tuple[str, ...]) -> Recipe:
@@ -226,16 +228,17 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
             f"{path}: {unknown[0]!r} is not a key of a recipe: use {', '.join(_KEYS)}."
         )
     try:
-        stems = {check_name(stem): _weights(value) for stem, value in content["stems"].items()}
+        stems = {check_name(s): _value(v, s, path) for s, v in content["stems"].items()}
         groups = {check_name(p): dict(g) for p, g in (content.get("children") or {}).items()}
         found = {parent: _pop_rest(group) for parent, group in groups.items()}
         children = {
-            parent: {check_name(stem): _weights(w) for stem, w in group.items()}
+            parent: {check_name(stem): _value(value, stem, path) for stem, value in group.items()}
             for parent, group in groups.items()
         }
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"{path} is not a recipe ({error}): stems must map a stem to {{model: weight}}."
+            f"{path} is not a recipe ({error}): stems must map a stem to "
+            "{model: weight}, or to {kind: NAME, models: [a, b]}."
         ) from error
     if not stems:
         raise ConfigError(f"{path} is not a recipe: it has no stems.")
@@ -274,10 +277,10 @@ def _parse(content: Mapping[str, Any], path: Path) -> Recipe:
 
 
 def _quality(
-    value: object, groups: Sequence[Mapping[str, Weights]], path: Path
+    value: object, groups: Sequence[Mapping[str, Value]], path: Path
 ) -> dict[str, Quality]:
     """Return what predicts the SNR of stems, if anything does."""
-    models = {stem: len(weights) for group in groups for stem, weights in group.items()}
+    models = {stem: len(models_of(own)) for group in groups for stem, own in group.items()}
     return {} if value is None else parse(value, models, str(path))
 
 
@@ -322,6 +325,17 @@ def _pop_rest(group: dict[str, Any]) -> str | None:
     return found[0] if found else None
 
 
+def _models(group: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return all models that the stems of a group are made of."""
+    return tuple(dict.fromkeys(model for value in group.values() for model in models_of(value)))
+
+
+def _value(value: Any, stem: object, path: Path) -> Value:
+    if ensembles.is_ensemble(value):
+        return ensembles.parse(value, f"{path}: {stem}")
+    return _weights(value)
+
+
 def _weights(value: Mapping[str, Any]) -> Weights:
     weights = {str(model): float(weight) for model, weight in value.items()}
     if not weights or not all(abs(weight) <= _LARGEST for weight in weights.values()):
@@ -331,6 +345,27 @@ def _weights(value: Mapping[str, Any]) -> Weights:
     if not used:
         raise ValueError(f"the weights {value!r} are all 0")
     return used
+
+
+def refuse_other_stems(value: Value, stem: str, makes: Mapping[str, Collection[str]]) -> None:
+    """Raise ConfigError where a model does not make what `value` takes from it for `stem`.
+
+    Args:
+        value: weights or an ensemble.
+        stem: what it makes.
+        makes: the stems of its models; one that is not in it, or maps to nothing, is not known yet.
+    """
+    for model, source in sources_of(value, stem):
+        known = makes.get(model)
+        if not known or source in known:
+            continue
+        others = [other for other, _ in sources_of(value, stem) if other != model]
+        if isinstance(value, ensembles.Ensemble) and others:
+            raise ConfigError(
+                f"{stem} is to be the {value.kind} of {others[0]!r} and {model!r}, but {model!r} makes "
+                f"only {', '.join(in_order(known))}: name models that all make {stem}."
+            )
+        refuse_unknown((source,), set(known), f"The model {model!r}")
 
 
 def refuse_unknown(wanted: tuple[str, ...], known: set[str], name: str) -> None:

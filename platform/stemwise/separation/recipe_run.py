@@ -16,8 +16,10 @@ import numpy as np
 
 from stemwise.audio.raw import Signal
 from stemwise.core.types import Audio
+from stemwise.separation.ensembles.apply import combined
+from stemwise.separation.ensembles.spec import Ensemble, Value, Weights, models_of, sources_of
 from stemwise.separation.quality.songs import Origin
-from stemwise.separation.recipe import Recipe, Weights, refuse_unknown
+from stemwise.separation.recipe import Recipe, refuse_other_stems
 from stemwise.separation.spool import Spool
 
 P = ParamSpec("P")
@@ -101,20 +103,21 @@ class _Level:
         self._origins = origins
         folder.mkdir(parents=True)
 
-    def blend(self, stems: Mapping[str, Weights], heard: Callable[[], Signal]) -> Stems:
-        """Hand over the models, then Σ weight·estimate of each stem."""
-        models = list(dict.fromkeys(model for weights in stems.values() for model in weights))
+    def blend(self, stems: Mapping[str, Value], heard: Callable[[], Signal]) -> Stems:
+        """Hand over the models, then what each stem is made of them."""
+        models = list(dict.fromkeys(m for value in stems.values() for m in models_of(value)))
         runs = {
             # a number names the folder: models may be named by paths
             model: self._executor.submit(self._run, model, heard, self._folder / f"model-{number}")
             for number, model in enumerate(models)
         }
-        for stem, weights in stems.items():
-            own = {model: runs[model] for model in weights}
-            self._origins[stem] = Origin(heard, own, [abs(weights[model]) for model in own])
+        for stem, value in stems.items():
+            if not isinstance(value, Ensemble):  # in which no model has a share
+                own = {model: runs[model] for model in value}
+                self._origins[stem] = Origin(heard, own, [abs(w) for w in value.values()])
         return {
-            stem: self._executor.submit(self._sum, stem, weights, runs)
-            for stem, weights in stems.items()
+            stem: self._executor.submit(self._make, stem, value, runs)
+            for stem, value in stems.items()
         }
 
     def rest(self, name: str, heard: Callable[[], Signal], made: Stems) -> Stems:
@@ -125,10 +128,18 @@ class _Level:
         below.mkdir()
         return self._run_model(model, heard(), below)
 
-    def _sum(self, stem: str, weights: Weights, runs: Mapping[str, Future[Spool]]) -> Spool:
-        spools = {model: runs[model].result() for model in weights}
-        for model, spool in spools.items():
-            refuse_unknown((stem,), set(spool.stems), f"The model {model!r}")
+    def _make(self, stem: str, value: Value, runs: Mapping[str, Future[Spool]]) -> Spool:
+        spools = {model: runs[model].result() for model in models_of(value)}
+        refuse_other_stems(value, stem, {model: spool.stems for model, spool in spools.items()})
+        if not isinstance(value, Ensemble):
+            return self._sum(stem, value, spools)
+        signals = [spools[model].read(source) for model, source in sources_of(value, stem)]
+        out = Spool(self._folder, [stem])
+        for stretch in combined(value, signals):
+            out.add(stretch[None])
+        return out
+
+    def _sum(self, stem: str, weights: Weights, spools: Mapping[str, Spool]) -> Spool:
         if list(weights.values()) == [1.0]:
             return next(iter(spools.values()))
         signals = [(weight, spools[model].read(stem)) for model, weight in weights.items()]

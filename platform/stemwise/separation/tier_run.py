@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 
 from stemwise.audio.raw import RawAudio, Signal
+from stemwise.separation.ensembles.spec import sources_of
 from stemwise.separation.promise import features_of
 from stemwise.separation.quality import Interval
 from stemwise.separation.quality.songs import Origin, predicted
@@ -86,7 +87,8 @@ class TierRun:
         return gain is None or gain >= self.recipe.worth_db
 
     def _features(self, tier: Recipe, stem: str, spool: Spool) -> dict[str, float]:
-        models = [self._once.heard(model, self._mixture).read(stem) for model in tier.stems[stem]]
+        sources = sources_of(tier.stems[stem], stem)
+        models = [self._once.heard(model, self._mixture).read(own) for model, own in sources]
         return features_of(self._mixture, spool.read(stem), models)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemwise.audio.raw import RawAudio
+from stemwise.separation.ensembles.spec import parse
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.spool import FULL_SCALE, Spool, common_gain
 from stemwise.serving.files.job_files import JobFiles
@@ -228,7 +229,13 @@ def test_one_gain_keeps_the_loudest_stem_below_full_scale(spools) -> None:
     ],
 )
 def test_where_a_stem_comes_from(recipe: Recipe, stem: str, parent: str, models: dict) -> None:
-    assert results.origin(recipe, stem) == (parent, models)
+    assert results.origin(recipe, stem) == (parent, None, models)
+
+
+def test_the_models_of_an_ensemble_without_weights_have_none() -> None:
+    median = parse({"kind": "median", "models": ["a", "b", "c"]}, "here")
+    found = results.origin(Recipe("r", {"drums": median}, remainder="rest"), "drums")
+    assert found == ("mixture", "median", dict.fromkeys("abc"))
 
 
 @pytest.mark.parametrize(

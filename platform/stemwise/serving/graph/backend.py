@@ -11,7 +11,8 @@ from stemwise.core.stems import MIXTURE
 from stemwise.models.overlap import Overlap
 from stemwise.models.registry import build, needs_references, prepare, same_model
 from stemwise.models.spec import ModelSpec
-from stemwise.separation.recipe import Recipe, load_recipe, refuse_unknown
+from stemwise.separation.ensembles.spec import models_of
+from stemwise.separation.recipe import Recipe, load_recipe, refuse_other_stems
 from stemwise.serving.files.job_files import JobFiles
 from stemwise.serving.jobs.store import JobStore
 from stemwise.serving.settings import AppArgs
@@ -101,7 +102,6 @@ def _check(recipe: Recipe, specs: Mapping[str, ModelSpec]) -> None:
     """Refuse a recipe that would fail with the first song."""
     groups = {MIXTURE: recipe.stems} | dict(recipe.children)
     for group in groups.values():
-        for stem, weights in group.items():
-            for model in weights:
-                if specs[model].stems:
-                    refuse_unknown((stem,), set(_stems(specs[model])), f"The model {model!r}")
+        for stem, value in group.items():
+            known = {m: _stems(specs[m]) if specs[m].stems else () for m in models_of(value)}
+            refuse_other_stems(value, stem, known)

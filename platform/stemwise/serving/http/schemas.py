@@ -54,7 +54,12 @@ class StemResult(Answer):
     bytes: int = Field(description="Size of the encoded file.")
     peak: float | None = Field(description="Largest absolute sample before encoding.")
     rms_dbfs: float | None = Field(description="Level before encoding; null for digital silence.")
-    models: dict[str, float] = Field(description="Which models made it, with what weights.")
+    kind: str | None = Field(
+        None, description="Kind of ensemble, such as `median`; null for weights."
+    )
+    models: dict[str, float | None] = Field(
+        description="Which models made it, with what weights; null in an ensemble without weights."
+    )
     quality_db: list[float | None] | None = Field(
         None,
         description="Held-out SNR where the recipe knows it: [mean, low, high] of its 95 % interval.",
@@ -124,7 +129,13 @@ class RecipeInfo(Answer):
     stems: list[str] = Field(description="Level-1 stems in the order of the stem tree.")
     children: dict[str, list[str]] = Field(description="Stem → the sub-stems taken from it.")
     models: list[str]
-    weights: dict[str, dict[str, float]] = Field(description="Stem → model → weight.")
+    weights: dict[str, dict[str, float | None]] = Field(
+        description="Stem → model → weight; null in an ensemble without weights."
+    )
+    kinds: dict[str, str] = Field(
+        default_factory=dict,
+        description="Stem → kind of ensemble, such as `median`, for stems that are no weighted sum.",
+    )
     quality_db: dict[str, list[float | None]] = Field(
         description="Stem → held-out SNR [mean, low, high], where the recipe's provenance has it."
     )

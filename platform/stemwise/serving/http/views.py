@@ -69,13 +69,15 @@ def links(job: Job, stems: list[str], mixture: bool = False) -> Links:
 def recipe_info(recipe: Recipe, default: bool) -> RecipeInfo:
     """Return what people choose a recipe by."""
     groups = {parent: recipe.parts_of(parent) for parent in recipe.children}
+    made = {stem: results.origin(recipe, stem) for stem in recipe.all_stems()}
     return RecipeInfo(
         name=recipe.name,
         default=default,
         stems=list(in_order(recipe.level1())),
         children={parent: list(group) for parent, group in groups.items()},
         models=list(recipe.models()),
-        weights={stem: results.origin(recipe, stem)[1] for stem in recipe.all_stems()},
+        kinds={stem: kind for stem, (_, kind, _) in made.items() if kind is not None},
+        weights={stem: models for stem, (_, _, models) in made.items()},
         quality_db=results.quality(recipe),
         provenance={key: _plain(value) for key, value in recipe.provenance.items()},
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from stemwise.audio.raw import RawAudio, Signal
 from stemwise.core.stems import MIXTURE, in_order, partition_of
+from stemwise.separation.ensembles.spec import Ensemble, Value, models_of
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.spool import FULL_SCALE, SUBTYPES, Spool, encode
 from stemwise.serving.files.job_files import JobFiles
@@ -133,23 +134,31 @@ def _spooled(stem: str, spools: Spools) -> Signal | None:
     return spools[stem].read(stem) if stem in spools else None
 
 
-def origin(recipe: Recipe, stem: str) -> tuple[str, dict[str, float]]:
-    """Return a stem's parent and the weights of the models that make it."""
+# parent, kind of ensemble (none: weights), model → weight
+Origin = tuple[str, str | None, dict[str, float | None]]
+
+
+def origin(recipe: Recipe, stem: str) -> Origin:
+    """Return a stem's parent, how it is made, and the models with their weights.
+
+    The models of an ensemble of another kind have no weights.
+    """
     if stem == recipe.remainder:
-        return MIXTURE, _all_models(recipe.stems)
-    if stem in recipe.stems:
-        return MIXTURE, dict(recipe.stems[stem])
-    for parent, group in recipe.children.items():
+        return MIXTURE, None, _all_models(recipe.stems)
+    for parent, group in {MIXTURE: recipe.stems, **recipe.children}.items():
         if stem in group:
-            return parent, dict(group[stem])
+            value = group[stem]
+            kind = value.kind if isinstance(value, Ensemble) else None
+            weights = {} if isinstance(value, Ensemble) else value
+            return parent, kind, {model: weights.get(model) for model in models_of(value)}
         if recipe.rests.get(parent) == stem:
-            return parent, _all_models(group)
-    return MIXTURE, {}
+            return parent, None, _all_models(group)
+    return MIXTURE, None, {}
 
 
-def _all_models(group: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+def _all_models(group: Mapping[str, Value]) -> dict[str, float | None]:
     """Return the models whose estimates a remainder subtracts, each with weight −1 per stem."""
-    return {model: -1.0 for weights in group.values() for model in weights}
+    return {model: -1.0 for value in group.values() for model in models_of(value)}
 
 
 def quality(recipe: Recipe) -> dict[str, list[float | None]]:

@@ -15,6 +15,7 @@ from stemwise.audio.raw import RawAudio, Signal
 from stemwise.core.errors import StemwiseError
 from stemwise.core.stems import in_order
 from stemwise.core.types import SAMPLE_RATE
+from stemwise.separation.ensembles.spec import models_of
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
 from stemwise.separation.spool import Spool, common_gain
@@ -105,7 +106,7 @@ class JobWork:
         """Return the chunks of all models on both levels."""
         plan = self.recipe.only(self.job.stems)
         groups = [plan.stems, *plan.children.values()]
-        heard = [{m for weights in group.values() for m in weights} for group in groups]
+        heard = [{m for value in group.values() for m in models_of(value)} for group in groups]
         return sum(self.calls.chunks(model, samples) for group in heard for model in group)
 
     def _separate(self, mixture: Signal) -> tuple[dict[str, Spool], dict[str, StemwiseError]]:
@@ -129,12 +130,17 @@ class JobWork:
         known = results.quality(self.recipe)
 
         def store(stem: str) -> dict[str, Any]:
-            parent, models = results.origin(self.recipe, stem)
+            parent, kind, models = results.origin(self.recipe, stem)
             with self._turn():
                 facts = results.write_stem(
                     self.job.id, stem, spools[stem], self.job.format, gain, self.files, self.scratch
                 )
-            about = {"parent": parent, "models": models, "quality_db": known.get(stem)}
+            about = {
+                "parent": parent,
+                "kind": kind,
+                "models": models,
+                "quality_db": known.get(stem),
+            }
             return {"stem": stem} | facts | about
 
         def store_mixture() -> dict[str, Any]:
