@@ -67,13 +67,13 @@ class SetFits:
         weights = []
         for number, held in enumerate(self._parts):
             outside = np.setdiff1d(np.arange(len(self._forms)), held)
-            taken = choose(self._seen_from(number, outside), outside)
+            taken = choose(self.seen_from(number, outside), outside)
             scores[held] = self.scores[taken, held]
             weights.append(self.weights[number, taken])
         return CrossFit(scores, np.array(weights))
 
-    def _seen_from(self, number: int, outside: Index) -> Float:
-        """Return scores `(sets, outside)` of which the tracks of one fold know nothing."""
+    def seen_from(self, number: int, outside: Index) -> Float:
+        """Return scores `(sets, outside)`, each track held out, that know nothing of fold `number`."""
         if len(self._parts) == 2:  # nothing is left to hold out: how well the others are fitted
             return self._score(self._forms.at(outside), self.weights[number])
         scores = np.zeros((len(self._sets), len(self._forms)))

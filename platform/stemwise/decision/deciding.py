@@ -240,7 +240,7 @@ def _add_recipes(
             f"Recipes and the regret ledger leave {files} out: a recipe must run on new songs, "
             "and these are estimates of other tools."
         )
-    facts = _facts(content, fitting, run)
+    facts = facts_of(content, fitting, run)
     total = cost_of(recipe.models(), fitting.cost)
     price = {} if total is None else {"seconds_per_minute": round(total, 3)}
     decision.recipes[HELD_OUT] = recipe.content(facts | price)
@@ -318,7 +318,7 @@ def _pairs(content: Content, fitting: Fitting) -> str:
     return ", ".join(f"{pair} ({', '.join(own)})" for pair, own in stems_of.items())
 
 
-def _facts(content: Content, fitting: Fitting, run: str) -> dict[str, Any]:
+def facts_of(content: Content, fitting: Fitting, run: str) -> dict[str, Any]:
     """Return the provenance that all recipes of a run share."""
     own = fitting.settings
     silent = {"estimates": tables.NOT_KEPT} if tables.none_kept(content.estimates) else {}

@@ -128,8 +128,7 @@ class Recipe:
                 parent: {stem: rounded(own.weights) for stem, own in group.items()}
                 for parent, group in self.children.items()
             }
-        if not {"other", stems.INSTRUMENTAL, *stems.PARENT} & set(self.top):
-            recipe["remainder"] = "other"
+        recipe |= remainder_of(self.top)
         told = {s: own.quality.content() for s, own in self._claimed().items() if own.quality}
         if told:
             recipe["quality"] = told
@@ -170,6 +169,12 @@ class Recipe:
         return bool(choice.below) and all(
             _equal(self.blends.get(model, {model: 1.0}), own) for model in choice.below
         )
+
+
+def remainder_of(top: Iterable[str]) -> dict[str, str]:
+    """Return the key that names what level-1 stems leave; nothing where they leave nothing."""
+    none_left = {"other", stems.INSTRUMENTAL, *stems.PARENT} & set(top)
+    return {} if none_left else {"remainder": "other"}
 
 
 def level1_of(found: Iterable[Stem], alone: str | None) -> list[Stem]:

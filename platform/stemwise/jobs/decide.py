@@ -161,7 +161,8 @@ def write_recipe(
         OutputError: the folder cannot be written.
     """
     path = folder / f"{recipe['name']}.yaml"
-    groups = [recipe["stems"], *recipe.get("children", {}).values()]
+    bodies = recipe.get("tiers", [recipe])
+    groups = [g for body in bodies for g in (body["stems"], *body.get("children", {}).values())]
     used = {m for group in groups for value in group.values() for m in models_of(read_value(value))}
     own = {
         name: dict(entry) if moves else relative(entry, folder)

@@ -14,6 +14,7 @@ from stemwise.core.types import HELD_OUT
 from stemwise.decision import decide
 from stemwise.jobs.decide import able, fitting_of, unclaimed, write_recipe
 from stemwise.jobs.finished_run import FinishedRun, open_run
+from stemwise.jobs.fit_tiers import fit_tiers
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import CONFIG, RECIPES, TABLES, mirrored, output_folder
 from stemwise.jobs.settings import FitSettings
@@ -21,15 +22,19 @@ from stemwise.report.decision import front, ledger, qualities
 from stemwise.report.dependence import dependence_notes
 from stemwise.report.terminal import show_note, show_table
 
+_TIERED = "tiers"
+
 
 def fit(settings: FitSettings, console: Console) -> int:
     """Fit a recipe and print what it is worth on unseen artists; return the exit code."""
-    name = _name(settings.recipe or settings.decision.strategy)
+    name = _name(settings.recipe or (_TIERED if settings.tiers else settings.decision.strategy))
     with mirrored(output_folder(settings.output), (CONFIG, TABLES)) as folder:
         return _fit(settings, open_run(settings, folder), name, console)
 
 
 def _fit(settings: FitSettings, run: FinishedRun, name: str, console: Console) -> int:
+    if settings.tiers is not None:
+        return fit_tiers(settings, run, name, console)
     fitting = fitting_of(run, _models(settings.models, run))
     decision = decide(run.content, fitting, run.output.name)
     for note in (*dependence_notes(run.content.tracks, run.duplicates), *decision.notes):

@@ -79,6 +79,10 @@ class FitSettings(ReportSettings):
 
     models: Names | None = None
     recipe: Name | None = None
+    tiers: Annotated[
+        tuple[Names, ...] | dict[str, Names] | None,
+        Field(description="lists of models, the cheapest first, or a mapping of names to these"),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

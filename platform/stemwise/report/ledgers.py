@@ -9,6 +9,7 @@ from stemwise.report.markup import db, span_of
 from stemwise.report.quality import quality_table
 from stemwise.report.run_tables import Row, RunTables, StemKey, label
 from stemwise.report.tables import TextTable, left_out
+from stemwise.report.tiers import tiers_table
 
 LEVELS = {
     "best_single": "best single model",
@@ -32,6 +33,7 @@ def all_ledgers(run: RunTables) -> list[TextTable]:
     made += [
         less_overlap_table(run["less_overlap"]),
         quality(run),
+        tiers_table(run["tiers"]),
         genres(run),
         effects(run),
         anomalies(run),

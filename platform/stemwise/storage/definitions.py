@@ -65,6 +65,10 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "What less overlap costs: fast minus reference, of models that ran in both ways.",
         (*_STEM, "model"),
     ),
+    "tiers": (
+        "Tiers of models, cheap first, alone and under rules of when to go on, replayed.",
+        ("step",),
+    ),
     "deployment": ("What to deploy per stem, and what a higher score would cost.", _STEM),
     "quality": (
         "How well the SNR of what is deployed is predicted without references, on held-out artists.",

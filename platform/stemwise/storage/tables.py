@@ -270,6 +270,28 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("heard_fast", _FLOAT),
         ]
     ),
+    # tiers of models, cheap first, replayed under rules of when to go on
+    "tiers": pa.schema(
+        [
+            ("recipe", _STRING),
+            ("step", _INT),
+            ("policy", _STRING),
+            ("tier", _STRING),
+            ("threshold", _FLOAT),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *_INTERVAL,
+            ("gain", _FLOAT),
+            ("gain_low", _FLOAT),
+            ("gain_high", _FLOAT),
+            ("over_mix", _FLOAT),
+            ("over_mix_low", _FLOAT),
+            ("over_mix_high", _FLOAT),
+            ("seconds_per_minute", _FLOAT),
+            ("share", _FLOAT),
+            ("left_out", _BOOL),
+        ]
+    ),
     # what a run says to deploy per stem, and what a higher score would cost
     "deployment": pa.schema(
         [

@@ -18,6 +18,7 @@ from stemwise.report.page.section_genre import genre_section
 from stemwise.report.page.section_ledger import ledger
 from stemwise.report.page.section_paper import beside_the_paper
 from stemwise.report.page.section_quality import quality_section
+from stemwise.report.page.section_tiers import tiers_section
 from stemwise.report.page.section_troubles import imported_troubles, troubles
 from stemwise.report.page.section_verdict import verdict_section
 from stemwise.report.paper_tables import ran_the_papers
@@ -97,6 +98,7 @@ def _of_a_run(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
         *_paper(run, sheet, colours),
         *_less_overlap(run),
         *_quality(run, sheet),
+        *_tiers(run, sheet),
     ]
 
 
@@ -122,6 +124,12 @@ def _less_overlap(run: RunTables) -> list[Section]:
         return []
     body = of_text(made, 2, titled=False)
     return [Section("overlap", "Overlap", made.title, body, ("less_overlap",))]
+
+
+def _tiers(run: RunTables, sheet: Sheet) -> list[Section]:
+    """Return what cascades are worth, of a run whose tiers were replayed."""
+    body = tiers_section(run, sheet)
+    return [] if body is None else [Section("tiers", "Cascades", "Cascades", body, ("tiers",))]
 
 
 def _of_imports(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
