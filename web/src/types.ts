@@ -15,6 +15,13 @@ export interface StemResult {
   quality_db: Quality | null;
 }
 
+/** What is probably a stem's SNR in dB, with its 90 % interval. */
+export interface Prediction {
+  snr: number;
+  low: number;
+  high: number;
+}
+
 export interface Conservation {
   parent: string;
   stems: string[];
@@ -41,6 +48,8 @@ export interface Separation {
   error: { reason: string; detail: string } | null;
   results: StemResult[];
   conservation: Conservation[];
+  /** Stem → its predicted SNR; services before 0.9 and most recipes have none. */
+  quality?: Record<string, Prediction>;
   gain: number | null;
   timing: Record<string, number>;
   /** Where to find the original, for comparison; older jobs do not have it. */

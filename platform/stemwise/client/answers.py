@@ -53,6 +53,15 @@ class StemResult:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What is probably the SNR of a stem in dB, with its 90 % interval."""
+
+    snr: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Conservation:
     """How exactly `stems` add up to `parent`; the difference is None for digital silence."""
 
@@ -84,6 +93,7 @@ class Separation:
     error: Failure | None = None
     results: list[StemResult] = field(default_factory=list)
     conservation: list[Conservation] = field(default_factory=list)
+    quality: dict[str, Prediction] = field(default_factory=dict)
     gain: float | None = None
     timing: dict[str, float] = field(default_factory=dict)
     links: Links | None = None

@@ -118,8 +118,9 @@ def _separate_one(
             shutil.rmtree(folder, ignore_errors=True)
     gain = 1.0 if job.gain is None else job.gain
     tell_gain(place.file, gain, 1 / gain if gain > 0 else 1.0, console)
-    tell_made(place.file, place.folder(paths), paths, console)
-    return SongResult(place.file, "separated", paths, gain)
+    told = {stem: (own.snr, own.low, own.high) for stem, own in job.quality.items()}
+    tell_made(place.file, place.folder(paths), paths, console, told)
+    return SongResult(place.file, "separated", paths, gain, quality=told)
 
 
 def _moved(made: Mapping[str, Path], place: SongPlace) -> dict[str, Path]:

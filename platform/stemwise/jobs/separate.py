@@ -22,6 +22,7 @@ from stemwise.jobs.stem_files import check_bitrate, write_files
 from stemwise.models.registry import resolve
 from stemwise.report.songs_display import SongsDisplay, SongShown
 from stemwise.report.terminal import show_note
+from stemwise.separation.quality import Interval
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_separator import Progress, RecipeSeparator
 
@@ -94,14 +95,18 @@ def _separate_one(
 ) -> SongResult:
     with display.song(place.file.name) as shown:
         progress = partial(_showing, shown, stop)
-        with separated(place.file, separator, options.stems, progress, options.two_stems) as made:
+        told: dict[str, Interval] = {}
+        with separated(
+            place.file, separator, options.stems, progress, options.two_stems, told.update
+        ) as made:
             paths = place.paths(made)
             peak = max(spool.peaks[stem] for stem, spool in made.items())
             length = next(iter(made.values())).samples
             gain = write_files(made, paths, options.format, bitrate=bitrate)
     tell_gain(place.file, gain, peak, console)
-    tell_made(place.file, place.folder(made), made, console)
-    return SongResult(place.file, "separated", paths, gain, length / SAMPLE_RATE)
+    tell_made(place.file, place.folder(made), made, console, told)
+    seconds = length / SAMPLE_RATE
+    return SongResult(place.file, "separated", paths, gain, seconds, quality=told)
 
 
 def _showing(shown: SongShown, stop: threading.Event, length: int) -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from stemwise.models.overlap import Overlap
 Format = Literal["flac", "wav", "wav24", "mp3"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 DEFAULT_TEMPLATE = "{track}/{stem}.{ext}"
+_QUALITY = ("snr", "low", "high")
 
 
 def checked_format(text: str) -> Format:
@@ -97,6 +98,7 @@ class SongResult:
         gain: by which all stems were multiplied so that none clips.
         seconds: of music, where known.
         error: why it failed.
+        quality: SNR in dB that the recipe predicts of stems, with its 90 % interval (snr, low, high).
     """
 
     file: Path
@@ -105,12 +107,19 @@ class SongResult:
     gain: float | None = None
     seconds: float | None = None
     error: str | None = None
+    quality: dict[str, tuple[float, float, float]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for scripts."""
         stems = {stem: str(path) for stem, path in self.stems.items()}
         known = {"gain": self.gain, "seconds": self.seconds, "error": self.error}
-        return {"file": str(self.file), "status": self.status, "stems": stems} | known
+        found = {"file": str(self.file), "status": self.status, "stems": stems} | known
+        if self.quality:
+            found["quality"] = {
+                stem: {name: round(v, 2) for name, v in zip(_QUALITY, own, strict=True)}
+                for stem, own in self.quality.items()
+            }
+        return found
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from stemwise.jobs.stem_files import write_files
 from stemwise.models.overlap import Overlap
 from stemwise.models.registry import ReadyModel, needs_references, prepare
 from stemwise.report.download import download_display
+from stemwise.separation.quality import Interval
 from stemwise.separation.recipe import Recipe, load_recipe
 from stemwise.separation.recipe_separator import Progress, RecipeSeparator
 from stemwise.separation.spool import Spool
@@ -62,6 +63,7 @@ def separated(
     stems: tuple[str, ...] = (),
     progress: Callable[[int], Progress] = lambda _: lambda *_: None,
     two_stems: str | None = None,
+    predicted: Callable[[dict[str, Interval]], None] = lambda _: None,
 ) -> Iterator[dict[str, Spool]]:
     """Yield the stems of a song, on disk as long as the block runs.
 
@@ -70,6 +72,7 @@ def separated(
         separator: of a recipe.
         stems: to make; empty makes all.
         progress: given the song's length in samples, returns what is called with (model, samples done).
+        predicted: called with the SNR in dB that the recipe predicts of stems (snr, low, high).
         two_stems: in place of `stems`, a stem that is made together with the mixture minus it.
 
     Raises:
@@ -82,7 +85,8 @@ def separated(
             open_file.enter_context(audio.open_on_disk(song)) if isinstance(song, Path) else song
         )
         wanted = stems if two_stems is None else (two_stems,)
-        made = separator(mixture, Path(scratch), wanted, progress(mixture.shape[1]))
+        shown = progress(mixture.shape[1])
+        made = separator(mixture, Path(scratch), wanted, shown, predicted=predicted)
         if two_stems is not None:
             rest = _rest(mixture, made[two_stems], two_stems, Path(scratch))
             made |= {complement(two_stems): rest}

@@ -117,9 +117,19 @@ def without_existing(
     return left, there
 
 
-def tell_made(file: Path, folder: Path, stems: Iterable[str], console: Console) -> None:
-    """Print where a song's stems are."""
-    made = ", ".join(stems)
+def tell_made(
+    file: Path,
+    folder: Path,
+    stems: Iterable[str],
+    console: Console,
+    quality: Mapping[str, tuple[float, float, float]] | None = None,
+) -> None:
+    """Print where a song's stems are, and the SNR that is predicted of them."""
+    told = {
+        stem: f" (about {snr:.0f} dB SNR, {low:.0f} to {high:.0f})"
+        for stem, (snr, low, high) in (quality or {}).items()
+    }
+    made = ", ".join(stem + told.get(stem, "") for stem in stems)
     console.print(f"{file} → {folder}: {made}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -112,9 +112,10 @@ class _Level:
             for number, model in enumerate(models)
         }
         for stem, value in stems.items():
-            if not isinstance(value, Ensemble):  # in which no model has a share
-                own = {model: runs[model] for model in value}
-                self._origins[stem] = Origin(heard, own, [abs(w) for w in value.values()])
+            own = {m: runs[m] for m, source in sources_of(value, stem) if source == stem}
+            alike = isinstance(value, Ensemble)  # in which no model has a share of its own
+            shares = [1.0 if alike else abs(value[model]) for model in own]
+            self._origins[stem] = Origin(heard, own, shares)
         return {
             stem: self._executor.submit(self._make, stem, value, runs)
             for stem, value in stems.items()

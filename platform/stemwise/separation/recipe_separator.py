@@ -16,6 +16,7 @@ from stemwise.audio.raw import Signal
 from stemwise.core.precision import AUTO, Choice
 from stemwise.models.registry import ReadyModel, build, prepare
 from stemwise.separation.device.decisions import Decisions
+from stemwise.separation.quality import Interval
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.separator import Separator
 from stemwise.separation.spool import Spool
@@ -70,6 +71,7 @@ class RecipeSeparator:
         progress: Progress = lambda *_: None,
         until: float | None = None,
         answered: Callable[[str], None] = lambda _: None,
+        predicted: Callable[[dict[str, Interval]], None] = lambda _: None,
     ) -> dict[str, Spool]:
         """Separate `mixture` `(2, samples)` and return for each stem the spool that holds it.
 
@@ -82,6 +84,7 @@ class RecipeSeparator:
             progress: called with (model, samples finished).
             until: when, on the clock of `time.monotonic`, the best tier so far is taken; the first is
                 always waited for.
+            predicted: called with the SNR in dB that the recipe predicts of stems (snr, low, high).
             answered: called with the name of the tier whose stems they are, where there are tiers.
 
         Raises:
@@ -117,7 +120,9 @@ class RecipeSeparator:
                 break
         if recipe.tiers:
             answered(run.tiers[number - 1].name)
-        return {stem: spool.result() for stem, spool in made.items()}
+        stems = {stem: spool.result() for stem, spool in made.items()}
+        predicted(run.predicted(number - 1, stems))
+        return stems
 
     def _separator(self, name: str) -> Separator:
         with self._loading:

@@ -29,6 +29,7 @@ RESULT = {
     "conservation": [
         {"parent": "mixture", "stems": ["drums"], "difference_dbfs": None, "exact": True}
     ],
+    "quality": {"drums": {"snr": 7.1, "low": 5.0, "high": 9.2}},
     "gain": 0.5,
     "timing": {"total_s": 2.5},
 }
@@ -45,6 +46,7 @@ def test_results_are_linked_as_long_as_the_files_are_there(status: Status) -> No
     shown = views.separation(job(status, result=RESULT))
     kept = status in {Status.SUCCEEDED, Status.FAILED}
     assert bool(shown.results) is bool(shown.conservation) is bool(shown.links.stems) is kept
+    assert bool(shown.quality) is kept and (not kept or shown.quality["drums"].high == 9.2)
     assert shown.links.archive == ("/v1/separations/j/archive" if kept else None)
     assert (shown.gain, shown.timing) == ((0.5, {"total_s": 2.5}) if kept else (None, {}))
     assert shown.links.self == "/v1/separations/j"

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import soundfile
 
 from stemwise.core.errors import ModelError, NotReadyError, OutputError
+from stemwise.separation.quality import Quality
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.spool import FULL_SCALE
 from stemwise.serving.http import views
@@ -26,6 +28,9 @@ from stemwise.serving.jobs.store import JobStore
 
 from ..local import CHUNK, Bench, GainModel, World, bench, until
 
+LINE = Quality(
+    ("level", "agreement"), (1.0, 2.0), 3.0, 1.0, 1.5, ((-60, 60),) * 2, 0.9, 0.9, 12, 12
+)
 RECIPE = Recipe(
     "recipe",
     {"vocals": {"m": 0.5, "n": 0.5}, "drums": {"m": 1.0}},
@@ -33,6 +38,7 @@ RECIPE = Recipe(
     remainder="other",
     rests={"drums": "drums_rest"},
     provenance={"held_out_snr": {"vocals": [5, 4, 6.5]}},
+    quality={"vocals": LINE, "drums": replace(LINE, features=("level",), ranges=((0.0, 1.0),))},
 )
 GAINS = {"m": {"vocals": 0.5, "drums": 0.25}, "n": {"vocals": 0.25}, "p": {"kick": 0.5}}
 # What the recipe makes of a mixture, as factors.
@@ -102,6 +108,11 @@ def test_a_job_becomes_files_and_facts(up: Bench) -> None:
     kept = {item["parent"]: item for item in job.result["conservation"]}
     assert set(kept) == {"mixture", "drums"}
     assert all(item["exact"] or item["difference_dbfs"] < -140 for item in kept.values())
+    # blend 3/8, models 1/2 and 1/4; of the drums nothing is predicted at this level
+    snr = 20 * np.log10(0.375) + 2 * 10 * np.log10(9) + 3
+    assert set(job.result["quality"]) == {"vocals"}
+    told = {"snr": snr, "low": snr - 1.5, "high": snr + 1.5}
+    assert job.result["quality"]["vocals"] == pytest.approx(told, abs=0.01)
     assert job.result["gain"] == 1.0
     assert set(job.result["timing"]) == {"separate_s", "encode_s", "total_s", "realtime_factor"}
     assert views.separation(job).links.stems.keys() == EXPECTED.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stemwise.core.types import REFERENCE
 from stemwise.report import ledgers
 from stemwise.report.figures.drawing import Sheet
 from stemwise.report.figures.predicted import predicted
@@ -24,8 +25,8 @@ def quality_section(run: RunTables, sheet: Sheet) -> Html:
     made = ledgers.quality(run)
     if not made.rows:
         return Html("")
-    rows = {key: own[0] for key in run.stems if (own := run.rows("quality", key))}
-    drawn = [shown for key in run.stems if (shown := _figure(run, key, rows.get(key), sheet))]
+    rows = {key: own[0] for key in _served(run) if (own := run.rows("quality", key))}
+    drawn = [shown for key in rows if (shown := _figure(run, key, rows[key], sheet))]
     return join(
         [
             el("p", verdict([(label(key), row) for key, row in rows.items()])),
@@ -34,6 +35,12 @@ def quality_section(run: RunTables, sheet: Sheet) -> Html:
             folded("The predictions in numbers", of_text(made, 2, titled=False), made.rows),
         ]
     )
+
+
+def _served(run: RunTables) -> list[StemKey]:
+    """Return the stems that recipes make: those of true parents only where there are no others."""
+    made = [key for key in run.stems if key[1] != REFERENCE]
+    return made or list(run.stems)
 
 
 def verdict(rows: Sequence[tuple[str, Row]]) -> str:
@@ -48,9 +55,9 @@ def verdict(rows: Sequence[tuple[str, Row]]) -> str:
     return f"{told}. Withheld: {listed(held, 9)}." if held else f"{told}."
 
 
-def _figure(run: RunTables, key: StemKey, row: Row | None, sheet: Sheet) -> Html | None:
+def _figure(run: RunTables, key: StemKey, row: Row, sheet: Sheet) -> Html | None:
     songs = run.rows("predictions", key)
-    if row is None or not songs:
+    if not songs:
         return None
     title = label(key) + ("" if row["shipped"] else " (withheld)")
     alt = f"{len(songs)} songs, rank correlation {db(row['rank_correlation'])}"

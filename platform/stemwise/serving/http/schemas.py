@@ -66,6 +66,14 @@ class StemResult(Answer):
     )
 
 
+class Prediction(Answer):
+    """What is probably the SNR of a stem, told without its reference."""
+
+    snr: float = Field(description="In dB.")
+    low: float = Field(description="Lower end of the 90 % interval.")
+    high: float = Field(description="Upper end of the 90 % interval.")
+
+
 class Conservation(Answer):
     """How exactly parts add up to their parent."""
 
@@ -105,6 +113,10 @@ class Separation(Answer):
     error: Failure | None = None
     results: list[StemResult] = Field(default_factory=list)
     conservation: list[Conservation] = Field(default_factory=list)
+    quality: dict[str, Prediction] = Field(
+        default_factory=dict,
+        description="Stem → its predicted SNR, where the recipe predicts it of such a song.",
+    )
     gain: float | None = Field(
         None,
         description="Factor by which all stems were attenuated where FLAC would have clipped; else 1.",

@@ -13,6 +13,7 @@ import numpy as np
 from stemwise.audio.raw import RawAudio, Signal
 from stemwise.core.stems import MIXTURE, in_order, partition_of
 from stemwise.separation.ensembles.spec import Ensemble, Value, models_of
+from stemwise.separation.quality import Interval
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.spool import FULL_SCALE, SUBTYPES, Spool, encode
 from stemwise.serving.files.job_files import JobFiles
@@ -168,6 +169,15 @@ def quality(recipe: Recipe) -> dict[str, list[float | None]]:
         return {}
     found = {str(stem): list(v) for stem, v in known.items() if isinstance(v, list | tuple)}
     return {stem: values for stem, values in found.items() if _is_interval(values)}
+
+
+def predictions(told: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    """Return the SNR that is predicted of stems, with its 90 % interval, in dB as it is shown."""
+    names = ("snr", "low", "high")
+    return {
+        stem: {name: round(value, 2) for name, value in zip(names, values, strict=True)}
+        for stem, values in told.items()
+    }
 
 
 def _is_interval(values: Sequence[object]) -> bool:

@@ -16,6 +16,7 @@ from stemwise.core.errors import StemwiseError
 from stemwise.core.stems import in_order
 from stemwise.core.types import SAMPLE_RATE
 from stemwise.separation.ensembles.spec import models_of
+from stemwise.separation.quality.songs import Origin, predicted
 from stemwise.separation.recipe import Recipe
 from stemwise.separation.recipe_run import run_recipe
 from stemwise.separation.spool import Spool, common_gain
@@ -72,6 +73,7 @@ class JobWork:
         )
         self.progress = Progress()
         self.laps: dict[str, float] = {}
+        self._origins: dict[str, Origin] = {}
         self.stopped = False
 
     def stop(self) -> None:
@@ -116,7 +118,13 @@ class JobWork:
 
         with ThreadPoolExecutor(_THREADS, f"job-{self.job.id[:8]}") as threads:
             futures = run_recipe(
-                self.recipe, run_model, mixture, self.scratch, self.job.stems, threads
+                self.recipe,
+                run_model,
+                mixture,
+                self.scratch,
+                self.job.stems,
+                threads,
+                self._origins,
             )
             return _gather(futures)
 
@@ -154,10 +162,12 @@ class JobWork:
             stems = list(threads.map(store, spools))
         with self._turn():
             conserved = results.conservation(self.recipe, mixture, made)
+            told = predicted(self.recipe.quality, self._origins, made)
         return {
             "results": stems,
             "mixture": song.result(),
             "conservation": conserved,
+            "quality": results.predictions(told),
             "gain": gain,
         }
 
