@@ -81,7 +81,9 @@ function show(job: Separation, body: HTMLElement, alert: HTMLElement, view: JobV
   player.begin();
   catchFocus(body);
   const tell = (recipes: Recipe[]) => {
-    fill(below, facts(job, recipes.find((one) => one.name === job.recipe) ?? null));
+    const recipe = recipes.find((one) => one.name === job.recipe) ?? null;
+    fill(below, facts(job, recipe));
+    player.source(recipe);
   };
   void view.recipes.then(tell);
 }

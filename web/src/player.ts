@@ -11,7 +11,7 @@ import { arrange, flat, gainOf, heard, shown } from "./mixer";
 import { type Desk, Row } from "./row";
 import { switchOf, tools } from "./tools";
 import { Transport } from "./transport";
-import type { Peaks, Separation } from "./types";
+import type { Peaks, Recipe, Separation } from "./types";
 import { drawWave } from "./wave";
 
 const TOO_LONG = "Not playing: this song is too long for all stems at once. Solo this one to hear it.";
@@ -91,6 +91,11 @@ export class Player implements Desk {
   /** Show on each row what its download is. */
   nameFormat(): void {
     for (const row of this.rows) row.nameFormat();
+  }
+
+  /** Say from which songs predictions come, once the recipe is known. */
+  source(recipe: Recipe | null): void {
+    for (const row of this.rows) row.source(recipe);
   }
 
   private setGains(): void {

@@ -8,7 +8,7 @@ import { STEM_TOP, fader } from "./fader";
 import { blend, bytes, number } from "./format";
 import { type Track, heard, shown } from "./mixer";
 import { colour, label } from "./stems";
-import type { Separation } from "./types";
+import type { Recipe, Separation } from "./types";
 
 /** What a row asks of its player. */
 export interface Desk {
@@ -28,6 +28,7 @@ export class Row {
   private readonly picture = el("canvas", { class: "spectrogram", "aria-hidden": "true" });
   private readonly note = el("p", { class: "wave-note" });
   private painted = "";
+  private told: HTMLElement | null = null;
   private readonly solo: HTMLButtonElement;
   private readonly mute: HTMLButtonElement;
   private readonly parts: HTMLButtonElement | null;
@@ -67,6 +68,7 @@ export class Row {
     this.element.addEventListener("keydown", this.keys);
     this.say("");
     this.nameFormat();
+    this.source(null);
   }
 
   /** Show the track's state. */
@@ -154,7 +156,9 @@ export class Row {
     const facts: HTMLElement[] = [];
     const loud = level === null ? "silent" : `${number(level)} dBFS`;
     facts.push(el("span", { title: "RMS level before encoding" }, loud));
-    if (quality && quality[0] != null) {
+    this.told = this.prediction();
+    if (this.told) facts.push(this.told);
+    else if (quality && quality[0] != null) {
       const title = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
       facts.push(el("span", { title }, `SNR ${interval(quality)}`));
     }
@@ -163,6 +167,26 @@ export class Row {
       el("p", { class: "level" }, ...facts),
       el("p", { class: "made", title: `Made by ${made}` }, made),
     ];
+  }
+
+  /** What the recipe predicts of this very song. */
+  private prediction(): HTMLElement | null {
+    const told = this.desk.job.quality?.[this.track.result.stem];
+    if (!told) return null;
+    const [snr, low, high] = [told.snr, told.low, told.high].map((value) => number(value, 0));
+    return el("span", { class: "predicted" }, `about ${snr} dB SNR (${low}…${high})`);
+  }
+
+  /** Say from which songs the prediction comes, once the recipe is known. */
+  source(recipe: Recipe | null): void {
+    if (!this.told) return;
+    const { dataset } = recipe?.provenance ?? {};
+    const songs = typeof dataset === "string" ? ` of ${dataset}` : "";
+    const mean = this.track.result.quality_db;
+    const usual = mean && mean[0] != null ? ` Their mean: ${interval(mean)}.` : "";
+    this.told.title =
+      `Predicted for this song, without its true stems, from songs${songs}; ` +
+      `9 of 10 such songs lie within the range.${usual}`;
   }
 
   private downloadButton(): HTMLButtonElement {

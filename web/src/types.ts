@@ -48,7 +48,7 @@ export interface Separation {
   error: { reason: string; detail: string } | null;
   results: StemResult[];
   conservation: Conservation[];
-  /** Stem → its predicted SNR; services before 0.9 and most recipes have none. */
+  /** Stem → its predicted SNR; only where the recipe predicts it of such a song. */
   quality?: Record<string, Prediction>;
   gain: number | null;
   timing: Record<string, number>;

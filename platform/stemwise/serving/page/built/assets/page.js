@@ -1921,6 +1921,7 @@ var Row2 = class {
     this.element.addEventListener("keydown", this.keys);
     this.say("");
     this.nameFormat();
+    this.source(null);
   }
   track;
   desk;
@@ -1930,6 +1931,7 @@ var Row2 = class {
   picture = el("canvas", { class: "spectrogram", "aria-hidden": "true" });
   note = el("p", { class: "wave-note" });
   painted = "";
+  told = null;
   solo;
   mute;
   parts;
@@ -2013,7 +2015,9 @@ var Row2 = class {
     const facts2 = [];
     const loud = level3 === null ? "silent" : `${number(level3)} dBFS`;
     facts2.push(el("span", { title: "RMS level before encoding" }, loud));
-    if (quality && quality[0] != null) {
+    this.told = this.prediction();
+    if (this.told) facts2.push(this.told);
+    else if (quality && quality[0] != null) {
       const title2 = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
       facts2.push(el("span", { title: title2 }, `SNR ${interval(quality)}`));
     }
@@ -2022,6 +2026,22 @@ var Row2 = class {
       el("p", { class: "level" }, ...facts2),
       el("p", { class: "made", title: `Made by ${made}` }, made)
     ];
+  }
+  /** What the recipe predicts of this very song. */
+  prediction() {
+    const told = this.desk.job.quality?.[this.track.result.stem];
+    if (!told) return null;
+    const [snr, low, high] = [told.snr, told.low, told.high].map((value) => number(value, 0));
+    return el("span", { class: "predicted" }, `about ${snr} dB SNR (${low}…${high})`);
+  }
+  /** Say from which songs the prediction comes, once the recipe is known. */
+  source(recipe) {
+    if (!this.told) return;
+    const { dataset } = recipe?.provenance ?? {};
+    const songs = typeof dataset === "string" ? ` of ${dataset}` : "";
+    const mean2 = this.track.result.quality_db;
+    const usual = mean2 && mean2[0] != null ? ` Their mean: ${interval(mean2)}.` : "";
+    this.told.title = `Predicted for this song, without its true stems, from songs${songs}; 9 of 10 such songs lie within the range.${usual}`;
   }
   downloadButton() {
     const { stem } = this.track.result;
@@ -2271,6 +2291,10 @@ var Player = class {
   /** Show on each row what its download is. */
   nameFormat() {
     for (const row of this.rows) row.nameFormat();
+  }
+  /** Say from which songs predictions come, once the recipe is known. */
+  source(recipe) {
+    for (const row of this.rows) row.source(recipe);
   }
   setGains() {
     const { on, gain } = this.compare;
@@ -2550,7 +2574,9 @@ function show2(job, body, alert, view) {
   player.begin();
   catchFocus(body);
   const tell = (recipes2) => {
-    fill(below, facts(job, recipes2.find((one) => one.name === job.recipe) ?? null));
+    const recipe = recipes2.find((one) => one.name === job.recipe) ?? null;
+    fill(below, facts(job, recipe));
+    player.source(recipe);
   };
   void view.recipes.then(tell);
 }
