@@ -113,8 +113,9 @@ class _Level:
         }
         for stem, value in stems.items():
             own = {m: runs[m] for m, source in sources_of(value, stem) if source == stem}
-            alike = isinstance(value, Ensemble)  # in which no model has a share of its own
-            shares = [1.0 if alike else abs(value[model]) for model in own]
+            # no model of an ensemble has a share of its own
+            weights = dict.fromkeys(own, 1.0) if isinstance(value, Ensemble) else value
+            shares = [abs(weights[model]) for model in own]
             self._origins[stem] = Origin(heard, own, shares)
         return {
             stem: self._executor.submit(self._make, stem, value, runs)
