@@ -18,6 +18,7 @@ from stemwise.report.zoo_cost import minute_cost
 IDENTITIES = {
     "band_split": "effd99dcba2bef16",
     "bs_roformer": "4fc572c7972cdb54",
+    "bs_roformer_sw": "da7ce7f0f117f231",
     "bsrnn": "d578a154d709c1e4",
     "demo_drumsep": "c10989fa1580001b",
     "demo_htdemucs": "4a28e2e14794f5f3",
@@ -31,6 +32,9 @@ IDENTITIES = {
     "htdemucs": "fbbb9c9265245767",
     "htdemucs_6s": "698d766b3283ff55",
     "htdemucs_ft": "db2427b296641d59",
+    "larsnet": "7557f8b2c29a835d",
+    "mdx23c_drumsep": "3194f871443d0561",
+    "mdx23c_instvoc_hq": "32be5ba3e07e6691",
     "mdx_extra": "adc1369e6d120b39",
     "mdx_extra_q": "d30635752dc56452",
     "melband_roformer_karaoke": "4461b049eeef54fe",
@@ -40,9 +44,10 @@ IDENTITIES = {
     "repet_sim": "05b11155c308e295",
     "scnet": "1f9bff2cd6f930b8",
     "scnet_large": "cd0660cdca4d37ad",
+    "scnet_xl_ihf": "b865afb1635720fd",
     "spleeter_2stems": "e03ff71b578930ce",
 }
-WITHOUT = ("band_split", "spleeter_2stems", "hpss", "repet_sim", "mixture", "oracle_irm")
+WITHOUT = ("band_split", "spleeter_2stems", "hpss", "repet_sim", "mixture", "oracle_irm", "larsnet")
 
 
 @pytest.fixture

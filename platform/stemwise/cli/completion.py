@@ -80,10 +80,11 @@ def _settings(prefix: str, **_: Any) -> list[str]:
     """Return settings of evaluations: keys, and after `=` the choices of a group."""
     from stemwise.core import config_dirs
     from stemwise.core.config import conf_dir, load_yaml
+    from stemwise.models.sets import all_sets
 
     group, equals, _given = prefix.partition("=")
     if equals:
-        names = config_dirs.names("sets" if group == "models" else group)
+        names = tuple(all_sets()) if group == "models" else config_dirs.names(group)
         return [f"{group}={name}" for name in names]
     content = load_yaml(conf_dir() / "evaluate.yaml")
     chosen = [entry for entry in content["defaults"] if isinstance(entry, dict)]

@@ -13,9 +13,9 @@ from stemwise.core.types import ESTIMATE, FILE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.jobs.run_recipes import refuse_other_overlap
 from stemwise.jobs.settings import Chosen, HierarchyChoice, Model
+from stemwise.models import sets
 from stemwise.models.overlap import FAST, REFERENCE, Overlap
 from stemwise.models.registry import (
-    named_sets,
     resolve_all,
     same_model,
     set_parents,
@@ -39,9 +39,11 @@ def models(value: Chosen) -> tuple[list[ModelSpec], tuple[str, ...] | None]:
     if value in (None, "", (), ("",)):
         shown = list(value) if isinstance(value, tuple) else value
         raise ConfigError(f"models={shown} is empty: name a model, a set such as demo, or files.")
-    sets, flat = named_sets(), list[Model]()
+    flat = list[Model]()
     for entry in value if isinstance(value, tuple) else (value,):
-        flat.extend(sets[entry] if isinstance(entry, str) and entry in sets else [entry])
+        found = sets.members(entry) if isinstance(entry, str) else None
+        # two sets may share models
+        flat.extend([entry] if found is None else [name for name in found if name not in flat])
     named = [entry for entry in flat if isinstance(entry, str)]
     if FILE_PREFIX in named:
         raise ConfigError("models=[file:] lacks the name of the tool: file:NAME, or files for all.")

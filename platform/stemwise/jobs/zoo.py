@@ -13,21 +13,30 @@ from rich.table import Table
 from rich.text import Text
 
 from stemwise.core.errors import StemwiseError
+from stemwise.jobs.zoo_filter import Filter
 from stemwise.models import facts
 from stemwise.models.checkpoints.checkpoint import locate
 from stemwise.models.registry import get, is_cached, names, prepare, resolve
 from stemwise.models.spec import ModelSpec
 from stemwise.report.download import download_display
 
+EVERY = Filter()
 # The longest words of these columns: names are copied from here, so they must stay whole.
 _NAME_WIDTH, _STEM_WIDTH = max(map(len, names())), len("backing_vocals")
 
 
-def list_models(as_json: bool, console: Console) -> int:
-    """Print the zoo: what each model separates, whether it can run here, its licence and training."""
-    specs = [get(name) for name in names()]
+def list_models(as_json: bool, console: Console, wanted: Filter = EVERY) -> int:
+    """Print the zoo, or the models `wanted`: what they separate, whether they run here, their licence.
+
+    Raises:
+        ConfigError: a filter that no model of the zoo could meet.
+    """
+    specs = wanted.select([get(name) for name in names()])
     if as_json:
         console.print_json(json.dumps([_finite(_describe(spec)) for spec in specs], default=str))
+        return 0
+    if not specs:
+        console.print("No model of the zoo is all of that.")
         return 0
     table = Table(show_lines=False)
     table.add_column("name, architecture", overflow="fold", width=_NAME_WIDTH)

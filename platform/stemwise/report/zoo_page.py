@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from stemwise.core.stems import in_order
 from stemwise.models import facts, registry
 from stemwise.models.checkpoints.checkpoint import Checkpoint
+from stemwise.models.sets import all_sets
 from stemwise.models.spec import ModelSpec, Published
 from stemwise.report.zoo_cost import minute_cost
 from stemwise.report.zoo_settings import settings_text
@@ -99,7 +100,7 @@ def _summary(specs: Sequence[ModelSpec]) -> str:
 
 def _sets() -> str:
     rows = []
-    for name, members in sorted(registry.named_sets().items()):
+    for name, members in all_sets().items():
         parents = registry.set_parents(name)
         rows.append(
             (
@@ -110,6 +111,8 @@ def _sets() -> str:
         )
     about = (
         "*Parents* are the level-1 models whose stems the set's level-2 models separate further.\n"
+        "`all_STEM` follows from the zoo: every model that makes the stem and needs no file of yours,\n"
+        "demo models and reference lines apart.\n"
     )
     return f"## Named sets\n\n{about}\n{_table(('set', 'models', 'parents'), rows)}"
 

@@ -16,7 +16,7 @@ from stemwise.models import entries
 from stemwise.models.overlap import KEY, REFERENCE, Overlap, check, with_overlap
 from stemwise.models.registry import names, resolve
 from stemwise.models.spec import ModelSpec
-from stemwise.separation import tiers
+from stemwise.separation import presets, tiers
 from stemwise.separation.ensembles import spec as ensembles
 from stemwise.separation.ensembles.spec import Value, Weights, models_of, sources_of
 from stemwise.separation.promise import Promise
@@ -189,7 +189,8 @@ def named_recipes() -> tuple[str, ...]:
 
 
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe in a YAML file, one of conf/named_recipes, or the one that is a single model.
+    """Return the recipe in a YAML file, one of conf/named_recipes, a preset of audio-separator
+    (`audio_separator_preset:NAME`), or the one that is a single model.
 
     Raises:
         ConfigError: none of these, or malformed.
@@ -198,6 +199,8 @@ def load_recipe(name: str) -> Recipe:
         path = config_dirs.path(_NAMED, name)
         return _parse(load_yaml(path), path)
     path = Path(name)
+    if name.startswith(presets.PREFIX):
+        return _parse(presets.content(name), path)
     if path.suffix in {".yaml", ".yml"} and path.exists():
         content = load_yaml(path)
         # an entry of a user's own model may name its stems too

@@ -1,0 +1,124 @@
+"""audio-separator's ensemble presets become recipes: weights where they are linear, kinds elsewhere."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from stemwise.core.errors import ConfigError
+from stemwise.separation import presets
+from stemwise.separation.presets import PREFIX, content
+from stemwise.separation.recipe import load_recipe
+
+LINEAR = {"instrumental_low_resource", "vocal_balanced", "vocal_rvc", "karaoke"}
+KINDS = {
+    "instrumental_clean": "stft_max",
+    "instrumental_full": "stft_max",
+    "instrumental_balanced": "stft_max",
+    "vocal_clean": "stft_min",
+    "vocal_full": "stft_max",
+}
+
+
+def mine(tmp_path, **preset):
+    """Return the name of a preset in a file of one's own."""
+    path = tmp_path / "mine.json"
+    made = {"models": ["a.ckpt", "b.ckpt"], "algorithm": "avg_wave"} | preset
+    path.write_text(json.dumps({"version": 1, "presets": {"one": made}}))
+    return f"{PREFIX}{path}:one"
+
+
+def test_all_nine_are_known_and_each_is_what_its_algorithm_is():
+    assert {*presets.names()} == LINEAR | set(KINDS)
+    for name in presets.names():
+        made = content(PREFIX + name)
+        assert made["name"] == f"preset-{name}" and len(made["models"]) >= 2
+        assert set(made["stems"]) == {"vocals", "instrumental"}
+        assert all(e["base"].startswith("audio_separator:") for e in made["models"].values())
+        for how in made["stems"].values():
+            if name in LINEAR:
+                assert how == dict.fromkeys(made["models"], pytest.approx(1 / len(made["models"])))
+            else:
+                assert how == {"kind": KINDS[name], "models": list(made["models"])}
+
+
+@pytest.mark.parametrize("name", sorted(LINEAR))
+def test_linear_presets_load_as_recipes(name):
+    recipe = load_recipe(PREFIX + name)
+    assert recipe.name == f"preset-{name}" and set(recipe.stems) == {"vocals", "instrumental"}
+    for model in recipe.stems["vocals"]:
+        assert recipe.spec(model).target.endswith("AudioSeparatorModel")
+
+
+def test_the_average_of_spectra_is_the_average_of_signals():
+    """Why avg_fft needs no STFT here: audio-separator's has hops of half a window."""
+    torch.manual_seed(0)
+    one, other = torch.randn(2, 8192, dtype=torch.float64)
+    stft = {"n_fft": 2048, "hop_length": 1024, "window": torch.hann_window(2048).double()}
+    spectra = [torch.stft(x, **stft, return_complex=True) for x in (one, other)]
+    joined = torch.istft(0.75 * spectra[0] + 0.25 * spectra[1], **stft, length=8192)
+    assert torch.allclose(joined, 0.75 * one + 0.25 * other, atol=1e-12)
+
+
+def test_weights_are_shares_of_their_sum(tmp_path):
+    made = content(mine(tmp_path, weights=[3, 1]))
+    shares = {"audio_separator_a": 0.75, "audio_separator_b": 0.25}
+    assert made["stems"] == {"vocals": shares, "instrumental": shares}
+    assert content(mine(tmp_path, algorithm="median_wave", weights=[2, 2]))["stems"]["vocals"] == {
+        "kind": "median",
+        "models": list(shares),
+    }
+
+
+def test_files_of_the_zoo_are_run_by_the_zoo_and_join_only_what_they_make(tmp_path):
+    files = ["vocals_mel_band_roformer.ckpt", "MDX23C-8KFFT-InstVoc_HQ.ckpt", "BS-Roformer-SW.ckpt"]
+    made = content(mine(tmp_path, models=files, algorithm="max_fft"))
+    kim = "melband_roformer_vocals-and-rest"
+    assert made["models"] == {kim: {"base": "melband_roformer_vocals", "residual": "instrumental"}}
+    two = [kim, "mdx23c_instvoc_hq"]
+    assert made["stems"]["instrumental"] == {"kind": "stft_max", "models": two}
+    assert made["stems"]["vocals"]["models"] == [*two, "bs_roformer_sw"]
+    recipe = load_recipe(mine(tmp_path, models=files))
+    spec = recipe.spec(kim)
+    assert spec.with_residual(spec.stems) == ("vocals", "instrumental")
+    own = content(mine(tmp_path, models=files, stems=["drums"]))
+    assert own["stems"] == {"drums": {"bs_roformer_sw": 1.0}}
+
+
+def test_the_only_preset_of_a_file_needs_no_name(tmp_path):
+    named = mine(tmp_path)
+    assert content(named.removesuffix(":one")) == content(named)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"algorithm": "ensemble_wav"}, "joins by 'ensemble_wav', which stemwise does not have"),
+        ({"models": ["a.ckpt"]}, "two models or more"),
+        ({"models": ["a.ckpt", "a.ckpt"]}, "names a model twice"),
+        ({"models": ["a.ckpt", "../b.txt"]}, "give the file name of a model"),
+        ({"weights": [1]}, "2 models and the weights"),
+        ({"weights": [1, "x"]}, "2 models and the weights"),
+        ({"weights": [1, float("nan")]}, "2 models and the weights"),
+        ({"weights": [1, -1]}, "not a sum of 0"),
+        ({"weights": [1, 2], "algorithm": "min_fft"}, "weights, which min_fft does not know"),
+        ({"models": ["BS-Roformer-SW.ckpt", "model_scnet_ep_36_sdr_10.0891.ckpt"], "stems": ["x"]},
+         "No model of the preset 'one' makes x"),
+    ],
+)  # fmt: skip
+def test_a_preset_that_cannot_be_had_says_why(tmp_path, change, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        content(mine(tmp_path, **change))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_presets_and_files_are_answered(tmp_path):
+    with pytest.raises(ConfigError, match="no preset 'vocal_clear': did you mean vocal_clean"):
+        load_recipe(f"{PREFIX}vocal_clear")
+    with pytest.raises(ConfigError, match=r"gone\.json cannot be read"):
+        content(f"{PREFIX}{tmp_path}/gone.json:one")
+    (tmp_path / "odd.json").write_text("[1]")
+    with pytest.raises(ConfigError, match=r"odd\.json holds no presets"):
+        content(f"{PREFIX}{tmp_path}/odd.json")
