@@ -9,7 +9,9 @@ import torch
 
 from stemwise.core.errors import ConfigError
 from stemwise.separation import presets
-from stemwise.separation.presets import PREFIX, content
+from stemwise.separation.ensembles.kinds import kinds
+from stemwise.separation.ensembles.spec import models_of
+from stemwise.separation.presets import ALGORITHMS, PREFIX, content
 from stemwise.separation.recipe import load_recipe
 
 LINEAR = {"instrumental_low_resource", "vocal_balanced", "vocal_rvc", "karaoke"}
@@ -44,12 +46,18 @@ def test_all_nine_are_known_and_each_is_what_its_algorithm_is():
                 assert how == {"kind": KINDS[name], "models": list(made["models"])}
 
 
-@pytest.mark.parametrize("name", sorted(LINEAR))
-def test_linear_presets_load_as_recipes(name):
+@pytest.mark.parametrize("name", presets.names())
+def test_presets_load_as_recipes(name):
     recipe = load_recipe(PREFIX + name)
     assert recipe.name == f"preset-{name}" and set(recipe.stems) == {"vocals", "instrumental"}
-    for model in recipe.stems["vocals"]:
+    for how in recipe.stems.values():
+        assert getattr(how, "kind", None) == KINDS.get(name)
+    for model in models_of(recipe.stems["vocals"]):
         assert recipe.spec(model).target.endswith("AudioSeparatorModel")
+
+
+def test_every_algorithm_is_weights_or_a_kind_that_there_is():
+    assert {kind for kind in ALGORITHMS.values() if kind} <= set(kinds())
 
 
 def test_the_average_of_spectra_is_the_average_of_signals():
@@ -66,10 +74,17 @@ def test_weights_are_shares_of_their_sum(tmp_path):
     made = content(mine(tmp_path, weights=[3, 1]))
     shares = {"audio_separator_a": 0.75, "audio_separator_b": 0.25}
     assert made["stems"] == {"vocals": shares, "instrumental": shares}
-    assert content(mine(tmp_path, algorithm="median_wave", weights=[2, 2]))["stems"]["vocals"] == {
-        "kind": "median",
-        "models": list(shares),
-    }
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind"), [("median_wave", "median"), ("median_fft", "stft_median_parts")]
+)
+def test_the_median_of_two_is_their_mean_that_of_three_is_not(tmp_path, algorithm, kind):
+    two = mine(tmp_path, algorithm=algorithm, weights=[2, 2])
+    assert set(load_recipe(two).stems["vocals"].values()) == {0.5}
+    files = ["a.ckpt", "b.ckpt", "c.ckpt"]
+    three = load_recipe(mine(tmp_path, algorithm=algorithm, models=files)).stems["vocals"]
+    assert (three.kind, len(three.models)) == (kind, 3)
 
 
 def test_files_of_the_zoo_are_run_by_the_zoo_and_join_only_what_they_make(tmp_path):

@@ -31,7 +31,7 @@ ALGORITHMS = {
     "median_wave": "median",
     "min_wave": "wave_min",
     "max_wave": "wave_max",
-    "median_fft": "stft_median",
+    "median_fft": "stft_median_parts",
     "min_fft": "stft_min",
     "max_fft": "stft_max",
     "uvr_min_spec": "stft_min",
@@ -159,12 +159,10 @@ def _checked(name: str, preset: Any) -> tuple[list[str], str, list[float]]:
 def _joined(algorithm: str, models: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:
     """Return what a recipe says of one stem: weights, or a kind of ensemble where there is a choice."""
     kind, total = ALGORITHMS[algorithm], sum(weights)
-    if kind is None or len(models) == 1:
-        return {
-            model: weight / total if kind is None else 1.0
-            for model, weight in zip(models, weights, strict=True)
-        }
-    return {"kind": kind, "models": list(models)}
+    # the median of two is their mean, and weights that are no part of the algorithm are all equal
+    if kind is not None and len(models) >= (3 if algorithm.startswith("median") else 2):
+        return {"kind": kind, "models": list(models)}
+    return {model: weight / total for model, weight in zip(models, weights, strict=True)}
 
 
 def _member(file: str) -> _Member:

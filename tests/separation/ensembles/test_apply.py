@@ -12,6 +12,7 @@ from stemwise.audio.raw import RawAudio
 from stemwise.separation.ensembles.apply import combined
 from stemwise.separation.ensembles.kinds import kinds
 from stemwise.separation.ensembles.spec import parse
+from stemwise.separation.ensembles.stft_median_parts import stft_median_parts
 from stemwise.separation.spool import Spool
 
 RATE = 44_100
@@ -58,6 +59,21 @@ def test_the_median_leaves_out_a_model_that_errs():
     found = apply(ensemble("median"), [good, good + 5, good])
     np.testing.assert_array_equal(found, good)
     np.testing.assert_array_equal(apply(ensemble("trimmed_mean"), [good - 1, good, good + 5]), good)
+
+
+def test_samples_of_the_quietest_and_the_loudest_model():
+    signals = [np.float32([row, row]) for row in ([1, -3, 2], [-2, 2, 2], [3, 1, -2])]
+    quiet, loud = (apply(ensemble(f"wave_{kind}"), signals) for kind in ("min", "max"))
+    # of equal magnitudes the first model counts
+    np.testing.assert_array_equal(quiet, [[1, 1, 2]] * 2)
+    np.testing.assert_array_equal(loud, [[3, -3, 2]] * 2)
+
+
+def test_the_medians_of_real_and_imaginary_parts_are_taken_apart():
+    bins = np.array([[1, 1 + 2j], [-1j, 3 - 1j], [0, 2 + 5j]], np.complex64)
+    found = stft_median_parts(bins, "abc", {})
+    np.testing.assert_array_equal(found, np.array([0, 2 + 2j], np.complex64))
+    assert found.dtype == np.complex64
 
 
 def test_the_trimmed_mean_in_closed_form():
