@@ -140,6 +140,15 @@ def _step_down(t: Float, flipped: Float) -> tuple[Float, Float]:
     return _descend(order, p, critical)
 
 
+def holm(p: Float) -> Float:
+    """Return p-values `(tests,)` adjusted for all tests together (Holm 1979)."""
+    order = np.argsort(p, kind="stable")
+    left = len(p) - np.arange(len(p))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, p[order] * left))
+    return adjusted
+
+
 def _holm(t: Float, p: Float, freedom: float) -> tuple[Float, Float]:
     """Return p-values adjusted by Holm's method, and the critical value of each pair's step."""
     order = np.argsort(-t, kind="stable")

@@ -98,6 +98,13 @@ class StemFit:
             return self._fits.of(len(self.sets) - 1)
         return self._fits.nested(self._choose)
 
+    @property
+    def preferred(self) -> Models:
+        """The models that the procedure takes on all tracks, whether their gain is certain or not."""
+        if self.parts is None or self.rule.parsimony == "none" or len(self.sets) == 1:
+            return self.sets[-1]
+        return self.sets[self._choose(self._scores, np.arange(len(self.forms)))]
+
     def _choose(self, scores: Float, tracks: Index) -> int:
         artists = [self.artists[track] for track in tracks]
         _, enough = good_enough(scores, artists, self.rule.worth_db)

@@ -23,6 +23,8 @@ CHANNELS = 2
 FILE_PREFIX = "file:"
 # How ensembles that can be served are called in tables: recipe:NAME.
 RECIPE_PREFIX = "recipe:"
+# How other kinds of ensembles that a run measures are called in tables: ensemble:NAME.
+ENSEMBLE_PREFIX = "ensemble:"
 # The recipe that a run fits, whose rows are scored on held-out tracks only.
 HELD_OUT = "deployable"
 # The two sources of a parent at level 2.

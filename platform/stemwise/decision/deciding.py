@@ -17,10 +17,13 @@ from stemwise.core import stems
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.deployment import deployment_row
 from stemwise.decision.gathering import Gathered, gather, held_out, input_snr
+from stemwise.decision.kinds import Stem as StemKinds
+from stemwise.decision.kinds import kinds_rows
 from stemwise.decision.quality import StemQuality
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone, in_recipe
 from stemwise.decision.results import Content
 from stemwise.decision.settings import DecisionSettings
+from stemwise.evaluation.kinds import Measured
 from stemwise.selection.combinations import greedy
 from stemwise.selection.keys import STEM, PairOf
 from stemwise.selection.segments import SegmentOracle
@@ -50,6 +53,7 @@ class Decision:
     scores: list[pl.DataFrame] = field(default_factory=list)
     regret: pl.DataFrame = field(default_factory=lambda: tables.framed("regret", ()))
     front: pl.DataFrame = field(default_factory=lambda: tables.framed("front", ()))
+    kinds: pl.DataFrame = field(default_factory=lambda: tables.framed("kinds", ()))
     deployment: pl.DataFrame = field(default_factory=lambda: tables.framed("deployment", ()))
     quality: pl.DataFrame = field(default_factory=lambda: tables.framed("quality", ()))
     predictions: pl.DataFrame = field(default_factory=lambda: tables.framed("predictions", ()))
@@ -65,7 +69,8 @@ class Fitting:
     `pair_of` names the two scores of a stem. `blends` are the weights of those parents of level 2 that
     recipes estimated, by their names; `duplicates` the rows of that table: tracks that count as one
     artist's. `cost` is what a minute of audio takes, as measured in this run; `price` is what decides
-    between sets of models, so that equal runs decide alike.
+    between sets of models, so that equal runs decide alike. `ensembles` are those of other kinds that
+    the run measured.
     """
 
     candidates: Sequence[str]
@@ -76,6 +81,7 @@ class Fitting:
     price: Mapping[str, float | None]
     blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     duplicates: pl.DataFrame | None = None
+    ensembles: Sequence[Measured] = ()
 
     @property
     def fit_rule(self) -> FitRule:
@@ -118,6 +124,7 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         return Decision(notes=[f"No recipe is fitted: blends have no {needs} without their audio."])
     regret: list[Row] = []
     front: list[Row] = []
+    kinds: list[Row] = []
     fits: dict[Stem, _Fit] = {}
     tried = [StemFit(g.stem, g.forms, g.artists, fitting.fit_rule) for g in stems_found]
     taken = _taken({fit.stem: fit.offer() for fit in tried}, _alone(content), fitting.price)
@@ -127,9 +134,12 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         lost = {"dropped": found.dropped}
         regret += [row | lost for row in made.regret]
         front += [row | lost for row in _front(found.stem, found.forms, fitting)]
+        of_kinds = StemKinds(found, fit, content.scores, fitting.ensembles)
+        kinds += kinds_rows(of_kinds, fitting.cost)
     decision = Decision(
         regret=tables.framed("regret", regret),
         front=tables.framed("front", front),
+        kinds=tables.framed("kinds", kinds),
         deployment=tables.framed("deployment", (made.deployment for made in fits.values())),
         quality=tables.framed("quality", (made.quality.row() for made in fits.values())),
         predictions=tables.framed(

@@ -15,6 +15,7 @@ from stemwise.core.stems import MIXTURE
 from stemwise.core.types import Audio, Parent, Track
 from stemwise.datasets.decode import TrackAudio
 from stemwise.evaluation import rows
+from stemwise.evaluation.kinds import Measured, outputs_of
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
@@ -32,6 +33,8 @@ from stemwise.storage.estimates import EstimateStore
 SCORED = ("ok", "silent_estimate")
 # (stage or model, when it began)
 Tell = Callable[[str, float], None]
+# stem → model → match
+Wanted = dict[str, dict[str, Match]]
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Level:
         metric: what to measure.
         surroundings: the references beside each stem.
         known: what the process with the models tells of this track.
+        ensembles: are measured beside the models.
         made: how many separations were computed.
         found: how many the store had.
     """
@@ -55,6 +59,7 @@ class Level:
     metric: MetricSettings
     surroundings: Surroundings
     known: Known = field(default_factory=Known)
+    ensembles: Sequence[Measured] = ()
     estimates: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
     forms: list[Row] = field(default_factory=list)
@@ -62,6 +67,7 @@ class Level:
     failures: int = 0
     made: int = 0
     found: int = 0
+    _lost: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def used(self) -> Track:
@@ -116,7 +122,7 @@ class Level:
 
     def fail(self, origin: Origin, stems: Iterable[str], error: str) -> None:
         """Record a model that has no estimates."""
-        stems = tuple(stems)
+        stems = self._lost[origin.model] = tuple(stems)
         self.failures += 1
         self.estimates += rows.estimate_rows(self.track, origin, stems, error, self.known.attempt)
         for stem in stems:
@@ -137,11 +143,51 @@ class Level:
             floors: stems on which the parent is scored even where no model makes them.
         """
         wanted = self._wanted(outputs, floors)
+        outputs, wanted = self._with_ensembles(outputs, wanted)
         self.surroundings.learn(wanted, self.parent)
         for stem, matches in wanted.items():
             self._measure_stem(stem, matches, outputs, heard)
         if self.metric.museval:
             self._museval_all(outputs.values(), wanted, heard)
+
+    def _with_ensembles(
+        self, outputs: Mapping[str, Output], wanted: Wanted
+    ) -> tuple[dict[str, Output], Wanted]:
+        """Add the ensembles to the outputs and to the stems that they are measured on."""
+        every, matched = dict(outputs), {stem: dict(own) for stem, own in wanted.items()}
+        lost = self._lost_of(matched)
+        for output, errors in outputs_of(self.ensembles, self.parent, wanted, lost, outputs):
+            every[output.origin.model] = output
+            self._fail_ensemble(output.origin, errors)
+            made = [stem for stem in output.stems if stem not in errors]
+            self.estimates += rows.estimate_rows(self.track, output.origin, made)
+            for stem in made:
+                matched[stem][output.origin.model] = Match(stem, (stem,), known=True)
+        return every, matched
+
+    def _lost_of(self, stems: Iterable[str]) -> dict[str, dict[str, Match]]:
+        """Return for each of some stems the models that would have made it and failed."""
+        found: dict[str, dict[str, Match]] = {stem: {} for stem in stems}
+        for model, made in self._lost.items():
+            own = match_stems(made, self.track.partition, self.track.references)
+            whole = {match.stem: match for match in own}
+            for stem, lost in found.items():
+                match = whole.get(stem) or match_sum(stem, own, self.track.partition)
+                if match is not None:
+                    lost[model] = match
+        return found
+
+    def _fail_ensemble(self, origin: Origin, errors: Mapping[str, str]) -> None:
+        for stem, error in errors.items():
+            self.estimates += rows.estimate_rows(self.track, origin, [stem], error)
+            self.without_scores([origin], stem, "failed", error)
+
+    def fail_ensembles(self) -> None:
+        """Record the ensembles of models that have all failed: they fail with them."""
+        stems = dict.fromkeys(stem for made in self._lost.values() for stem in made)
+        lost = self._lost_of(stems)
+        for output, errors in outputs_of(self.ensembles, self.parent, {}, lost, {}):
+            self._fail_ensemble(output.origin, errors)
 
     def _museval_all(
         self, outputs: Iterable[Output], wanted: Mapping[str, Mapping[str, Match]], heard: Audio
@@ -174,9 +220,7 @@ class Level:
                 continue  # absent from the song: silent in the mixture too
         return found
 
-    def _wanted(
-        self, outputs: Mapping[str, Output], floors: Sequence[str]
-    ) -> dict[str, dict[str, Match]]:
+    def _wanted(self, outputs: Mapping[str, Output], floors: Sequence[str]) -> Wanted:
         """Return stem → model → match."""
         track = self.track
         wanted: dict[str, dict[str, Match]] = {
@@ -221,12 +265,13 @@ class Level:
         signals = {MIXTURE: heard}
         for name, match in matches.items():
             try:
-                signals[name] = outputs[name].read_sum(match)
+                own = outputs[name]
+                signals[name] = own.blend(stem, signals) if own.blend else own.read_sum(match)
             except Exception as error:  # noqa: BLE001 - one unreadable file must not lose the others
                 self._fail_stem(origins[name], stem, match, describe(error))
         beside = self.surroundings.beside(stem, self.parent)
-        own = self.metric
-        measured = measure_stem(reference, signals, own.block_s, own.max_lag_s, beside)
+        metric = self.metric
+        measured = measure_stem(reference, signals, metric.block_s, metric.max_lag_s, beside)
         self.measurements += rows.measurement_rows(self.track, self.parent, stem, measured)
         self.forms.append(rows.form_row(self.track, self.parent, stem, measured))
         for name, estimate in signals.items():

@@ -16,13 +16,17 @@ from stemwise.storage.estimates import EstimateStore
 
 @dataclass
 class Output:
-    """One model's estimates of a track: stems, origin and a reader, or the error instead of them."""
+    """One model's estimates of a track: stems, origin and a reader, or the error instead of them.
+
+    `blend` makes a stem of the models' estimates of it, where they have been read already.
+    """
 
     stems: tuple[str, ...]
     origin: Origin
     read: Callable[[str], Audio] | None = None
     error: str | None = None
     made: bool = False
+    blend: Callable[[str, Mapping[str, Audio]], Audio] | None = None
 
     def read_sum(self, match: Match) -> Audio:
         """Return the estimate `(2, samples)` of a row: the sum of the stems that belong to it."""

@@ -30,6 +30,7 @@ from stemwise.datasets.kept import KeptStems
 from stemwise.evaluation import rows
 from stemwise.evaluation.ensemble import blended
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
+from stemwise.evaluation.kinds import Measured
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.level import Level
 from stemwise.evaluation.outputs import Output, finished
@@ -73,6 +74,7 @@ class TrackEvaluator:
         skips: whether parents are left out below which nothing can be scored; None: if it measures.
         hierarchy: the parents of level-2 models.
         recipes: blends of the zoo's models that are measured beside them.
+        ensembles: of other kinds, likewise.
     """
 
     def __init__(
@@ -87,13 +89,14 @@ class TrackEvaluator:
         skips: bool | None = None,
         hierarchy: HierarchySettings | None = None,
         recipes: Sequence[Recipe] = (),
+        ensembles: Sequence[Measured] = (),
     ) -> None:
         self.zoo, self.store, self.metric = zoo, store, metric
         self.files, self.notify = files, notify
         self.measures, self.settles = measures, settles
         self.skips = measures if skips is None else skips
         self.hierarchy = hierarchy or HierarchySettings()
-        self.recipes = recipes
+        self.recipes, self.ensembles = recipes, ensembles
 
     def __call__(self, track: Track, known: Known | None = None) -> TrackResult:
         """Return the rows of `track`; never raises for what is wrong with it.
@@ -173,7 +176,10 @@ class _Evaluation:
 
     def _level(self, parent: Parent) -> Level:
         metric = self.evaluator.metric
-        return Level(self.track, self.decoded, parent, metric, self.surroundings, self.known)
+        ensembles = self.evaluator.ensembles
+        return Level(
+            self.track, self.decoded, parent, metric, self.surroundings, self.known, ensembles
+        )
 
     def _add(self, level: Level) -> None:
         """Take over what a level has gathered."""
@@ -276,6 +282,7 @@ class _Evaluation:
     def _fail_all(self, level: Level, models: Iterable[LoadedModel], error: str) -> None:
         for model in models:
             level.fail(Origin(model.name, level.parent), model.stems(self.track.partition), error)
+        level.fail_ensembles()
 
     def _fail_files(self, level: Level, error: str) -> None:
         for output in self._files(level.parent):

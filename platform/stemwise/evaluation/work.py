@@ -13,6 +13,7 @@ from stemwise.core.types import Track
 from stemwise.datasets.base import short_hash
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.evaluation.kinds import Measured
 from stemwise.evaluation.settings import MetricSettings, Notify, Stage
 from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel
@@ -41,6 +42,7 @@ class Work:
     stage: Stage = "all"
     hierarchy: HierarchySettings = field(default_factory=HierarchySettings)
     recipes: Sequence[Recipe] = ()
+    ensembles: Sequence[Measured] = ()
     # what it separates is handed on to others, who encode and measure it
     hands_on: bool = False
     # the models that are loaded; those before are in the store. None: all
@@ -142,4 +144,5 @@ class Work:
             skips=self.stage != "separate",
             hierarchy=self.hierarchy,
             recipes=self.recipes,
+            ensembles=self.ensembles,
         )

@@ -13,7 +13,7 @@ import yaml
 from stemwise.analysis.less_overlap import Twins, less_overlap
 from stemwise.analysis.statistics import seconds_per_minute, statistics
 from stemwise.core.errors import OutputError
-from stemwise.core.types import FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
+from stemwise.core.types import ENSEMBLE_PREFIX, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision import Decision, Fitting, decide, results
 from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import RECIPES, TABLES
@@ -50,7 +50,7 @@ def write_decision(run: FinishedRun) -> list[str]:
     protocol = run.metric.written | {"rule": run.selection.rule}
     results.write(output / TABLES, frames, protocol)
     found = statistics(
-        content.scores,
+        content.scores.filter(~pl.col("model").str.starts_with(ENSEMBLE_PREFIX)),
         content.tracks,
         [*run.candidates, *_measured_recipes(content.scores)],
         run.trained_on(),
@@ -60,6 +60,7 @@ def write_decision(run: FinishedRun) -> list[str]:
     found |= {
         "regret": decision.regret,
         "front": decision.front,
+        "kinds": decision.kinds,
         "deployment": decision.deployment,
         "quality": decision.quality,
         "predictions": decision.predictions,
@@ -114,6 +115,7 @@ def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
         prices(run.specs, models, cost),
         run.resolved.blends,
         run.duplicates,
+        run.ensembles,
     )
 
 

@@ -13,7 +13,7 @@ def _text(value: object) -> object:
     return str(value) if number else value
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
     """Let a single value stand for a list of it."""
     if value is None or isinstance(value, dict):
         return value
@@ -22,7 +22,7 @@ def _listed(value: object) -> object:
 
 def _one_listed(value: object) -> object:
     """Let a single name stand for a list of it, but no number, which means another thing."""
-    return _listed(value) if isinstance(value, str | list | tuple) else value
+    return listed(value) if isinstance(value, str | list | tuple) else value
 
 
 def _or_nothing(value: object) -> object:
@@ -36,7 +36,7 @@ def _or_empty(value: object) -> object:
 Name = Annotated[str, BeforeValidator(_text)]
 Where = Annotated[Name, Field(description="a folder or a URI")]
 Names = Annotated[
-    tuple[Name, ...], BeforeValidator(_listed), Field(description="a name or a list of names")
+    tuple[Name, ...], BeforeValidator(listed), Field(description="a name or a list of names")
 ]
 Ids = Annotated[tuple[Name, ...], BeforeValidator(_one_listed), Field(min_length=1)]
 # an absent list or mapping is an empty one

@@ -15,13 +15,14 @@ from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.decision import DecisionSettings, results
 from stemwise.decision.results import Content
+from stemwise.evaluation.kinds import Measured
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
-from stemwise.jobs import saved_run
+from stemwise.jobs import run_ensembles, saved_run
 from stemwise.jobs.run_models import models_of
 from stemwise.jobs.run_places import TABLES, RunFolder
 from stemwise.jobs.saved_run import Resolved
-from stemwise.jobs.settings import ReportSettings
+from stemwise.jobs.settings import EvaluateSettings, ReportSettings
 from stemwise.models.overlap import REFERENCE, Overlap
 from stemwise.models.spec import ModelSpec
 from stemwise.selection.oracle import SelectionSettings
@@ -47,6 +48,7 @@ class FinishedRun:
     resolved: Resolved
     recipes: Sequence[Recipe] = ()
     overlap: Overlap = REFERENCE
+    ensembles: Sequence[Measured] = ()
 
     @property
     def output(self) -> Path:
@@ -102,7 +104,17 @@ def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
         resolved,
         run.recipes,
         run.overlap,
+        _ensembles(earlier, specs, chosen),
     )
+
+
+def _ensembles(
+    earlier: EvaluateSettings, specs: list[ModelSpec], present: Sequence[str]
+) -> list[Measured]:
+    """Return the ensembles that the run measured, of its models and the other tools that it found."""
+    listed = run_ensembles.chosen(earlier.ensembles, earlier.models)
+    files = tuple(n.removeprefix(FILE_PREFIX) for n in present if n.startswith(FILE_PREFIX))
+    return run_ensembles.measured(listed, specs, files, ())
 
 
 def candidates(specs: list[ModelSpec], present: list[str]) -> list[str]:

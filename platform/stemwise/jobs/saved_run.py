@@ -17,6 +17,7 @@ from stemwise.core import config_dirs, plugins
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import RECIPE_PREFIX
 from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.jobs import run_ensembles
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.typed import STRICT, read, written
 from stemwise.models.entries import Entry
@@ -68,6 +69,9 @@ def save(output: Path, settings: EvaluateSettings, resolved: Resolved) -> None:
             "selection": [settings.selection.rule],
             "decision": [settings.decision.strategy],
             "extra_metrics": settings.metric.extra,
+            "ensemble": run_ensembles.kinds_of(
+                run_ensembles.chosen(settings.ensembles, settings.models)
+            ),
         }
     )
     both = tuple(dict.fromkeys([*resolved.config_dirs, *folders]))

@@ -17,7 +17,7 @@ from stemwise.decision import DecisionSettings
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs.dataset_settings import DatasetField
-from stemwise.jobs.fields import Ids, Name, Names, NamesOrEmpty, OrEmpty, Where
+from stemwise.jobs.fields import Ids, Name, Names, NamesOrEmpty, OrEmpty, Where, listed
 from stemwise.jobs.run_places import StoreSettings
 from stemwise.jobs.typed import STRICT
 from stemwise.selection.oracle import SelectionSettings
@@ -38,6 +38,12 @@ def _ways(value: object) -> object:
 
 
 Ways = Annotated[Literal["reference", "fast", "both"], BeforeValidator(_ways)]
+
+
+def _ensembles(value: object) -> object:
+    """Let one mapping stand for a list of it, as one name does."""
+    return (value,) if isinstance(value, dict) else listed(value)
+
 
 PrecisionField = Annotated[
     Choice | dict[str, Choice],
@@ -95,6 +101,11 @@ class EvaluateSettings(ReportSettings):
         Field(description="a name, a set such as demo, files, or a list of names and mappings"),
     ]
     recipes: Annotated[NamesOrEmpty, Field(description="a list of recipe files")] = ()
+    ensembles: Annotated[
+        tuple[Model, ...] | None,
+        BeforeValidator(_ensembles),
+        Field(description="all, none, or a list of kinds and mappings such as {name: …, kind: …}"),
+    ] = None
     cluster: ClusterSettings = ClusterSettings()
     store: Annotated[StoreSettings, BeforeValidator(StoreSettings.of)] = StoreSettings()
     device: Name = "auto"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -31,11 +31,13 @@ from stemwise.core.types import Track
 from stemwise.evaluation import pipeline
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.hierarchy import HierarchySettings
+from stemwise.evaluation.kinds import Measured
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.evaluation.work import Work
 from stemwise.importing.folder import refuse_imported
-from stemwise.jobs import configuration
+from stemwise.jobs import configuration, run_ensembles
 from stemwise.jobs.holding import exclusive
+from stemwise.jobs.run_ensembles import kinds_code
 from stemwise.jobs.run_models import models_of
 from stemwise.jobs.run_places import (
     CONFIG,
@@ -116,11 +118,14 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
         tracks = list_tracks(settings)
         if files is None and not specs and not any(track.estimates for track in tracks):
             raise DatasetError("models=files finds nothing: no track has estimates/<tool>/<stem>.*")
+        ensembles = run_ensembles.measured(
+            run_ensembles.chosen(settings.ensembles, settings.models), specs, files, tracks, tell
+        )
         models = fetch(specs, console)
         work = Work(
             tracks=tracks,
             fingerprints=fingerprints(
-                tracks, models, files, metric, hierarchy, recipes, settings.precision
+                tracks, models, files, metric, hierarchy, recipes, settings.precision, ensembles
             ),
             models=models,
             files=files,
@@ -133,6 +138,7 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
             stage=stage,
             hierarchy=hierarchy,
             recipes=recipes,
+            ensembles=ensembles,
             keep=settings.store.keep == "all",
             scratch=cluster.scratch_folder,
         )
@@ -196,6 +202,7 @@ def fingerprints(
     hierarchy: HierarchySettings,
     recipes: list[Recipe],
     precision: PrecisionSetting = AUTO,
+    ensembles: Sequence[Measured] = (),
 ) -> dict[str, str]:
     """Return for each track a digest of all that decides what is measured on it."""
     run = {
@@ -208,6 +215,10 @@ def fingerprints(
     }
     if code := own_code(metric.extra):
         run["code"] = code
+    if ensembles:
+        run["ensembles"] = [asdict(ensemble) for ensemble in ensembles]
+    if kinds := kinds_code(ensembles, recipes):
+        run["kinds"] = kinds
     asked = {m.spec.name: precision_for(precision, m.spec.name) for m in models}
     if named := {name: word for name, word in asked.items() if word != AUTO}:
         run["precision"] = named  # `auto` takes what is finished as it is

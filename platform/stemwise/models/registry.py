@@ -81,6 +81,14 @@ def set_parents(name: str) -> dict[str, str]:
     return dict(load_yaml(config_dirs.path(_SETS, name)).get("parents") or {})
 
 
+def set_ensembles(name: str) -> tuple[Any, ...]:
+    """Return which ensembles a named set measures beside its models; () for other names."""
+    if name not in config_dirs.names(_SETS):
+        return ()
+    listed = load_yaml(config_dirs.path(_SETS, name)).get("ensembles") or ()
+    return (listed,) if isinstance(listed, str) else tuple(listed)
+
+
 def get(name: str) -> ModelSpec:
     """Return the zoo's entry called `name`.
 

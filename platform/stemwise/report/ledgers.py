@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stemwise.analysis.multiplicity import FEW
 from stemwise.report.deployment import deployment_table
+from stemwise.report.kinds import WORDS, kinds_table
 from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import db, span_of
 from stemwise.report.quality import quality_table
@@ -29,7 +30,14 @@ def probability(value: float | None) -> str:
 
 def all_ledgers(run: RunTables) -> list[TextTable]:
     """Return the tables that have rows."""
-    made = [deployment(run), leaderboard(run), comparisons(run), regret(run), front(run)]
+    made = [
+        deployment(run),
+        leaderboard(run),
+        comparisons(run),
+        regret(run),
+        front(run),
+        kinds(run),
+    ]
     made += [
         less_overlap_table(run["less_overlap"]),
         quality(run),
@@ -49,6 +57,17 @@ def deployment(run: RunTables) -> TextTable:
 def quality(run: RunTables) -> TextTable:
     """Return how well the SNR of what is deployed is predicted."""
     return quality_table(_per_stem(run, "quality"))
+
+
+def kinds(run: RunTables) -> TextTable:
+    """Return what each kind of ensemble gains, the best of a stem first; none without other kinds."""
+    rows = [
+        (label(key), row)
+        for key in run.stems
+        for row in sorted(run.rows("kinds", key), key=lambda row: -row["gain"])
+    ]
+    other = any(row["kind"] not in WORDS for _, row in rows)
+    return kinds_table(rows if other else ())
 
 
 def _per_stem(run: RunTables, name: str) -> list[tuple[str, Row]]:

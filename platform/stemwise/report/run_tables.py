@@ -14,7 +14,7 @@ from stemwise.analysis.aggregate import REFERENCE_LINES
 from stemwise.analysis.matched import STEM_KEY
 from stemwise.core.errors import OutputError
 from stemwise.core.stems import MIXTURE, sort_key
-from stemwise.core.types import REFERENCE
+from stemwise.core.types import ENSEMBLE_PREFIX, REFERENCE
 from stemwise.report.tables import model_order, stem_label
 from stemwise.selection.keys import is_stem
 from stemwise.storage import tables
@@ -80,7 +80,11 @@ def read_run(output: Path, models: Sequence[str], imported: bool = False) -> Run
         OutputError: a table that is needed is missing, or one is not what this version writes.
     """
     frames = {name: _read(output, name) for name in (*tables.SCHEMAS, *tables.ANALYSIS)}
-    present = frames["scores"]["model"].unique().to_list()
+    # other kinds of ensembles have a table and a figure of their own; only their failures stand here
+    other = pl.col("model").str.starts_with(ENSEMBLE_PREFIX)
+    frames["scores"] = frames["scores"].filter(~other | (pl.col("status") == "failed"))
+    named = frames["scores"]["model"].unique().to_list()
+    present = [name for name in named if not name.startswith(ENSEMBLE_PREFIX)]
     ordered = [name for name in model_order(models, present) if name not in REFERENCE_LINES]
     return RunTables(output, tuple(ordered), frames, imported)
 

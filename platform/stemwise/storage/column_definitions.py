@@ -197,6 +197,18 @@ OF_TABLE: dict[tuple[str, str], tuple[str, str]] = {
     ("predictions", "predicted"): ("dB", "SNR predicted by a regression without the artist"),
     ("predictions", "low"): ("dB", "lower end of the prediction's 90 % interval"),
     ("predictions", "high"): ("dB", "upper end of the prediction's 90 % interval"),
+    ("kinds", "kind"): ("", "best_single, mean, blend, or the name of an ensemble"),
+    ("kinds", "models"): (
+        "",
+        "what it runs; of the best single model and the blend, as on all tracks",
+    ),
+    ("kinds", "score"): ("dB", "mean score, every track under what was chosen without its artist"),
+    ("kinds", "gain"): ("dB", "mean gain over the best single model, chosen without the artist"),
+    ("kinds", "established"): (
+        "",
+        "whether the gain is above 0 with certainty; null for one artist",
+    ),
+    ("kinds", "note"): ("", "whether it is better or worse than the fitted blend with certainty"),
     ("duplicates", "kind"): ("", "equal (up to gain and rounding) or nearly equal"),
     ("anomalies", "kind"): ("", "late, early, inverted, loud or quiet"),
 }

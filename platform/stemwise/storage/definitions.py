@@ -39,7 +39,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "scores": (
         "One row per model and stem of a track. The unprocessed input is the model `mixture`, the best "
-        "model of each track `oracle`, blends are `recipe:NAME`.",
+        "model of each track `oracle`, blends are `recipe:NAME`, other ensembles `ensemble:NAME`.",
         (*_TRACK, "model", *_STEM),
     ),
     "selections": ("The best model of each stem of each track.", (*_TRACK, *_STEM)),
@@ -77,6 +77,10 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "predictions": (
         "SNR of what is deployed and its prediction, both held out from the track's artist.",
         (*_TRACK, *_STEM),
+    ),
+    "kinds": (
+        "Kinds of ensembles: what each gains over the best single model of a stem, held out, and costs.",
+        (*_STEM, "kind"),
     ),
     "duplicates": (
         "Pairs of tracks that are one recording.",

@@ -342,6 +342,23 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("high", _FLOAT),
         ]
     ),
+    # kinds of ensembles on a stem, held out
+    "kinds": pa.schema(
+        [
+            *_STEM,
+            ("kind", _STRING),
+            ("models", pa.list_(_STRING)),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("score", _FLOAT),
+            ("gain", _FLOAT),
+            ("gain_low", _FLOAT),
+            ("gain_high", _FLOAT),
+            ("seconds_per_minute", _FLOAT),
+            ("established", _BOOL),
+            ("note", _STRING),
+        ]
+    ),
     # tracks that are one recording
     "duplicates": pa.schema(
         [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stemwise.report.figures.drawing import Sheet
 from stemwise.report.figures.palette import Palette
 from stemwise.report.imported import published
+from stemwise.report.kinds import TITLE as KINDS
 from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import Child, Html, el, of_text
 from stemwise.report.page import explorer
@@ -15,6 +16,7 @@ from stemwise.report.page.definitions import definitions
 from stemwise.report.page.section_blind import blind_section
 from stemwise.report.page.section_board import leaderboards
 from stemwise.report.page.section_genre import genre_section
+from stemwise.report.page.section_kinds import kinds_section
 from stemwise.report.page.section_ledger import ledger
 from stemwise.report.page.section_paper import beside_the_paper
 from stemwise.report.page.section_quality import quality_section
@@ -95,11 +97,18 @@ def _of_a_run(run: RunTables, sheet: Sheet, colours: Palette) -> list[Section]:
             ledger(run, sheet),
             ("deployment", "regret", "front"),
         ),
+        *_kinds(run, sheet),
         *_paper(run, sheet, colours),
         *_less_overlap(run),
         *_quality(run, sheet),
         *_tiers(run, sheet),
     ]
+
+
+def _kinds(run: RunTables, sheet: Sheet) -> list[Section]:
+    """Return what kinds of ensembles gain, where the run measured others than weighted sums."""
+    body = kinds_section(run, sheet)
+    return [Section("kinds", "Kinds", KINDS, body, ("kinds",))] if body else []
 
 
 def _quality(run: RunTables, sheet: Sheet) -> list[Section]:
