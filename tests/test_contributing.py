@@ -29,7 +29,7 @@ BLOCK = re.compile(r"^```(?:python|yaml)\n(# (\S+)\n.*?)^```$", re.MULTILINE | r
 LEVELS = (0.5, 0.25, 2.0)
 WIDE = "{name: wide, base: centre, settings: {width: 0.5}}"
 # of the voice, whose estimate has (1 + width)/2 and (1 − width)/2 of the other in its channels
-LOST = {"centre": (0.5, 0.5), "wide": (0.75, 0.25)}
+LOST = {"centre": (0.5, 0.5), "wide": (0.75, 0.25), "ensemble:midrange": (0.625, 0.375)}
 
 
 def write_examples(folder: Path) -> Path:
@@ -84,6 +84,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory):
             "metric.extra=[level]",
             "selection=smaller",
             "decision=proportional",
+            "ensembles=[midrange]",
             f"output={folder / 'run'}",
         ]
         assert main(given) == 0
@@ -92,7 +93,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory):
 
 def test_every_example_is_used(finished: Path):
     written = {path.relative_to(finished).as_posix() for path in finished.glob("conf/*/*.yaml")}
-    groups = {"model", "dataset", "extra_metrics", "selection", "decision"}
+    groups = {"model", "dataset", "extra_metrics", "selection", "decision", "ensemble"}
     assert {name.split("/")[1] for name in written} == groups and len(written) == len(groups)
 
 
