@@ -2,7 +2,8 @@
 
 Two ridge regressions are fitted per stem: on all features, and on the level alone. What counts are
 predictions for artists that were left out: their rank correlation with the SNR, and how wide an interval
-must be. A stem whose songs are not ranked with certainty gets no prediction, and all features are only
+must be. A stem whose songs are not ranked with certainty, or whose predictions are no closer than the
+mean, gets none, and all features are only
 used where they are certainly closer than the level, or the level alone ranks nothing. Size, power and
 coverage are simulated in benchmarks/quality_simulation.py (docs/quality.md).
 """
@@ -50,6 +51,7 @@ class Candidate:
         predicted: held-out predictions of the tracks in dB, `(tracks,)`.
         ranks: None where predictions or SNRs are all equal.
         half_width: of the 90 % interval of a new song, in dB.
+        sigma, usual: root mean square errors of the predictions, and of the other artists' mean SNR.
         coverage: share of tracks within intervals that were made without their artists.
     """
 
@@ -57,13 +59,14 @@ class Candidate:
     predicted: Float
     ranks: Ranks | None
     sigma: float
+    usual: float
     half_width: float
     coverage: float | None
 
     @property
     def established(self) -> bool:
-        """Whether it ranks songs of new artists with certainty."""
-        return self.ranks is not None and self.ranks.low > 0
+        """Whether it ranks songs of new artists with certainty, and is closer than the mean SNR."""
+        return self.ranks is not None and self.ranks.low > 0 and self.sigma < self.usual
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def _choose(
         return every, None
     if level.established:
         return level, "all features together are not certainly closer than the level alone"
+    if any(one.ranks is not None and one.ranks.low > 0 for one in (every, level)):
+        return None, "held-out predictions are no closer than the mean SNR"
     return None, "held-out predictions do not rank songs with certainty"
 
 
@@ -138,8 +143,10 @@ def _candidate(
     count = len(set(artists))
     sigma, half = _spread(predicted, snr, count, x.shape[1])
     ranks = _ranks(predicted, snr, count)
+    mean = _held_out(np.zeros((len(snr), 1)), snr, artists, seed)
+    usual = math.sqrt(float(np.mean((mean - snr) ** 2)))
     covered = _coverage(x, snr, artists, seed)
-    return Candidate(tuple(columns), predicted, ranks, sigma, half, covered)
+    return Candidate(tuple(columns), predicted, ranks, sigma, usual, half, covered)
 
 
 def _final(

@@ -55,6 +55,12 @@ def test_equal_models_agree_up_to_60_db_and_a_copy_of_the_input_leaks_20_db_less
     )
 
 
+def test_what_is_all_but_silent_is_like_20_db_below():
+    heard = np.array([1.0, 2.0, -1.0])
+    assert features(gram_of(heard, 1e-4 * heard, heard), [1.0])[LEVEL] == pytest.approx(-20)
+    assert features(gram_of(heard, 1e-4 * heard, heard), [1.0])[LEAKAGE] == pytest.approx(20)
+
+
 @given(st.floats(1e-3, 1e3), st.integers(1, 4), st.integers(0, 1000))
 def test_a_gain_of_everything_changes_nothing(gain, models, seed):
     random = np.random.default_rng(seed)

@@ -2,11 +2,11 @@
 
 With m what the models heard (the mixture, or a parent stem), y the stem and x̂ᵢ its models' estimates:
 
-* `level` = 10 lg ‖y‖²/‖m‖²: quiet stems are harder;
+* `level` = 10 lg ‖y‖²/‖m‖²: quiet stems are harder, down to −20 dB, where most SNRs are about 0;
 * `leakage` = 10 lg |⟨y, m − y⟩|/‖y‖²: what the stem shares with all that it leaves. With a Wiener mask
   M, ⟨y, m − y⟩ = Σ M(1 − M)|m|², the error that the filter itself expects (the posterior variance of
   Gaussian sources; Wiener 1949, Benaroya et al. 2006), so this is about −SNR; floored at −20 dB, where
-  the two terms cancel and the sign is chance;
+  the two terms cancel and the sign is chance, and at most 20 dB;
 * `agreement` = 10 lg ‖y‖²/Σ sᵢ‖x̂ᵢ − y‖², at most 60 dB: with shares sᵢ the error of a mean of models is
   their mean error less this spread (Krogh & Vedelsby 1995, eq. 6). Only where there are several models.
 
@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
 LEVEL, LEAKAGE, AGREEMENT = "level", "leakage", "agreement"
-_LEAST_LEAKAGE, _LEAST_SPREAD = 1e-2, 1e-6
+_LEAST_LEVEL, _LEAST_SPREAD = 1e-2, 1e-6
+_LEAKAGE = (1e-2, 1e2)
 
 
 def names(models: int) -> tuple[str, ...]:
@@ -41,8 +42,8 @@ def features(gram: npt.ArrayLike, shares: npt.ArrayLike) -> dict[str, Float]:
     sounds = (energy > 0) & (heard > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = {
-            LEVEL: energy / heard,
-            LEAKAGE: np.maximum(np.abs(cross - energy) / energy, _LEAST_LEAKAGE),
+            LEVEL: np.maximum(energy / heard, _LEAST_LEVEL),
+            LEAKAGE: np.clip(np.abs(cross - energy) / energy, *_LEAKAGE),
         }
         if sizes.shape[-1] > 1:
             apart = np.diagonal(products, axis1=-2, axis2=-1)[..., 2:] - 2 * products[..., 1, 2:]
