@@ -72,9 +72,13 @@ export function moment(when: string): string {
   return new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** Models with their weights; a single model of weight one is only named, negative weights are a remainder. */
-export function blend(models: Record<string, number>): string {
-  const parts = Object.entries(models);
+/**
+ * Models with their weights; a single model of weight one is only named, negative weights are a remainder.
+ * In other kinds of ensembles models have no weights: "median of a, b, c".
+ */
+export function blend(models: Record<string, number | null>, kind: string | null = null): string {
+  if (kind) return `${kind} of ${Object.keys(models).join(", ")}`;
+  const parts = Object.entries(models).map(([model, weight]) => [model, weight ?? NaN] as const);
   if (!parts.length) return "";
   if (parts.every(([, weight]) => weight < 0)) {
     return `remainder after ${parts.map(([model]) => model).join(", ")}`;

@@ -152,7 +152,7 @@ export class Row {
 
   /** What engineers ask: level, quality, where it comes from. */
   private about(): HTMLElement[] {
-    const { rms_dbfs: level, quality_db: quality, models } = this.track.result;
+    const { rms_dbfs: level, quality_db: quality, models, kind } = this.track.result;
     const facts: HTMLElement[] = [];
     const loud = level === null ? "silent" : `${number(level)} dBFS`;
     facts.push(el("span", { title: "RMS level before encoding" }, loud));
@@ -162,7 +162,7 @@ export class Row {
       const title = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
       facts.push(el("span", { title }, `SNR ${interval(quality)}`));
     }
-    const made = blend(models) || "remainder";
+    const made = blend(models, kind) || "remainder";
     return [
       el("p", { class: "level" }, ...facts),
       el("p", { class: "made", title: `Made by ${made}` }, made),

@@ -51,7 +51,7 @@ export class StemTable {
     const box = el("input", { type: "checkbox", value: stem, checked: true, onchange: this.changed });
     this.boxes.push(box);
     const quality = recipe.quality_db[stem];
-    const made = blend(recipe.weights[stem] ?? {}) || "remainder";
+    const made = blend(recipe.weights[stem] ?? {}, recipe.kinds?.[stem]) || "remainder";
     return el(
       "tr",
       { class: parent ? "part" : "", style: hue },

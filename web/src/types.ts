@@ -8,10 +8,12 @@ export type Quality = (number | null)[];
 export interface StemResult {
   stem: string;
   parent: string;
+  /** Of an ensemble that is no weighted sum; absent in older jobs. */
+  kind?: string | null;
   bytes: number;
   peak: number | null;
   rms_dbfs: number | null;
-  models: Record<string, number>;
+  models: Record<string, number | null>;
   quality_db: Quality | null;
 }
 
@@ -62,7 +64,8 @@ export interface Recipe {
   stems: string[];
   children: Record<string, string[]>;
   models: string[];
-  weights: Record<string, Record<string, number>>;
+  weights: Record<string, Record<string, number | null>>;
+  kinds?: Record<string, string>;
   quality_db: Record<string, Quality>;
   provenance: Record<string, unknown>;
 }

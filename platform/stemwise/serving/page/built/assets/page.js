@@ -240,8 +240,9 @@ function ago(when, now = Date.now()) {
 function moment(when) {
   return new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
-function blend(models) {
-  const parts = Object.entries(models);
+function blend(models, kind = null) {
+  if (kind) return `${kind} of ${Object.keys(models).join(", ")}`;
+  const parts = Object.entries(models).map(([model, weight]) => [model, weight ?? NaN]);
   if (!parts.length) return "";
   if (parts.every(([, weight]) => weight < 0)) {
     return `remainder after ${parts.map(([model]) => model).join(", ")}`;
@@ -779,7 +780,7 @@ var StemTable = class {
     const box = el("input", { type: "checkbox", value: stem, checked: true, onchange: this.changed });
     this.boxes.push(box);
     const quality = recipe.quality_db[stem];
-    const made = blend(recipe.weights[stem] ?? {}) || "remainder";
+    const made = blend(recipe.weights[stem] ?? {}, recipe.kinds?.[stem]) || "remainder";
     return el(
       "tr",
       { class: parent ? "part" : "", style: hue },
@@ -2011,7 +2012,7 @@ var Row2 = class {
   }
   /** What engineers ask: level, quality, where it comes from. */
   about() {
-    const { rms_dbfs: level3, quality_db: quality, models } = this.track.result;
+    const { rms_dbfs: level3, quality_db: quality, models, kind } = this.track.result;
     const facts2 = [];
     const loud = level3 === null ? "silent" : `${number(level3)} dBFS`;
     facts2.push(el("span", { title: "RMS level before encoding" }, loud));
@@ -2021,7 +2022,7 @@ var Row2 = class {
       const title2 = `Held-out SNR, with its 95 % interval: ${quality.map((v) => number(v ?? null)).join(" / ")} dB`;
       facts2.push(el("span", { title: title2 }, `SNR ${interval(quality)}`));
     }
-    const made = blend(models) || "remainder";
+    const made = blend(models, kind) || "remainder";
     return [
       el("p", { class: "level" }, ...facts2),
       el("p", { class: "made", title: `Made by ${made}` }, made)
