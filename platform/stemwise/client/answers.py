@@ -73,7 +73,10 @@ class Conservation:
 
 @dataclass(frozen=True)
 class Separation:
-    """A job. `progress` is from 0 to 1; times are RFC 3339, UTC."""
+    """A job. `progress` is from 0 to 1; times are RFC 3339, UTC.
+
+    `tier` is the one whose stems these are, of a recipe with tiers: while the job runs, the best so far.
+    """
 
     id: str
     status: str
@@ -95,6 +98,9 @@ class Separation:
     conservation: list[Conservation] = field(default_factory=list)
     quality: dict[str, Prediction] = field(default_factory=dict)
     gain: float | None = None
+    tier: str | None = None
+    note: str | None = None
+    deadline_at: str | None = None
     timing: dict[str, float] = field(default_factory=dict)
     links: Links | None = None
 

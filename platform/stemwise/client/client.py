@@ -79,13 +79,15 @@ class Client:
         stems: Sequence[str] = (),
         format: str = "flac",
         idempotency_key: str | None = None,
+        deadline_s: float | None = None,
         on_upload: upload.Report | None = None,
     ) -> Separation:
         """Upload a song and return its job.
 
         No `recipe` means the server's default, no `stems` all of them. Under one `idempotency_key`
         the same upload is the same job; without one, a new one is made for this call, so that its
-        own repetitions never make two jobs. `on_upload` gets the bytes sent and those in all.
+        own repetitions never make two jobs. After `deadline_s` seconds the best tier of the recipe that
+        is ready is the answer. `on_upload` gets the bytes sent and those in all.
 
         Raises:
             AudioError: the file cannot be read.
@@ -97,6 +99,7 @@ class Client:
         fields += [("recipe", recipe)] if recipe is not None else []
         names = [stems] if isinstance(stems, str) else stems
         fields += [("stems", ",".join(names))] if names else []
+        fields += [("deadline_s", f"{deadline_s:g}")] if deadline_s is not None else []
         headers = {"Idempotency-Key": idempotency_key or secrets.token_urlsafe(24)}
         with upload.opened(Path(file)) as (source, size):
 
@@ -165,6 +168,7 @@ class Client:
         recipe: str | None = None,
         stems: Sequence[str] = (),
         format: str = "flac",
+        deadline_s: float | None = None,
         timeout: float | None = None,
         on_upload: upload.Report | None = None,
         on_progress: Watcher | None = None,
@@ -173,14 +177,22 @@ class Client:
         """Submit, wait and download; return the finished job and where each stem is.
 
         With `format` mp3 the job is made as flac and downloaded as MP3 of 320 kbit/s. An interrupt
-        (KeyboardInterrupt) cancels the job.
+        (KeyboardInterrupt) cancels the job. `deadline_s` is the server's to keep (see `submit`),
+        `timeout` the time after which nobody waits here any longer.
 
         Raises:
             as `submit`, `wait` and `download` do.
         """
         _check_format(format, DOWNLOADS)
         kept = format if format in FORMATS else "flac"
-        job = self.submit(file, recipe=recipe, stems=stems, format=kept, on_upload=on_upload)
+        job = self.submit(
+            file,
+            recipe=recipe,
+            stems=stems,
+            format=kept,
+            deadline_s=deadline_s,
+            on_upload=on_upload,
+        )
         try:
             job = self.wait(job.id, on_progress=on_progress, timeout=timeout)
             return job, self.download(job, folder, format=format, on_download=on_download)

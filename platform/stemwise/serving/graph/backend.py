@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from stemwise.core.errors import ConfigError, OutputError
-from stemwise.core.stems import MIXTURE
 from stemwise.models.overlap import Overlap
 from stemwise.models.registry import build, needs_references, prepare, same_model
 from stemwise.models.spec import ModelSpec
@@ -100,8 +99,8 @@ def _stems(spec: ModelSpec) -> tuple[str, ...]:
 
 def _check(recipe: Recipe, specs: Mapping[str, ModelSpec]) -> None:
     """Refuse a recipe that would fail with the first song."""
-    groups = {MIXTURE: recipe.stems} | dict(recipe.children)
-    for group in groups.values():
+    tiers = recipe.tiers or (recipe,)
+    for group in (g for tier in tiers for g in (tier.stems, *tier.children.values())):
         for stem, value in group.items():
             known = {m: _stems(specs[m]) if specs[m].stems else () for m in models_of(value)}
             refuse_other_stems(value, stem, known)

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from stemwise.core.version import __version__
 from stemwise.serving.http.schemas import Problem
 from stemwise.serving.intake.formats import format_names
+from stemwise.serving.intake.intake import LONGEST_DEADLINE_S
 
 PROBLEM = "application/problem+json"
 _MEANING = {
@@ -66,6 +67,14 @@ UPLOAD: dict[str, Any] = {
                         "description": "Comma-separated names; all where absent.",
                     },
                     "format": {"type": "string", "enum": ["flac", "wav"], "default": "flac"},
+                    "deadline_s": {
+                        "type": "number",
+                        "exclusiveMinimum": 0,
+                        "maximum": LONGEST_DEADLINE_S,
+                        "description": "Seconds after which the best tier of the recipe that is ready "
+                        "becomes the answer; the first one is always waited for. An early deadline is "
+                        "worked on earlier, and is all that it means where a recipe has no tiers.",
+                    },
                 },
             },
             "encoding": {"file": {"contentType": "audio/*, application/octet-stream"}},

@@ -121,6 +121,15 @@ class Separation(Answer):
         None,
         description="Factor by which all stems were attenuated where FLAC would have clipped; else 1.",
     )
+    tier: str | None = Field(
+        None,
+        description="Tier of the recipe whose stems these are, where it has tiers; while the job runs, "
+        "the best so far.",
+    )
+    note: str | None = Field(None, description="Why a better tier is not the answer, if it failed.")
+    deadline_at: str | None = Field(
+        None, description="When the best tier so far becomes the answer. RFC 3339, UTC."
+    )
     timing: dict[str, float] = Field(
         default_factory=dict, description="Seconds per stage, and the real-time factor."
     )

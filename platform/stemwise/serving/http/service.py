@@ -134,7 +134,7 @@ class Service:
     async def peaks(self, job_id: str, stem: str, owner: str) -> Path:
         """Return a finished stem's waveform (JSON); raises as `stem`."""
         job = await self._with_files(job_id, owner)
-        return await self._file(job, stem, results.peaks_key(job.id, stem))
+        return await self._file(job, stem, results.peaks_key(job.id, stem, job.tier))
 
     async def all_stems(self, job_id: str, owner: str) -> tuple[Job, dict[str, Path]]:
         """Return the files of all finished stems; raises as `stem`."""
@@ -146,7 +146,7 @@ class Service:
 
     async def _with_files(self, job_id: str, owner: str) -> Job:
         job = await self.get(job_id, owner)
-        if not job.status.final:
+        if not job.status.final and not job.has_stems:
             raise ConflictError(
                 f"The separation is {job.status.value}: its stems are there once it has succeeded."
             )
@@ -155,7 +155,8 @@ class Service:
         return job
 
     async def _encoded(self, job: Job, stem: str) -> Path:
-        return await self._file(job, stem, results.stem_key(job.id, stem, job.format))
+        tier = None if stem == MIXTURE else job.tier
+        return await self._file(job, stem, results.stem_key(job.id, stem, job.format, tier))
 
     async def _file(self, job: Job, stem: str, key: str) -> Path:
         if stem not in {*_made(job), *({MIXTURE} & job.result.keys())}:
@@ -173,4 +174,4 @@ def _peak(job: Job) -> float:
 
 
 def _visible(job: Job) -> tuple[object, ...]:
-    return job.status, job.chunks_done, job.chunks_total, job.attempts
+    return job.status, job.chunks_done, job.chunks_total, job.attempts, job.tier

@@ -21,12 +21,12 @@ from stemwise.serving.http.schemas import (
     StemResult,
 )
 from stemwise.serving.jobs import results
-from stemwise.serving.jobs.records import Job, Status
+from stemwise.serving.jobs.records import Job
 
 
 def separation(job: Job) -> Separation:
     """Return a job as its owner sees it. Files are linked as long as they are there."""
-    kept = job.result if job.status in {Status.SUCCEEDED, Status.FAILED} else {}
+    kept = job.result if job.has_stems else {}
     stems = [StemResult(**stem) for stem in kept.get("results", ())]
     return Separation(
         id=job.id,
@@ -49,6 +49,9 @@ def separation(job: Job) -> Separation:
         conservation=[Conservation(**item) for item in kept.get("conservation", ())],
         quality={stem: Prediction(**own) for stem, own in kept.get("quality", {}).items()},
         gain=kept.get("gain"),
+        tier=kept.get("tier"),
+        note=kept.get("note"),
+        deadline_at=_time(job.deadline_at),
         timing=dict(kept.get("timing", {})),
         links=links(job, [stem.stem for stem in stems], mixture="mixture" in kept),
     )

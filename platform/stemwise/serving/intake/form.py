@@ -11,7 +11,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from stemwise.core.errors import RequestError, TooLargeError, UnprocessableError
 
-FIELDS = ("recipe", "stems", "format")
+FIELDS = ("recipe", "stems", "format", "deadline_s")
 MAX_FIELDS = 8
 MAX_FIELD_BYTES = 10_000
 _NAME_LENGTH = 120

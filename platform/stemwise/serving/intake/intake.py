@@ -29,6 +29,7 @@ from stemwise.serving.settings import Limits
 
 _log = logging.getLogger("ray.serve")
 _LONGEST_KEY = 255
+LONGEST_DEADLINE_S = 86_400.0
 # Called with the bytes of an upload, and the seconds that its decoding took.
 Accepted = Callable[[int, float], None]
 
@@ -40,6 +41,7 @@ class Wish:
     recipe: Recipe
     stems: tuple[str, ...]
     format: str
+    deadline_s: float | None = None
 
 
 class Intake:
@@ -72,6 +74,7 @@ class Intake:
             RequestError: see the API's description of each status.
         """
         _check_key(key)
+        arrived = time.time()
         if key is None:  # a repeated request must get its answer even from a full queue
             await asyncio.to_thread(self.store.check_room, owner, self._queue(owner))
         if self._uploads >= self.limits.max_uploads:
@@ -81,7 +84,7 @@ class Intake:
         try:
             largest = int(self.limits.max_upload_mb * 1e6)
             upload = await read_form(request, folder, largest)
-            return await self._accept(upload, owner, key, folder)
+            return await self._accept(upload, owner, key, folder, arrived)
         except OSError as error:
             _log.exception("An upload could not be stored.")
             raise NotReadyError(
@@ -98,7 +101,7 @@ class Intake:
         return QueueLimits(limits.max_unfinished, per_owner)
 
     async def _accept(
-        self, upload: Upload, owner: str, key: str | None, folder: Path
+        self, upload: Upload, owner: str, key: str | None, folder: Path, arrived: float
     ) -> tuple[Job, bool]:
         wish = self.wish(upload.fields)
         digest = _digest(upload, wish)
@@ -122,6 +125,7 @@ class Intake:
             samples=decoded.samples,
             digest=digest,
             idempotency_key=key,
+            deadline_at=None if wish.deadline_s is None else arrived + wish.deadline_s,
         )
         return await asyncio.to_thread(self._store, new, mixture)
 
@@ -141,7 +145,7 @@ class Intake:
         """Check what a form asks for.
 
         Raises:
-            UnprocessableError: an unknown recipe, stem or format.
+            UnprocessableError: an unknown recipe, stem or format, or a deadline that is none.
         """
         name = _single(fields, "recipe") or next(iter(self.recipes))
         recipe = self.recipes.get(name)
@@ -168,7 +172,23 @@ class Intake:
                 f"The recipe {recipe.name!r} has no stem {unknown[0][:80]!r}: "
                 f"it has {', '.join(known)}."
             )
-        return Wish(recipe, tuple(asked), file_format)
+        return Wish(recipe, tuple(asked), file_format, _deadline(_single(fields, "deadline_s")))
+
+
+def _deadline(text: str | None) -> float | None:
+    """Return seconds; what is empty was not given, as of an HTML form's field."""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_DEADLINE_S:
+        raise UnprocessableError(
+            f"The field 'deadline_s' ({text[:80]!r}) is not usable: give seconds above 0, at most "
+            f"{LONGEST_DEADLINE_S:.0f}."
+        )
+    return seconds
 
 
 def _check_key(key: str | None) -> None:
@@ -188,5 +208,7 @@ def _single(fields: Mapping[str, Sequence[str]], name: str) -> str | None:
 
 
 def _digest(upload: Upload, wish: Wish) -> str:
-    content = [upload.sha256, wish.recipe.name, sorted(wish.stems), wish.format]
+    content: list[object] = [upload.sha256, wish.recipe.name, sorted(wish.stems), wish.format]
+    if wish.deadline_s is not None:
+        content.append(wish.deadline_s)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, select, tuple_, update
 
 from stemwise.serving.jobs.database import JobDatabase
 from stemwise.serving.jobs.records import Due, Job, Status, due_at
 from stemwise.serving.jobs.table import jobs, storable, to_job
 
-_DUE = due_at(jobs.c.created_at, jobs.c.samples)
+_OWN_DUE = due_at(jobs.c.created_at, jobs.c.samples)
+_DUE = case((jobs.c.deadline_at < _OWN_DUE, jobs.c.deadline_at), else_=_OWN_DUE)
 _UNCLAIMED = {"worker": None, "lease_until": None, "chunks_done": 0, "chunks_total": None}
 
 
@@ -41,7 +42,8 @@ class JobClaims:
         It is the one that is due first (see `Due`); with `before` only one due earlier than that.
 
         A job whose lease has run out for the `max_attempts`th time becomes failed instead, with the
-        reason `worker_lost`; its files are kept for `lost_ttl_s`.
+        reason `worker_lost`; where a tier of it is there, that is what it succeeded with. Its files are
+        kept for `lost_ttl_s`.
         """
         with self._database.writing() as connection:
             now = self._clock()
@@ -86,6 +88,15 @@ class JobClaims:
             values["chunks_total"] = chunks_total
         return self._update_claimed(id, worker, attempt, values)
 
+    def publish(
+        self, id: str, worker: str, result: Mapping[str, Any], *, attempt: int | None = None
+    ) -> bool:
+        """Show the stems of a claimed job's tier while the next is made; False: no longer ours.
+
+        They stay until another tier is published or the job ends, whatever becomes of the worker.
+        """
+        return self._update_claimed(id, worker, attempt, _shown(result))
+
     def finish(
         self,
         id: str,
@@ -100,7 +111,7 @@ class JobClaims:
         `result` must be JSON without NaN. Leave the job's files alone after False: whoever has the
         job now writes the same ones.
         """
-        values = {"status": Status.SUCCEEDED, "result": dict(result)}
+        values = {"status": Status.SUCCEEDED} | _shown(result)
         return self._update_claimed(id, worker, attempt, values | self._end(ttl_s))
 
     def fail(
@@ -153,12 +164,20 @@ def _first(condition: ColumnElement[bool]) -> Select[tuple[str]]:
     return query.limit(1).with_for_update(skip_locked=True)
 
 
+def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {"result": dict(result), "tier": result.get("tier")}
+
+
 def _lost(max_attempts: int, now: float, ttl_s: float) -> dict[str, Any]:
+    without = jobs.c.tier.is_(None)
+    error = (
+        f"No worker lived to finish this file in {max_attempts} attempts: submit it again, "
+        "or look for what ended them in the server's log."
+    )
     return {
-        "status": Status.FAILED,
-        "reason": "worker_lost",
-        "error": f"No worker lived to finish this file in {max_attempts} attempts: submit it again, "
-        "or look for what ended them in the server's log.",
+        "status": case((without, Status.FAILED), else_=Status.SUCCEEDED),
+        "reason": case((without, "worker_lost")),
+        "error": case((without, error)),
         "finished_at": now,
         "expires_at": now + ttl_s,
         "lease_until": None,

@@ -13,7 +13,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -93,6 +104,7 @@ class JobDatabase:
     def _create(self, connection: Connection) -> None:
         self.lock(connection, _SCHEMA_LOCK)
         metadata.create_all(connection)
+        _add_columns(connection)
         version = connection.scalar(select(schema.c.version))
         if version is None:
             connection.execute(insert(schema).values(version=SCHEMA_VERSION))
@@ -113,6 +125,18 @@ class JobDatabase:
             raise NotReadyError(
                 "The job database does not answer: try again in a few seconds.", retry_after=5
             ) from error
+
+
+def _add_columns(connection: Connection) -> None:
+    """Add the columns that the tables of an earlier program lack; it still works with them."""
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(
+                    text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
+                )
 
 
 def _parse(url: str) -> URL:

@@ -58,7 +58,7 @@ class NewJob:
     `id` also names the job's folders among the files. `title` is shown to people and never used as a
     path. `samples` counts the decoded mixture at 44.1 kHz. `digest` is of the request's content
     (file, recipe, stems, format); it tells a repeated request from another one under the same
-    `idempotency_key`.
+    `idempotency_key`. At `deadline_at` (seconds since the epoch) the best tier so far is the answer.
     """
 
     id: str
@@ -70,6 +70,7 @@ class NewJob:
     samples: int
     digest: str
     idempotency_key: str | None = None
+    deadline_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Job:
 
     `worker` and `lease_until` say who runs it and until when that is believed without a heartbeat.
     `chunks_total` is None until the models have been asked. `reason` is a short machine-readable
-    word, `error` one sentence. `result` holds what `serving.schemas` shows of a finished job.
+    word, `error` one sentence. `result` holds what `serving.schemas` shows of a finished job, or of the
+    best `tier` so far of one that goes on.
     """
 
     id: str
@@ -101,11 +103,20 @@ class Job:
     reason: str | None = None
     error: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    deadline_at: float | None = None
+    tier: str | None = None
 
     @property
     def due(self) -> Due:
-        """How urgent it is."""
-        return Due(due_at(self.created_at, self.samples), self.id)
+        """How urgent it is: an early deadline counts as a short song does."""
+        own = due_at(self.created_at, self.samples)
+        return Due(own if self.deadline_at is None else min(own, self.deadline_at), self.id)
+
+    @property
+    def has_stems(self) -> bool:
+        """Whether stems are there to be read: of a finished job, or of a tier while the next is made."""
+        kept = self.status in {Status.SUCCEEDED, Status.FAILED}
+        return kept or (self.tier is not None and not self.status.final)
 
     @property
     def progress(self) -> float:

@@ -30,14 +30,18 @@ def input_key(job_id: str) -> str:
     return f"{job_id}/input/mixture.f32"
 
 
-def stem_key(job_id: str, stem: str, file_format: str) -> str:
-    """Return where a finished stem lies."""
-    return f"{job_id}/stems/{stem}.{file_format}"
+def stem_key(job_id: str, stem: str, file_format: str, tier: str | None = None) -> str:
+    """Return where a finished stem lies; each tier has files of its own, so that all change at once."""
+    return f"{job_id}/stems/{_below(tier)}{stem}.{file_format}"
 
 
-def peaks_key(job_id: str, stem: str) -> str:
+def peaks_key(job_id: str, stem: str, tier: str | None = None) -> str:
     """Return where a finished stem's waveform lies."""
-    return f"{job_id}/peaks/{stem}.json"
+    return f"{job_id}/peaks/{_below(tier)}{stem}.json"
+
+
+def _below(tier: str | None) -> str:
+    return "" if tier is None else f"{tier}/"
 
 
 def write_stem(
@@ -48,6 +52,7 @@ def write_stem(
     gain: float,
     files: JobFiles,
     folder: Path,
+    tier: str | None = None,
 ) -> dict[str, Any]:
     """Encode one stem and its waveform, store both, and return size and levels."""
     encoded = folder / f"{stem}.{file_format}"
@@ -56,8 +61,8 @@ def write_stem(
     drawing = folder / f"{stem}.json"
     step, peaks = waveform(spool.read(stem))
     drawing.write_text(json.dumps({"stem": stem, "samples_per_peak": step, "peaks": peaks}))
-    files.put(encoded, stem_key(job_id, stem, file_format))
-    files.put(drawing, peaks_key(job_id, stem))
+    files.put(encoded, stem_key(job_id, stem, file_format, tier))
+    files.put(drawing, peaks_key(job_id, stem, tier))
     level = rms_dbfs([spool.read(stem)], [1.0])
     return {"bytes": size, "peak": spool.peaks[stem], "rms_dbfs": level}
 

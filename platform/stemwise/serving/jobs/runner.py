@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -149,6 +150,8 @@ class JobRunner:
         for work in active:
             if not self._renew(work):
                 work.stop()
+            elif work.late():
+                work.cut_short()
         self._stopping.wait(PULSE_S)
 
     def _renew(self, work: JobWork) -> bool:
@@ -205,7 +208,9 @@ class JobRunner:
             return self._fail(
                 job, "unknown_recipe", f"This server no longer has the recipe {job.recipe!r}."
             )
-        work = JobWork(job, recipe, self.files, self._calls(), scratch, self.turns)
+        work = JobWork(
+            job, recipe, self.files, self._calls(), scratch, self.turns, partial(self._publish, job)
+        )
         with self._lock:
             if self._stopping.is_set():
                 raise JobStoppedError
@@ -221,6 +226,9 @@ class JobRunner:
             return "stopped"
         self._drop_input(job)
         return "succeeded"
+
+    def _publish(self, job: Job, result: Mapping[str, object]) -> bool:
+        return self.store.publish(job.id, self.name, result, attempt=job.attempts)
 
     def _drop_input(self, job: Job) -> None:
         try:

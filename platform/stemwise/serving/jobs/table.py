@@ -64,6 +64,9 @@ jobs = Table(
     Column("error", Text),
     Column("result", JSON, nullable=False),
     Column("keeps_files", Boolean, nullable=False),
+    # later columns: null in rows of programs that do not know them (`JobDatabase` adds them)
+    Column("deadline_at", Double),
+    Column("tier", String),
     # Requests without a key never meet: NULLs are distinct in both databases.
     UniqueConstraint("owner", "idempotency_key"),
     Index("stemwise_jobs_by_status", "status", "created_at"),
@@ -93,6 +96,8 @@ def new_row(new: NewJob, now: float) -> dict[str, Any]:
         "title": storable(new.title),
         "samples": new.samples,
         "created_at": now,
+        # whoever uploads slowly is not more urgent than one who came at once
+        "deadline_at": None if new.deadline_at is None else max(now, new.deadline_at),
         "chunks_done": 0,
         "attempts": 0,
         "result": {},
