@@ -77,7 +77,9 @@ def untrained(spec: registry.ModelSpec) -> tuple[torch.nn.Module, int] | None:
         return None
     network = make(spec.stems, settings).eval()
     segment = getattr(network, "segment", None)
-    return network, int(segment * SAMPLE_RATE) if segment else int(spec.settings["chunk"])
+    if segment:
+        return network, int(segment * SAMPLE_RATE)
+    return network, getattr(network, "input_size", None) or int(spec.settings["chunk"])
 
 
 def of_a_track(spec: registry.ModelSpec, seconds: int, repeat: int) -> str:

@@ -46,8 +46,15 @@ IDENTITIES = {
     "scnet_large": "cd0660cdca4d37ad",
     "scnet_xl_ihf": "b865afb1635720fd",
     "spleeter_2stems": "e03ff71b578930ce",
+    "umxhq": "f4b6c8f69c436038",
+    "umxl": "4d0ca736dfbeafeb",
+    "waveunet": "235a8d97c6159f53",
+    "waveunet_pytorch": "44e019b7d4802bab",
 }
-WITHOUT = ("band_split", "spleeter_2stems", "hpss", "repet_sim", "mixture", "oracle_irm", "larsnet")
+WITHOUT = (
+    *("band_split", "spleeter_2stems", "hpss", "repet_sim", "mixture", "oracle_irm", "larsnet"),
+    *("umxhq", "umxl", "waveunet", "waveunet_pytorch"),
+)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from stemwise.core.errors import CheckpointError
 from stemwise.models.checkpoints.safe_load import load
 
 # Keys under which training scripts keep the weights, the best ones first.
-_WRAPPERS = ("best_state", "state_dict", "state", "model_state_dict", "model")
+_WRAPPERS = ("best_state", "state_dict", "model_state_dict", "state", "model")
 _PREFIX = "module."  # of DistributedDataParallel
 _SHOWN = 3
 
