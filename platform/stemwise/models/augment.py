@@ -17,9 +17,9 @@ from typing import Any
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
-from stemwise.core.types import SAMPLE_RATE
 
 KEY = "augment"
+SAMPLE_RATE = 44_100  # as in core.types, which imports numpy
 MOST_SHIFT_S, MOST_PASSES = 10.0, 64
 _KEYS = ("shifts", "polarity", "swap")
 
