@@ -22,7 +22,7 @@ from stemwise.models.spec import ModelSpec
 from stemwise.storage.estimates import EstimateStore
 
 LENGTH = 22_050
-TABLES = ["tracks", "estimates", "measurements", "forms", "scores"]
+TABLES = ["tracks", "estimates", "measurements", "forms", "cross", "scores"]
 
 
 def scores(result):

@@ -18,6 +18,8 @@ COLUMNS = {
     "si_interference:fl si_artifacts:fl",
     "forms": "dataset track_id parent parent_source stem models:l references:l energy:f "
     "cross:fl gram:fl projection:fl overlap:fl span:fl",
+    "cross": "dataset track_id parent parent_source stem signals:l references:l energy:f "
+    "cross:fl gram:fl projection:fl overlap:fl span:fl",
     "scores": "dataset track_id genre model parent parent_source stem voice has_bleed:b snr:f "
     "si_sdr:f bss_sdr:f museval_sdr:f museval_isr:f museval_sir:f museval_sar:f si_sir:f si_sar:f "
     "paper_snr:f paper_sdr:f score:f gain_db:f lag_samples:i reference_dbfs:f wall_s:f "

@@ -75,7 +75,7 @@ def ledger(fit: StemFit, models: Models, segments: Float) -> Ledger:
     if fit.recipe is not None:
         levels["recipe"] = fit.recipe.scores
     levels |= {"track_oracle": oracle, "segment_oracle": np.maximum(segments, oracle)}
-    rows = [_row(fit.stem, name, values, single, artists) for name, values in levels.items()]
+    rows = [level_row(fit.stem, name, values, single, artists) for name, values in levels.items()]
     for row in rows:
         row["gain_shrunken"] = gain if row["level"] == "recipe" else None
     rows.append(_chance(fit.stem, fit.singles, artists))
@@ -94,13 +94,14 @@ def ledger(fit: StemFit, models: Models, segments: Float) -> Ledger:
     )
 
 
-def _row(
+def level_row(
     stem: Stem,
     level: str,
     values: Float,
     best: Float,
     artists: Sequence[str],
 ) -> Row:
+    """Return the row of one level: its scores and its gain over the `best` single model's."""
     low, high = interval(values, artists)
     own = level == "best_single"  # its gain over itself is 0, without any doubt
     gain_low, gain_high = (None, None) if own else interval(values - best, artists)
@@ -124,4 +125,4 @@ def _chance(stem: Stem, singles: Float, artists: Sequence[str]) -> Row:
     """Return the oracle's gain after every model is shifted to the same mean over tracks."""
     level = singles - singles.mean(axis=1, keepdims=True) + singles.mean()
     mean = np.full(singles.shape[1], singles.mean())
-    return _row(stem, "equal_models", level.max(axis=0), mean, artists)
+    return level_row(stem, "equal_models", level.max(axis=0), mean, artists)

@@ -115,7 +115,7 @@ class StemFit:
         """Whether the procedure gains over the best single model with certainty, on held-out tracks."""
         if self.recipe is None:
             return False
-        return _certain(self.recipe.scores - self.single.scores, self.artists) is not None
+        return certain(self.recipe.scores - self.single.scores, self.artists) is not None
 
     @cached_property
     def pool(self) -> list[int]:
@@ -163,7 +163,7 @@ class StemFit:
     def gain_of(self, models: Models) -> float | None:
         """Return what a set gains over the best single model, shrunken; None where not certain."""
         scores, _ = self.held_out(models)
-        return _certain(scores - self.single.scores, self.artists)
+        return certain(scores - self.single.scores, self.artists)
 
     def weights_of(self, models: Models) -> Float:
         """Return the weights of a set, fitted on all tracks, `(models,)`."""
@@ -181,7 +181,7 @@ class StemFit:
         return bool(np.abs(self.weights_of(self.sets[number])).max() >= _SILENT)
 
 
-def _certain(gains: Float, artists: Sequence[str]) -> float | None:
+def certain(gains: Float, artists: Sequence[str]) -> float | None:
     """Return the mean gain, shrunken, where its 95 % interval lies above 0 and it shows; else None."""
     low, _ = interval(gains, artists)
     if low is None or low <= 0:

@@ -15,6 +15,7 @@ from stemwise.analysis.regret import Ledger, ledger
 from stemwise.analysis.stem_fit import FitRule, StemFit
 from stemwise.core import stems
 from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
+from stemwise.decision.cross_stem import Crossed, crossed
 from stemwise.decision.deployment import deployment_row
 from stemwise.decision.gathering import Gathered, gather, held_out, input_snr
 from stemwise.decision.kinds import Stem as StemKinds
@@ -141,7 +142,7 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         front=tables.framed("front", front),
         kinds=tables.framed("kinds", kinds),
         deployment=tables.framed("deployment", (made.deployment for made in fits.values())),
-        quality=tables.framed("quality", (made.quality.row() for made in fits.values())),
+        quality=tables.framed("quality", (made.quality_row() for made in fits.values())),
         predictions=tables.framed(
             "predictions", (row for made in fits.values() for row in made.quality.predictions())
         ),
@@ -190,6 +191,13 @@ class _Fit:
     deployment: Row
     quality: StemQuality
 
+    def quality_row(self) -> Row:
+        """Return the row of `quality`, which tells of the plain blend: of no other is it shipped."""
+        row = self.quality.row()
+        if self.chosen.ensemble is None:
+            return row
+        return row | {"shipped": False, "why": "no prediction knows weights over all stems"}
+
 
 def _fit(
     found: Gathered,
@@ -201,8 +209,18 @@ def _fit(
 ) -> _Fit:
     best = np.array([segments.scores[*track, *found.stem] for track in found.forms.tracks])
     made = ledger(fit, models, best)
-    deployed = deployment_row(fit, models, made, input_snr(found, content.scores), fitting.cost)
     quality = StemQuality(found, made, content.forms, fitting.settings.seed)
+    regret, papers = made.rows, _papers(fit, found.parents)
+    cross = _crossed(found, fit, models, content, fitting)
+    if cross is not None:
+        regret = [*regret, cross.regret_row(found.dropped)]
+    if cross is not None and cross.taken:
+        found, made = cross.found, cross.ledger(made)
+    else:
+        cross = None
+    deployed = deployment_row(
+        fit, models, made, input_snr(found, content.scores), fitting.cost, cross
+    )
     chosen = Choice(
         made.weights,
         found.parents,
@@ -211,16 +229,27 @@ def _fit(
         made.established,
         made.gain,
         deployed["below"],
-        quality.fit.quality,
+        None if cross else quality.fit.quality,
+        cross.content if cross else None,
+        cross.over_blend if cross else None,
     )
     return _Fit(
-        made.rows,
+        regret,
         chosen,
-        _papers(fit, found.parents),
+        papers,
         _held_out_rows(found, made, content, fitting),
         deployed,
         quality,
     )
+
+
+def _crossed(
+    found: Gathered, fit: StemFit, models: Models, content: Content, fitting: Fitting
+) -> Crossed | None:
+    """Return weights over the estimates of all stems, where the settings ask for them."""
+    if not fitting.settings.cross_stem:
+        return None
+    return crossed(found, fit, models, fitting.candidates, content.cross)
 
 
 def _add_recipes(

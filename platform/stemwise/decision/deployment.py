@@ -11,6 +11,7 @@ import numpy.typing as npt
 from stemwise.analysis.matched import STEM_KEY
 from stemwise.analysis.regret import Ledger
 from stemwise.analysis.stem_fit import StemFit
+from stemwise.decision.cross_stem import KIND, Crossed
 from stemwise.selection.sets import Models, cost_of
 
 Row = dict[str, Any]
@@ -25,6 +26,7 @@ def deployment_row(
     made: Ledger,
     input_snr: Float,
     cost: Mapping[str, float | None],
+    cross: Crossed | None = None,
 ) -> Row:
     """Return what is deployed of a stem: a blend, a model, or nothing that could be used.
 
@@ -37,15 +39,20 @@ def deployment_row(
         made: its ledger.
         input_snr: SNR in dB of the unprocessed input on each track, `(tracks,)`, NaN where not known.
         cost: seconds of compute per minute of audio by model.
+        cross: the weights over all stems that `made` tells of, if it does.
     """
     score, low, high = made.held_out_score
     snr = made.held_out_snr[0]
     below = _below(score, made.snr, input_snr)
-    own = cost_of(tuple(made.weights), cost)
+    used = tuple(made.weights) if cross is None else cross.models
+    own = cost_of(used, cost)
+    blend = len(made.weights) > 1 or cross is not None
     return dict(zip(STEM_KEY, fit.stem, strict=True)) | {
-        "kind": NOTHING if below else BLEND if len(made.weights) > 1 else MODEL,
-        "models": list(made.weights),
-        "weights": list(made.weights.values()),
+        "kind": NOTHING if below else BLEND if blend else MODEL,
+        "models": list(used),
+        # of signals, not of models: the recipe has them
+        "weights": list(made.weights.values()) if cross is None else [],
+        "ensemble": None if cross is None else KIND,
         "mean_score": score,
         "low": low,
         "high": high,
@@ -54,8 +61,8 @@ def deployment_row(
         "gain": made.gain,
         "below": below,
         **_more(fit, models, score, own, cost),
-        "tracks": len(fit.forms),
-        "artists": len(set(fit.artists)),
+        "tracks": len(made.snr),
+        "artists": len(set(fit.artists if cross is None else cross.found.artists)),
     }
 
 

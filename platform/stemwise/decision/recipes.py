@@ -33,6 +33,9 @@ class Choice:
         established: whether a blend's gain is certain; None where that was not asked.
         gain: of an established blend, corrected for having been chosen for it.
         unusable: what it does not beat, `silence` or the unprocessed `input`; None where it does.
+        ensemble: what a recipe holds of it in the place of weights of models; `weights` are then those
+            of signals (`decision/cross_stem.py`).
+        over_blend: what the ensemble gains over the plain blend, corrected likewise.
         quality: what predicts its SNR without a reference; None where nothing does.
     """
 
@@ -44,6 +47,20 @@ class Choice:
     gain: float | None = None
     unusable: str | None = None
     quality: Quality | None = None
+    ensemble: Mapping[str, Any] | None = None
+    over_blend: float | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that have to run for it."""
+        if self.ensemble is None:
+            return tuple(rounded(self.weights))
+        return tuple(self.ensemble["models"])
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What a recipe holds of it."""
+        return rounded(self.weights) if self.ensemble is None else dict(self.ensemble)
 
 
 @dataclass(frozen=True)
@@ -53,7 +70,7 @@ class Unclaimed:
     parent: str
     stems: tuple[str, ...]
     measured_below: tuple[str, ...]
-    own: Weights
+    own: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,7 +120,7 @@ class Recipe:
             *self.top.values(),
             *(c for group in self.children.values() for c in group.values()),
         ]
-        return tuple(dict.fromkeys(model for own in every for model in rounded(own.weights)))
+        return tuple(dict.fromkeys(model for own in every for model in own.models))
 
     def unclaimed(self) -> list[Unclaimed]:
         """Return, by parent, the sub-stems that were measured below another parent than the recipe's."""
@@ -112,8 +129,8 @@ class Recipe:
             other = {stem: own for stem, own in group.items() if not self._is_own(parent, own)}
             below = tuple(sorted({model for own in other.values() for model in own.below}))
             if other:
-                weights = rounded(self.top[parent].weights)
-                found.append(Unclaimed(parent, tuple(other), below, weights))
+                models = self.top[parent].models
+                found.append(Unclaimed(parent, tuple(other), below, models))
         return found
 
     def content(self, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,11 +138,11 @@ class Recipe:
         recipe: dict[str, Any] = {
             "name": self.name,
             "sample_rate": 44_100,
-            "stems": {stem: rounded(own.weights) for stem, own in self.top.items()},
+            "stems": {stem: own.content for stem, own in self.top.items()},
         }
         if self.children:
             recipe["children"] = {
-                parent: {stem: rounded(own.weights) for stem, own in group.items()}
+                parent: {stem: own.content for stem, own in group.items()}
                 for parent, group in self.children.items()
             }
         recipe |= remainder_of(self.top)
@@ -152,6 +169,9 @@ class Recipe:
         gains = {s: round(own.gain, 4) for s, own in claimed.items() if own.gain is not None}
         if gains:
             claims["gain_db"] = gains
+        over = {s: round(c.over_blend, 4) for s, c in claimed.items() if c.over_blend is not None}
+        if over:
+            claims["gain_over_blend_db"] = over
         unusable = {s: f"not above {own.unusable}" for s, own in claimed.items() if own.unusable}
         if unusable:
             claims["unusable"] = unusable
@@ -165,6 +185,8 @@ class Recipe:
 
     def _is_own(self, parent: str, choice: Choice) -> bool:
         """Tell whether a sub-stem was measured below the very parent that the recipe makes."""
+        if self.top[parent].ensemble is not None:
+            return False
         own = self.top[parent].weights
         return bool(choice.below) and all(
             _equal(self.blends.get(model, {model: 1.0}), own) for model in choice.below

@@ -21,6 +21,7 @@ from stemwise.storage.parts import Part
 
 SMALL = ("tracks", "estimates", "forms", "scores")
 BLOCKS = "measurements"
+CROSS = "cross"  # which runs have that measured the estimates of all stems together
 _DERIVED = (ORACLE, RECIPE_PREFIX + HELD_OUT)
 
 
@@ -29,7 +30,7 @@ class Content:
     """The tables of a run.
 
     Attributes:
-        tracks, estimates, forms, scores: as frames.
+        tracks, estimates, forms, scores, cross: as frames; `cross` is empty unless it was measured.
         measurements: stay on disk and are read some tracks at a time.
         ranked: the models of every stem of every track, from best to worst (`selection.oracle.rank`).
     """
@@ -40,6 +41,7 @@ class Content:
     scores: pl.DataFrame
     measurements: Batches
     ranked: pl.DataFrame = field(default_factory=pl.DataFrame)
+    cross: pl.DataFrame = field(default_factory=lambda: tables.framed(CROSS, ()))
 
 
 def collect(
@@ -53,7 +55,7 @@ def collect(
     Raises:
         OutputError: a track is not finished, or the table cannot be written.
     """
-    found: dict[str, list[pa.Table]] = {name: [] for name in SMALL}
+    found: dict[str, list[pa.Table]] = {name: [] for name in (*SMALL, CROSS)}
     with BatchWriter(into, BLOCKS, protocol) as writer:
         for group in _batches(folder, tracks):
             for name, kept in found.items():
@@ -89,7 +91,11 @@ def _batches(folder: Place, tracks: Iterable[str]) -> Iterator[list[Part]]:
 
 def _joined(name: str, group: Sequence[Part]) -> pa.Table:
     """Return a table of several tracks that shares no memory with what was read of them."""
-    return tables.concat(name, (part.tables[name] for part in group)).combine_chunks()
+    known = (part.tables for part in group)
+    # parts of older versions have no table `cross`
+    return tables.concat(
+        name, (own[name] for own in known if name != CROSS or name in own)
+    ).combine_chunks()
 
 
 def score_and_rank(

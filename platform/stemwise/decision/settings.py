@@ -21,6 +21,8 @@ class DecisionSettings:
         folds: parts of the tracks that are held out in turn, no artist in two of them.
         segment_s: segment of the segment oracle in seconds.
         seed: of folds, bootstraps and permutations.
+        cross_stem: whether weights over the estimates of all stems are tried beside the blend of
+            `strategy`, and taken where they gain over it (`selection/cross_stem.py`).
     """
 
     strategy: str = "simplex"
@@ -29,6 +31,7 @@ class DecisionSettings:
     folds: int = 5
     segment_s: float = 10.0
     seed: int = 0
+    cross_stem: bool = False
 
     def __post_init__(self) -> None:
         get_strategy(self.strategy)

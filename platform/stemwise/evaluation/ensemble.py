@@ -21,7 +21,7 @@ def blended(recipe: Recipe, outputs: Mapping[str, Output], mixture: Audio) -> Ou
     Args:
         recipe: what each stem is made of, perhaps with a remainder.
         outputs: of the models that have estimates of this track, by name.
-        mixture: `(2, samples)`, for the remainder.
+        mixture: `(2, samples)`, for the remainder and ensembles of all stems.
     """
     origin = Origin(RECIPE_PREFIX + recipe.name)
     stems = recipe.level1()
@@ -34,7 +34,7 @@ def blended(recipe: Recipe, outputs: Mapping[str, Output], mixture: Audio) -> Ou
 
     def read(stem: str) -> Audio:
         if stem in recipe.stems:
-            return Provider(recipe.name, recipe.stems[stem]).blend(stem, outputs)
+            return Provider(recipe.name, recipe.stems[stem]).blend(stem, outputs, mixture)
         if stem != recipe.remainder:
             raise ModelError(f"The recipe {recipe.name!r} has no stem {stem!r}.")
         return mixture - np.sum([read(other) for other in recipe.stems], axis=0, dtype=np.float32)

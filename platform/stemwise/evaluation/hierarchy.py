@@ -26,8 +26,10 @@ class Provider:
     name: str
     weights: Value
 
-    def blend(self, stem: str, outputs: Mapping[str, Output]) -> Audio:
+    def blend(self, stem: str, outputs: Mapping[str, Output], heard: Audio) -> Audio:
         """Return Σ weight·estimate of `stem`, or the ensemble of another kind, `(2, samples)`.
+
+        `heard` is what the models heard, of the same shape.
 
         Raises:
             ModelError: one of the models has no estimate of it on this track.
@@ -36,7 +38,7 @@ class Provider:
         if not signals:
             raise ModelError(f"The recipe {self.name!r} has no weights for {stem}.")
         if isinstance(self.weights, Ensemble):
-            return np.concatenate(list(combined(self.weights, signals)), axis=1)
+            return np.concatenate(list(combined(self.weights, signals, heard)), axis=1)
         pieces = zip(self.weights.values(), signals, strict=True)
         first, *rest = (np.float32(weight) * signal for weight, signal in pieces)
         return sum(rest, start=first)

@@ -15,6 +15,7 @@ from stemwise.core.stems import MIXTURE
 from stemwise.core.types import Audio, Parent, Track
 from stemwise.datasets.decode import TrackAudio
 from stemwise.evaluation import rows
+from stemwise.evaluation.cross_stem import CrossStem
 from stemwise.evaluation.kinds import Measured, outputs_of
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.outputs import Output, separated
@@ -49,6 +50,7 @@ class Level:
         surroundings: the references beside each stem.
         known: what the process with the models tells of this track.
         ensembles: are measured beside the models.
+        cross_stem: what is measured for blends over all stems; None: nothing.
         made: how many separations were computed.
         found: how many the store had.
     """
@@ -60,9 +62,11 @@ class Level:
     surroundings: Surroundings
     known: Known = field(default_factory=Known)
     ensembles: Sequence[Measured] = ()
+    cross_stem: CrossStem | None = None
     estimates: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
     forms: list[Row] = field(default_factory=list)
+    cross: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
     failures: int = 0
     made: int = 0
@@ -147,6 +151,8 @@ class Level:
         self.surroundings.learn(wanted, self.parent)
         for stem, matches in wanted.items():
             self._measure_stem(stem, matches, outputs, heard)
+        if self.cross_stem is not None:
+            self._measure_across(self.cross_stem, wanted, outputs, heard)
         if self.metric.museval:
             self._museval_all(outputs.values(), wanted, heard)
 
@@ -188,6 +194,30 @@ class Level:
         lost = self._lost_of(stems)
         for output, errors in outputs_of(self.ensembles, self.parent, {}, lost, {}):
             self._fail_ensemble(output.origin, errors)
+
+    def _measure_across(
+        self,
+        cross_stem: CrossStem,
+        wanted: Mapping[str, Mapping[str, Match]],
+        outputs: Mapping[str, Output],
+        heard: Audio,
+    ) -> None:
+        """Measure the estimates of all stems together, against those references that can be used."""
+        measured = {row["stem"] for row in self.forms}
+        stems = [stem for stem in cross_stem.targets(wanted) if stem in measured]
+        if not stems:
+            return
+        beside = {stem: self.surroundings.beside(stem, self.parent) for stem in stems}
+        references = {stem: self.decoded.reference(stem) for stem in stems}
+        try:
+            found = cross_stem.forms(references, beside, outputs, heard)
+        except Exception as error:  # noqa: BLE001 - the other scores stand
+            self.failures += 1
+            self.decoded.problems.append(f"The estimates of all stems together: {describe(error)}")
+            return
+        for stem, forms in found.items():
+            names = beside[stem].names
+            self.cross.append(rows.cross_row(self.track, self.parent, stem, forms, names))
 
     def _museval_all(
         self, outputs: Iterable[Output], wanted: Mapping[str, Mapping[str, Match]], heard: Audio

@@ -30,12 +30,16 @@ class Output:
 
     def read_sum(self, match: Match) -> Audio:
         """Return the estimate `(2, samples)` of a row: the sum of the stems that belong to it."""
+        total = self.read_one(match.parts[0])
+        for part in match.parts[1:]:
+            total = total + self.read_one(part)
+        return total
+
+    def read_one(self, stem: str) -> Audio:
+        """Return the estimate `(2, samples)` of one of the model's own stems."""
         if self.read is None:
             raise ModelError(self.error or "There are no estimates.")
-        total = self.read(match.parts[0])
-        for part in match.parts[1:]:
-            total = total + self.read(part)
-        return total
+        return self.read(stem)
 
 
 def separated(

@@ -10,6 +10,7 @@ from typing import Any
 from stemwise.core import stems
 from stemwise.core.types import SAMPLE_RATE, WHOLE, Parent, Track, any_bleed
 from stemwise.evaluation.settings import MetricSettings
+from stemwise.measurement.blend import BlendStatistics
 from stemwise.measurement.gram import pack
 from stemwise.measurement.track_stem import StemMeasurement
 from stemwise.storage.estimates import Entry
@@ -152,6 +153,23 @@ def form_row(track: Track, parent: Parent, stem: str, measured: StemMeasurement)
     return _head(track, parent, stem) | {
         "models": list(forms.models),
         "references": [stem, *measured.references[1:]],
+        **_matrices(forms),
+    }
+
+
+def cross_row(
+    track: Track, parent: Parent, stem: str, forms: BlendStatistics, beside: Iterable[str]
+) -> Row:
+    """Return the row of `cross` of one stem; `beside` are the references beside its own."""
+    return _head(track, parent, stem) | {
+        "signals": list(forms.models),
+        "references": [stem, *beside],
+        **_matrices(forms),
+    }
+
+
+def _matrices(forms: BlendStatistics) -> Row:
+    return {
         "energy": forms.energy,
         "cross": forms.cross.tolist(),
         "gram": pack(forms.gram).tolist(),

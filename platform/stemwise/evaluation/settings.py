@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from stemwise.core.checks import in_range, one_of
@@ -20,7 +20,7 @@ Stage = Literal["all", "separate", "measure"]
 Notify = Callable[[str, str, float, float], None]
 
 # names of score columns, which are applied to what was measured
-_AFTERWARDS = {"protocol", "paper_snr", "paper_sdr", "by_stem"}
+_AFTERWARDS = {"protocol", "paper_snr", "paper_sdr", "by_stem", "cross_stem"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class MetricSettings:
     `paper_snr` and `paper_sdr` name columns of the table `scores`, of `extra` too, `by_stem` others for
     single stems. Times are in seconds; a reference whose RMS level is below `silence_dbfs` is silent.
     `engine` computes the scores that `museval` asks for (`measurement/bsseval/engines.py`). `extra`
-    names further columns of `scores`.
+    names further columns of `scores`. `cross_stem` measures the estimates of all stems together (table
+    `cross`), which changes none of the other numbers; `auto`: where the decision needs it.
     """
 
     protocol: str = "paper"
@@ -43,6 +44,20 @@ class MetricSettings:
     museval: bool = False
     engine: str = "torch"
     extra: tuple[str, ...] = ()
+    cross_stem: bool | Literal["auto"] = "auto"
+
+    def deciding(self, cross_stem: bool) -> MetricSettings:
+        """Return the settings with `auto` replaced by what the decision needs.
+
+        Raises:
+            ConfigError: it needs what is not to be measured.
+        """
+        if cross_stem and self.cross_stem is False:
+            raise ConfigError(
+                "decision.cross_stem needs what metric.cross_stem=false does not measure: leave that "
+                "out, or choose another decision=."
+            )
+        return replace(self, cross_stem=cross_stem) if self.cross_stem == "auto" else self
 
     @property
     def measured(self) -> dict[str, object]:

@@ -28,6 +28,7 @@ from stemwise.core.types import (
 from stemwise.datasets.decode import TrackAudio
 from stemwise.datasets.kept import KeptStems
 from stemwise.evaluation import rows
+from stemwise.evaluation.cross_stem import CrossStem
 from stemwise.evaluation.ensemble import blended
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
 from stemwise.evaluation.kinds import Measured
@@ -42,7 +43,7 @@ from stemwise.measurement.fingerprint import fingerprint
 from stemwise.separation.recipe import Recipe
 from stemwise.storage.estimates import EstimateStore
 
-TABLES = ("tracks", "estimates", "measurements", "forms", "scores")
+TABLES = ("tracks", "estimates", "measurements", "forms", "cross", "scores")
 
 
 @dataclass
@@ -175,11 +176,23 @@ class _Evaluation:
                         row.update(uri=None, status="failed", error=describe(error))
 
     def _level(self, parent: Parent) -> Level:
-        metric = self.evaluator.metric
-        ensembles = self.evaluator.ensembles
         return Level(
-            self.track, self.decoded, parent, metric, self.surroundings, self.known, ensembles
+            self.track,
+            self.decoded,
+            parent,
+            self.evaluator.metric,
+            self.surroundings,
+            self.known,
+            self.evaluator.ensembles,
+            self._cross_stem(parent),
         )
+
+    def _cross_stem(self, parent: Parent) -> CrossStem | None:
+        """Return what is measured for blends over all stems: of the models that a recipe may run."""
+        if self.evaluator.metric.cross_stem is not True:
+            return None
+        models = [m.name for m in self.zoo.of(parent.stem) if m.ready.spec.selectable]
+        return CrossStem(models, self.folder)
 
     def _add(self, level: Level) -> None:
         """Take over what a level has gathered."""
@@ -261,7 +274,11 @@ class _Evaluation:
     ) -> None:
         stem = level.parent.stem
         try:
-            heard = provider.blend(stem, outputs) if provider else self.decoded.parent(stem)
+            heard = (
+                provider.blend(stem, outputs, self.decoded.mixture)
+                if provider
+                else self.decoded.parent(stem)
+            )
         except MissingReferenceError:
             self._skip(level, models, {})
             return

@@ -44,6 +44,9 @@ def write_decision(run: FinishedRun) -> list[str]:
     chosen = selections(content.ranked, confidence.frame(), run.selection.rule)
     made = [tables.frame(tables.of_frame("scores", held)) for held in decision.scores]
     frames = {"tracks": content.tracks, "estimates": content.estimates, "forms": content.forms}
+    # a run that measured it before must not keep what it did not measure now
+    if len(content.cross) or (output / TABLES / results.CROSS).is_dir():
+        frames[results.CROSS] = content.cross
     # held-out blends have no scores by users' own metrics
     scores = pl.concat([content.scores, *made], how="diagonal")
     frames |= {"scores": scores, "selections": chosen}

@@ -14,6 +14,7 @@ from stemwise.analysis.dependence import duplicates_of
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.decision import DecisionSettings, results
+from stemwise.decision.cross_stem import NOT_MEASURED
 from stemwise.decision.results import Content
 from stemwise.evaluation.kinds import Measured
 from stemwise.evaluation.settings import MetricSettings
@@ -90,6 +91,10 @@ def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
     run = models_of(earlier)
     specs = run.specs
     frames = {name: _read(output, name) for name in results.SMALL}
+    if decision.cross_stem and not (output / TABLES / results.CROSS).is_dir():
+        raise ConfigError(NOT_MEASURED)
+    if (output / TABLES / results.CROSS).is_dir():
+        frames[results.CROSS] = _read(output, results.CROSS)
     content = Content(**frames, measurements=_blocks(output))
     chosen = candidates(specs, content.scores["model"].unique().to_list())
     scored = results.score_and_rank(content, metric.pair_of, selection.rule, chosen)

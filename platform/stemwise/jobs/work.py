@@ -91,7 +91,8 @@ def job(settings: EvaluateSettings, console: Console, stage: Stage = "all") -> I
     Raises:
         StemwiseError: something that would be true of every track, said before any work.
     """
-    metric, cluster, device = settings.metric, settings.cluster, settings.device
+    metric = settings.metric.deciding(settings.decision.cross_stem)
+    cluster, device = settings.cluster, settings.device
     tell = partial(show_note, console)
     chosen = models_of(settings, tell)
     specs, files, recipes = chosen.specs, chosen.files, chosen.recipes
@@ -213,6 +214,8 @@ def fingerprints(
         "recipes": [_facts(recipe) for recipe in recipes],
         "format": 5,
     }
+    if metric.cross_stem is True:
+        run["cross_stem"] = True
     if code := own_code(metric.extra):
         run["code"] = code
     if ensembles:

@@ -92,6 +92,8 @@ def deployment_table(rows: Iterable[tuple[str, Row]]) -> TextTable:
 
 def _cells(row: Row) -> tuple[str, ...]:
     what = set_of(row["models"] or [], row["weights"] or [])
+    if row.get("ensemble"):
+        what = f"all stems of {listed(row['models'])}"
     if row["kind"] == NOTHING:
         beaten = "silence" if row["below"] == "silence" else f"the unprocessed {row['parent']}"
         what = f"{UNUSABLE}: {what or 'every model'} is no better than {beaten}"

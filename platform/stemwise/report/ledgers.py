@@ -15,6 +15,7 @@ from stemwise.report.tiers import tiers_table
 LEVELS = {
     "best_single": "best single model",
     "recipe": "fitted blend",
+    "cross_stem": "weights over all stems",
     "track_oracle": "oracle per track",
     "segment_oracle": "oracle per segment",
     "equal_models": "equal models",

@@ -363,7 +363,7 @@ def refuse_other_stems(value: Value, stem: str, makes: Mapping[str, Collection[s
         if not known or source in known:
             continue
         others = [other for other, _ in sources_of(value, stem) if other != model]
-        if isinstance(value, ensembles.Ensemble) and others:
+        if isinstance(value, ensembles.Ensemble) and others and source == stem:
             raise ConfigError(
                 f"{stem} is to be the {value.kind} of {others[0]!r} and {model!r}, but {model!r} makes "
                 f"only {', '.join(in_order(known))}: name models that all make {stem}."

@@ -118,7 +118,7 @@ class _Level:
             shares = [abs(weights[model]) for model in own]
             self._origins[stem] = Origin(heard, own, shares)
         return {
-            stem: self._executor.submit(self._make, stem, value, runs)
+            stem: self._executor.submit(self._make, stem, value, runs, heard)
             for stem, value in stems.items()
         }
 
@@ -130,14 +130,20 @@ class _Level:
         below.mkdir()
         return self._run_model(model, heard(), below)
 
-    def _make(self, stem: str, value: Value, runs: Mapping[str, Future[Spool]]) -> Spool:
+    def _make(
+        self,
+        stem: str,
+        value: Value,
+        runs: Mapping[str, Future[Spool]],
+        heard: Callable[[], Signal],
+    ) -> Spool:
         spools = {model: runs[model].result() for model in models_of(value)}
         refuse_other_stems(value, stem, {model: spool.stems for model, spool in spools.items()})
         if not isinstance(value, Ensemble):
             return self._sum(stem, value, spools)
         signals = [spools[model].read(source) for model, source in sources_of(value, stem)]
         out = Spool(self._folder, [stem])
-        for stretch in combined(value, signals):
+        for stretch in combined(value, signals, heard()):
             out.add(stretch[None])
         return out
 

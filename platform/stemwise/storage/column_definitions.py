@@ -116,7 +116,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "routing_gain": ("dB", "gain of one model per genre over one for all, on held-out tracks"),
     "level": (
         "",
-        "best_single, recipe, track_oracle, segment_oracle or equal_models (chance)",
+        "best_single, recipe, cross_stem, track_oracle, segment_oracle or equal_models (chance)",
     ),
     "gain_low": ("dB", "lower end of the gain's 95 % interval"),
     "gain_high": ("dB", "upper end of the gain's 95 % interval"),
@@ -131,6 +131,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "heard_reference": ("", "samples that the model processes per sample of audio"),
     "heard_fast": ("", "samples that the model processes per sample of audio, with less overlap"),
     "kind": ("", "kind of the row"),
+    "ensemble": ("", "how models are joined, where not by weights: cross_stem"),
     "below": ("", "what the best does not beat: silence or input; null where it is usable"),
     "best_models": ("", "models of the best set found, whatever it costs"),
     "best_score": ("dB", "its mean score on held-out artists"),
@@ -158,6 +159,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
 OF_TABLE: dict[tuple[str, str], tuple[str, str]] = {
     ("forms", "models"): ("", "order of the models in all matrices, the mixture first"),
     ("forms", "gram"): ("", "inner products of the estimates, upper triangle row by row"),
+    ("cross", "signals"): (
+        "",
+        "order of the signals in all matrices: mixture, MODEL/STEM, wiener/STEM",
+    ),
+    ("cross", "gram"): ("", "inner products of the signals, upper triangle row by row"),
+    ("cross", "cross"): ("", "inner product of the reference with each signal"),
+    ("cross", "projection"): ("", "products of BSS Eval's projections of the signals"),
+    ("cross", "overlap"): ("", "products of the signals with BSS Eval's projections"),
+    ("cross", "span"): ("", "products of the signals' projections on the space of all references"),
     ("front", "model"): ("", "the model that is added"),
     ("front", "models"): ("", "all models so far"),
     ("genre_effects", "p_value"): ("", "p-value of models and genres having no interaction"),

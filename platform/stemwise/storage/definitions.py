@@ -37,6 +37,10 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Quadratic forms of a track's stem, from which the scores of every linear blend follow.",
         (*_TRACK, *_STEM),
     ),
+    "cross": (
+        "The same forms over the estimates of all stems: those of `decision=cross_stem`.",
+        (*_TRACK, *_STEM),
+    ),
     "scores": (
         "One row per model and stem of a track. The unprocessed input is the model `mixture`, the best "
         "model of each track `oracle`, blends are `recipe:NAME`, other ensembles `ensemble:NAME`.",

@@ -123,6 +123,22 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("span", pa.list_(_FLOAT)),
         ]
     ),
+    # the same over the estimates of all stems by all models; only where metric.cross_stem asks for it
+    "cross": pa.schema(
+        [
+            *_KEY,
+            *_PARENT,
+            ("stem", _STRING),
+            ("signals", pa.list_(_STRING)),
+            ("references", pa.list_(_STRING)),
+            ("energy", _FLOAT),
+            ("cross", pa.list_(_FLOAT)),
+            ("gram", pa.list_(_FLOAT)),
+            ("projection", pa.list_(_FLOAT)),
+            ("overlap", pa.list_(_FLOAT)),
+            ("span", pa.list_(_FLOAT)),
+        ]
+    ),
     "scores": pa.schema(
         [
             *_KEY,
@@ -310,6 +326,8 @@ ANALYSIS: dict[str, pa.Schema] = {
             ("tenth_s", _FLOAT),
             ("tracks", _INT),
             ("artists", _INT),
+            # what the models are joined by, where not by weights of their estimates of the stem
+            ("ensemble", _STRING),
         ]
     ),
     # how well a recipe's SNR is predicted without references, on held-out artists

@@ -24,11 +24,13 @@ def ensemble(kind, count=3, **given):
     names = "abcde"[:count]
     if kind == "bands":
         given = {"edges_hz": [3000.0], "weights": {name: [1 / count] * 2 for name in names}} | given
+    if kind == "cross_stem":
+        given = {"weights": {f"{name}/drums": 1 / count for name in names}} | given
     return parse({"kind": kind, "models": list(names), **given}, "here")
 
 
 def apply(made, signals, **options):
-    return np.concatenate(list(combined(made, signals, **options)), axis=1)
+    return np.concatenate(list(combined(made, signals, signals[0], **options)), axis=1)
 
 
 def noise(length, count=3, seed=0):

@@ -13,6 +13,7 @@ from stemwise.report.run_tables import RunTables, StemKey, finite, label, slug_o
 LEVEL_WORDS = {
     "best_single": "the model that is best on other artists' tracks",
     "recipe": "weights fitted on other artists' tracks, scored on these; this can be deployed",
+    "cross_stem": "the same for the estimates of all stems, where the run measured and tried them",
     "track_oracle": "the best model of each track, picked by its true stems (the paper's ensemble); an "
     "upper bound that cannot be deployed",
     "segment_oracle": "the same, picked anew for each segment",
@@ -30,9 +31,11 @@ def ledger(run: RunTables, sheet: Sheet) -> Html:
     recipes = recipes_section(run.output)
     if not made.rows:
         return join([recipes, deployed])
+    levels = {*run["regret"]["level"].to_list(), *(LEVEL_WORDS.keys() - {"cross_stem"})}
     words = [
         el("div", el("dt", ledgers.LEVELS[name]), el("dd", text))
         for name, text in LEVEL_WORDS.items()
+        if name in levels
     ]
     drawn = [shown for key in run.stems if (shown := _figure(run, key, sheet))]
     return join(

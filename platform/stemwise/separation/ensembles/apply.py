@@ -12,21 +12,30 @@ import numpy as np
 
 from stemwise.audio.raw import Signal
 from stemwise.core.types import Audio
+from stemwise.separation.ensembles import cross_stem
 from stemwise.separation.ensembles.kinds import get_kind
 from stemwise.separation.ensembles.spec import Ensemble
 
 _BLOCK = 1 << 17  # 3 s; of ten models their bins take 40 MB
 
 
-def combined(ensemble: Ensemble, signals: Sequence[Signal], block: int = _BLOCK) -> Iterator[Audio]:
+def combined(
+    ensemble: Ensemble, signals: Sequence[Signal], heard: Signal, block: int = _BLOCK
+) -> Iterator[Audio]:
     """Yield consecutive stretches `(2, n)` float32 of an ensemble.
 
     Args:
         ensemble: how to combine.
-        signals: `(2, samples)` of each of its models, in their order, all of one length.
+        signals: `(2, samples)` of each of its sources (`sources_of`), in their order, all of one length.
+        heard: what the models heard, `(2, samples)`.
         block: samples of a stretch, brought to whole hops.
     """
     kind = get_kind(ensemble.kind)
+    if kind.stems:
+        named = zip(cross_stem.sources(ensemble.settings), signals, strict=True)
+        for stretch in cross_stem.stretches(ensemble.settings, dict(named), heard):
+            yield kind.combine(stretch, ensemble.models, ensemble.settings)
+        return
     framing = kind.framing(ensemble.settings)
     margin, hop = (framing.margin, framing.hop) if framing else (0, 1)
     step = max(1, block // hop) * hop

@@ -4,7 +4,8 @@ A kind combines what several models made of one stem. Its function gets
 (estimates, models, settings): the array of all estimates, the models' names in the same order, and all
 settings of the kind. With `domain: samples` it is a function of each sample alone, of `(models, 2, n)`
 float32 to `(2, n)`; with `domain: stft` one of each bin alone, of `(models, 2, frames, n_fft/2 + 1)`
-complex64 to the same without `models`.
+complex64 to the same without `models`. With `domain: stems` the estimates are a mapping of signals by
+name (`core/signals.py`), `(2, n)` each, of all stems, and `weights` among the settings names them.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from stemwise.separation.ensembles.stft import Framing
 GROUP = "ensemble"
 PARAMETERS = ("estimates", "models", "settings")
 REQUIRED = "???"  # the default of a setting that has none
-Domain = Literal["samples", "stft"]
+Domain = Literal["samples", "stft", "stems"]
 Settings = Mapping[str, Any]
-Combine = Callable[[npt.NDArray[Any], Sequence[str], Settings], npt.NDArray[Any]]
+Combine = Callable[[Any, Sequence[str], Settings], npt.NDArray[Any]]
 _KEYS = (plugins.TARGET, "domain", "least", "settings", "description")
 _TRIED = 4  # samples or frames on which settings are tried
 
@@ -73,6 +74,11 @@ class Kind:
             raise ConfigError(f"{origin}: the ensemble {self.name} needs {absent[0]}: give it.")
         return found
 
+    @property
+    def stems(self) -> bool:
+        """Whether it needs the estimates of several stems."""
+        return self.domain == "stems"
+
     def framing(self, settings: Settings) -> Framing | None:
         """Return the STFT that the kind works on; None where it works on samples."""
         return Framing(settings["n_fft"], settings["hop"]) if self.domain == "stft" else None
@@ -94,7 +100,8 @@ class Kind:
             silence = np.zeros(shape, np.float32)
             if framing is not None:
                 silence = np.zeros((*shape, framing.bins), np.complex64)
-            made = np.asarray(self.combine(silence, models, settings))
+            tried = dict.fromkeys(settings["weights"], silence[0]) if self.stems else silence
+            made = np.asarray(self.combine(tried, models, settings))
         except ConfigError as error:
             raise ConfigError(f"{origin}: {error}") from error
         except Exception as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stemwise.core.errors import ConfigError
+from stemwise.separation.ensembles import cross_stem
 from stemwise.separation.ensembles.kinds import get_kind
 
 Weights = Mapping[str, float]
@@ -38,6 +39,8 @@ def models_of(value: Value) -> tuple[str, ...]:
 
 def sources_of(value: Value, stem: str) -> tuple[tuple[str, str], ...]:
     """Return (model, its stem) of every estimate that makes `stem`, in the order of its kind."""
+    if isinstance(value, Ensemble) and get_kind(value.kind).stems:
+        return cross_stem.sources(value.settings)
     return tuple((model, stem) for model in models_of(value))
 
 
@@ -54,7 +57,7 @@ def read_value(value: Mapping[str, Any]) -> Value:
 def parse(value: Mapping[str, Any], origin: str) -> Ensemble:
     """Return the ensemble that a mapping `{kind: …, models: […], …}` describes, its settings complete.
 
-    Where `models` is left out, they are those of `weights`.
+    Where `models` is left out, they are those of `weights`; where these are of signals, in any case.
 
     Raises:
         ConfigError: an unknown kind or setting, too few models, or values that the kind cannot use;
@@ -66,9 +69,21 @@ def parse(value: Mapping[str, Any], origin: str) -> Ensemble:
         raise ConfigError(f"{origin}: {error}") from error
     given = {str(key): own for key, own in value.items() if key not in (KIND, MODELS)}
     settings = kind.settings(given, origin)
-    models = _models(value.get(MODELS, _named(settings.get(_WEIGHTS))), kind.name, origin)
+    models = (
+        _all_of(settings, origin)
+        if kind.stems
+        else _models(value.get(MODELS, _named(settings.get(_WEIGHTS))), kind.name, origin)
+    )
     kind.check(models, settings, origin)
     return Ensemble(kind.name, models, settings)
+
+
+def _all_of(settings: Mapping[str, Any], origin: str) -> tuple[str, ...]:
+    """Return the models that weights of signals need: they say it, whatever `models` lists."""
+    try:
+        return tuple(dict.fromkeys(model for model, _ in cross_stem.sources(settings)))
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
 
 
 def _named(weights: object) -> list[Any] | None:
