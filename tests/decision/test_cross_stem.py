@@ -83,8 +83,8 @@ def test_bleed_is_taken_off_and_told():
     made = crossed(found, fit, ("a",), ("a", "b"), rows)
     assert made is not None and made.taken
     assert made.over_blend > 3 and made.weights["a/bass"] < -0.2
-    row = made.regret_row(3)
-    assert (row["level"], row["tracks"], row["dropped"]) == ("cross_stem", 12, 3)
+    row = made.regret_row()
+    assert (row["level"], row["tracks"]) == ("cross_stem", 12)
     assert row["gain"] == pytest.approx(np.mean(made.fit.scores - made.single))
     value = parse(made.content, "recipe")
     assert isinstance(value, Ensemble) and set(value.models) == set(made.models)
@@ -113,7 +113,7 @@ def test_a_recipe_holds_them_with_what_they_gain():
 def test_without_bleed_the_plain_blend_stays():
     found, fit, rows = of(0.0)
     made = crossed(found, fit, ("a",), ("a", "b"), rows)
-    assert made is not None and not made.taken and made.regret_row(0)["gain_shrunken"] is None
+    assert made is not None and not made.taken and made.regret_row()["gain_shrunken"] is None
 
 
 def test_a_dearer_set_must_gain_what_a_model_is_worth():

@@ -24,6 +24,7 @@ from stemwise.analysis.stem_fit import StemFit, certain
 from stemwise.core.signals import WIENER, models_of_signals, parts_of_signal, signal_name
 from stemwise.core.stems import MIXTURE
 from stemwise.decision.gathering import Gathered
+from stemwise.decision.kinds import Compared
 from stemwise.decision.recipes import rounded
 from stemwise.selection.form_table import stack
 from stemwise.selection.keys import is_stem
@@ -81,11 +82,17 @@ class Crossed:
         content = {"kind": KIND, "models": list(self.models), "weights": dict(self.weights)}
         return content | (makers if self.makers else {})
 
-    def regret_row(self, dropped: int) -> Row:
+    def compared(self, tracks: Sequence[tuple[str, str]]) -> Compared:
+        """Return it as a row of `kinds` sees it, on all `tracks` of the stem."""
+        known = dict(zip(self.found.forms.tracks, self.fit.scores, strict=True))
+        scores = np.array([known.get(track, np.nan) for track in tracks], np.float64)
+        return Compared(KIND, self.models, scores, self.taken)
+
+    def regret_row(self) -> Row:
         """Return the row of the regret ledger, whether they are taken or not."""
         found = self.found
         row = level_row(found.stem, LEVEL, self.fit.scores, self.single, found.artists)
-        return row | {"gain_shrunken": self.gain, "dropped": dropped}
+        return row | {"gain_shrunken": self.gain}
 
     def ledger(self, made: Ledger) -> Ledger:
         """Return the ledger of the stem with these weights in the place of the plain blend's."""

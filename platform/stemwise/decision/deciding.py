@@ -18,8 +18,8 @@ from stemwise.core.types import ESTIMATE, FILE_PREFIX, HELD_OUT, RECIPE_PREFIX
 from stemwise.decision.cross_stem import Crossed, crossed
 from stemwise.decision.deployment import deployment_row
 from stemwise.decision.gathering import Gathered, gather, held_out, input_snr
+from stemwise.decision.kinds import Compared, kinds_rows
 from stemwise.decision.kinds import Stem as StemKinds
-from stemwise.decision.kinds import kinds_rows
 from stemwise.decision.quality import StemQuality
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone, in_recipe
 from stemwise.decision.results import Content
@@ -135,7 +135,7 @@ def decide(content: Content, fitting: Fitting, run: str, also: Sequence[Visitor]
         lost = {"dropped": found.dropped}
         regret += [row | lost for row in made.regret]
         front += [row | lost for row in _front(found.stem, found.forms, fitting)]
-        of_kinds = StemKinds(found, fit, content.scores, fitting.ensembles)
+        of_kinds = StemKinds(found, fit, content.scores, fitting.ensembles, made.compared)
         kinds += kinds_rows(of_kinds, fitting.cost)
     decision = Decision(
         regret=tables.framed("regret", regret),
@@ -190,6 +190,7 @@ class _Fit:
     held_out: pl.DataFrame
     deployment: Row
     quality: StemQuality
+    compared: tuple[Compared, ...] = ()
 
     def quality_row(self) -> Row:
         """Return the row of `quality`, which tells of the plain blend: of no other is it shipped."""
@@ -212,8 +213,10 @@ def _fit(
     quality = StemQuality(found, made, content.forms, fitting.settings.seed)
     regret, papers = made.rows, _papers(fit, found.parents)
     cross = _crossed(found, fit, models, content, fitting)
+    compared: tuple[Compared, ...] = ()
     if cross is not None:
-        regret = [*regret, cross.regret_row(found.dropped)]
+        regret = [*regret, cross.regret_row()]
+        compared = (cross.compared(found.forms.tracks),)
     if cross is not None and cross.taken:
         found, made = cross.found, cross.ledger(made)
     else:
@@ -240,6 +243,7 @@ def _fit(
         _held_out_rows(found, made, content, fitting),
         deployed,
         quality,
+        compared,
     )
 
 

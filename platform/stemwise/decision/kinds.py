@@ -53,6 +53,8 @@ class Stem:
     fit: StemFit
     scores: pl.DataFrame
     ensembles: Sequence[Measured]
+    # fitted beside the blend, in other ways
+    further: Sequence[Compared] = ()
 
 
 Maker = Callable[[Stem], Iterable[Compared]]
@@ -86,8 +88,13 @@ def other_kinds(stem: Stem) -> Iterable[Compared]:
             yield Compared(ensemble.name, one.models, scores)
 
 
+def fitted(stem: Stem) -> Iterable[Compared]:
+    """Yield what was fitted in other ways: weights over all stems."""
+    yield from stem.further
+
+
 # who makes rows, in their order
-MAKERS: tuple[Maker, ...] = (linear, other_kinds)
+MAKERS: tuple[Maker, ...] = (linear, fitted, other_kinds)
 
 
 def kinds_rows(

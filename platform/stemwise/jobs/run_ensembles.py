@@ -137,6 +137,11 @@ def _mapped(item: Mapping[str, Any], makes: Makers) -> Measured:
     wanted = item.get(_STEMS, ())
     if isinstance(wanted, str) or not all(isinstance(stem, str) for stem in wanted):
         raise ConfigError(f"{origin}: stems must be a list of stems, not {wanted!r}.")
+    if get_kind(item[KIND]).stems:
+        raise ConfigError(
+            f"{origin}: {item[KIND]} has weights of one stem: list a recipe that holds them in "
+            "recipes=, or let decision=cross_stem fit them."
+        )
     given = {key: value for key, value in item.items() if key not in (_NAME, _STEMS)}
     if MODELS in given or "weights" in given:
         one = parse(given, origin)

@@ -11,7 +11,12 @@ from stemwise.report.tables import TextTable
 
 BEST_SINGLE, MEAN, BLEND = "best_single", "mean", "blend"
 TITLE = "Kinds of ensembles"
-WORDS = {BEST_SINGLE: "best single model", MEAN: "mean", BLEND: "fitted blend"}
+WORDS = {
+    BEST_SINGLE: "best single model",
+    MEAN: "mean",
+    BLEND: "fitted blend",
+    "cross_stem": "all stems",
+}
 BEATS = "beats the blend"
 _NOTE = (
     "gain: over the best single model, on the same tracks; model and weights are chosen without the "

@@ -20,18 +20,21 @@ _BLOCK = 1 << 17  # 3 s; of ten models their bins take 40 MB
 
 
 def combined(
-    ensemble: Ensemble, signals: Sequence[Signal], heard: Signal, block: int = _BLOCK
+    ensemble: Ensemble,
+    signals: Sequence[Signal],
+    heard: Signal | None = None,
+    block: int = _BLOCK,
 ) -> Iterator[Audio]:
     """Yield consecutive stretches `(2, n)` float32 of an ensemble.
 
     Args:
         ensemble: how to combine.
         signals: `(2, samples)` of each of its sources (`sources_of`), in their order, all of one length.
-        heard: what the models heard, `(2, samples)`.
+        heard: what the models heard, `(2, samples)`, for kinds of all stems, which need it.
         block: samples of a stretch, brought to whole hops.
     """
     kind = get_kind(ensemble.kind)
-    if kind.stems:
+    if kind.stems and heard is not None:
         named = zip(cross_stem.sources(ensemble.settings), signals, strict=True)
         for stretch in cross_stem.stretches(ensemble.settings, dict(named), heard):
             yield kind.combine(stretch, ensemble.models, ensemble.settings)
