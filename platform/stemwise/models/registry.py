@@ -20,7 +20,6 @@ from stemwise.core.config import load_yaml
 from stemwise.core.errors import CheckpointError, ConfigError, StemwiseError
 from stemwise.core.nearest import did_you_mean
 from stemwise.core.stems import CHILDREN, MIXTURE, check_name
-from stemwise.core.types import FILE_PREFIX
 from stemwise.models import audio_separator_entry, augment, entries, facts, msst_config, overlap
 from stemwise.models.checkpoints.checkpoint import Checkpoint, digest, locate
 from stemwise.models.checkpoints.obtain import ensure
@@ -363,6 +362,8 @@ def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
     base = str(given.pop("base"))
     if base.startswith(audio_separator_entry.PREFIX):
         return audio_separator_entry.content(base)
+    from stemwise.core.types import FILE_PREFIX  # here, since it imports numpy
+
     if base.startswith(FILE_PREFIX):
         raise ConfigError(
             f"The model entry {given.get('name')!r}: {base} are finished estimates, which no model can "
