@@ -110,6 +110,23 @@ def test_a_recipe_holds_them_with_what_they_gain():
     )
 
 
+def test_what_was_measured_below_such_a_parent_is_claimed():
+    found, fit, rows = of(0.4)
+    made = crossed(found, fit, ("a",), ("a", "b"), rows)
+    own = Choice(made.weights, frozenset(), 0.0, ensemble=made.content)
+    kick = Choice({"d": 1.0}, frozenset({"recipe:mine"}), 0.0, (5.0, 4.0, 6.0), True)
+    chosen = {KEY: own, ("drums", "estimate", "kick"): kick}
+    # as the recipe's file was read: settings complete, its models in another order
+    written = parse(made.content, "mine").written()
+    assert Recipe.of("mine", chosen, {"recipe:mine": written}).unclaimed() == []
+    for other in (
+        {},
+        {"recipe:mine": {"a": 1.0}},
+        {"recipe:mine": {**written, "weights": {"a": 1}}},
+    ):
+        assert [one.stems for one in Recipe.of("mine", chosen, other).unclaimed()] == [("kick",)]
+
+
 def test_without_bleed_the_plain_blend_stays():
     found, fit, rows = of(0.0)
     made = crossed(found, fit, ("a",), ("a", "b"), rows)

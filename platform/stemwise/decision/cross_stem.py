@@ -86,7 +86,7 @@ class Crossed:
         """Return it as a row of `kinds` sees it, on all `tracks` of the stem."""
         known = dict(zip(self.found.forms.tracks, self.fit.scores, strict=True))
         scores = np.array([known.get(track, np.nan) for track in tracks], np.float64)
-        return Compared(KIND, self.models, scores, self.taken)
+        return Compared(KIND, self.models, scores)
 
     def regret_row(self) -> Row:
         """Return the row of the regret ledger, whether they are taken or not."""

@@ -80,7 +80,7 @@ class Fitting:
     settings: DecisionSettings
     cost: Mapping[str, float | None]
     price: Mapping[str, float | None]
-    blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    blends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     duplicates: pl.DataFrame | None = None
     ensembles: Sequence[Measured] = ()
 

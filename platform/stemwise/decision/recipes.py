@@ -13,6 +13,7 @@ from typing import Any
 
 from stemwise.core import stems
 from stemwise.core.types import ESTIMATE, REFERENCE
+from stemwise.separation.ensembles.spec import is_ensemble
 from stemwise.separation.quality import Quality
 
 Stem = tuple[str, str, str]
@@ -87,14 +88,14 @@ class Recipe:
     name: str
     top: Mapping[str, Choice]
     children: Mapping[str, Mapping[str, Choice]]
-    blends: Mapping[str, Weights]
+    blends: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def of(
         cls,
         name: str,
         chosen: Mapping[Stem, Choice],
-        blends: Mapping[str, Weights],
+        blends: Mapping[str, Mapping[str, Any]],
         alone: str | None = None,
     ) -> Recipe:
         """Arrange what was chosen per stem.
@@ -185,11 +186,9 @@ class Recipe:
 
     def _is_own(self, parent: str, choice: Choice) -> bool:
         """Tell whether a sub-stem was measured below the very parent that the recipe makes."""
-        if self.top[parent].ensemble is not None:
-            return False
-        own = self.top[parent].weights
+        own = self.top[parent].content
         return bool(choice.below) and all(
-            _equal(self.blends.get(model, {model: 1.0}), own) for model in choice.below
+            _same(self.blends.get(model, {model: 1.0}), own) for model in choice.below
         )
 
 
@@ -239,6 +238,20 @@ def rounded(weights: Weights) -> dict[str, float]:
     """Return weights as they are written; one that rounds to 0 is none, since it would be run."""
     found = {model: round(float(weight), 6) for model, weight in weights.items()}
     return {model: weight for model, weight in found.items() if weight != 0}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two values of a stem are one: blends, or ensembles of one kind and its settings."""
+    if is_ensemble(one) != is_ensemble(other):
+        return False
+    if not is_ensemble(one):
+        return _equal(one, other)
+    # models follow from the weights; wiener is empty where no Wiener estimate has one
+    rest = [
+        {k: v for k, v in own.items() if v and k not in ("weights", "models")}
+        for own in (one, other)
+    ]
+    return rest[0] == rest[1] and _equal(one["weights"], other["weights"])
 
 
 def _equal(one: Weights, other: Weights) -> bool:

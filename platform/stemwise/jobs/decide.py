@@ -116,7 +116,7 @@ def fitting_of(run: FinishedRun, models: Sequence[str]) -> Fitting:
         run.decision,
         cost,
         prices(run.specs, models, cost),
-        run.resolved.blends,
+        run.resolved.parents,
         run.duplicates,
         run.ensembles,
     )

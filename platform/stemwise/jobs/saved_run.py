@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
+from typing import Any
 
+from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
 
 from stemwise.core import config_dirs, plugins
@@ -36,12 +38,19 @@ class Resolved:
     Attributes:
         entries: models that are not in the zoo, with the digests of their files, by name.
         blends: weights of the recipes whose blends were parents at level 2, by their names.
+        ensembles: the same of recipes that made a parent in another way, as recipes write it.
         config_dirs: where the YAMLs lie that it used and that are not ours.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     blends: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ensembles: Mapping[str, dict[str, JsonValue]] = field(default_factory=dict)
     config_dirs: tuple[str, ...] = ()
+
+    @property
+    def parents(self) -> dict[str, Mapping[str, Any]]:
+        """What made the parents of level 2 that recipes made, by the recipes' names in tables."""
+        return {**self.blends, **self.ensembles}
 
     @classmethod
     def of(cls, models: Iterable[ReadyModel], hierarchy: HierarchySettings) -> Resolved:
@@ -56,6 +65,11 @@ class Resolved:
                 for provider in hierarchy.providers.values()
                 if provider.name.startswith(RECIPE_PREFIX)
                 and not isinstance(provider.weights, Ensemble)
+            },
+            {
+                provider.name: provider.weights.written()
+                for provider in hierarchy.providers.values()
+                if isinstance(provider.weights, Ensemble)
             },
             config_dirs.own_folders_of({"model": used}),
         )
