@@ -18,7 +18,10 @@ from ..importing.museval_files import museval_aggregate, track, write, write_wit
 
 SONGS = 12
 # tables that need measured audio
-MEASURED = ("regret", "front", "deployment", "duplicates", "less_overlap", "tiers", "quality")
+MEASURED = (
+    *("regret", "front", "deployment", "duplicates", "less_overlap"),
+    *("tiers", "quality", "predictions", "kinds"),
+)
 
 
 def methods(root: Path, gains: dict[str, float], songs: int = SONGS, seed: int = 0) -> Path:
@@ -509,3 +512,46 @@ def test_a_system_that_is_perfect_everywhere_is_listed_first_and_asked_about(
     )
     answer = page.partition('class="answers"')[2].partition("</table>")[0]
     assert "good" in answer and "key" not in answer  # the verdict goes on with those that separate
+
+
+def tidy(path: Path, mean: float) -> Path:
+    """Write a table of one model with SNRs of eight songs by four artists, and the mixture's."""
+    random = np.random.default_rng(int(10 * mean))
+    songs = [f"Song {number}" for number in range(8)]
+    pl.DataFrame(
+        {
+            "model_id": ["mine"] * 8 + ["MIX"] * 8,
+            "song": songs * 2,
+            "by": [f"Artist {number // 2}" for number in range(8)] * 2,
+            "target": ["vocals"] * 16,
+            "snr_db": [*random.normal(mean, 0.02, 8), *random.normal(-3, 0.1, 8)],
+        }
+    ).write_csv(path)
+    return path
+
+
+MAPPED = "columns={model: model_id, track: song, stem: target, artist: by, snr: snr_db}"
+
+
+def test_a_table_is_imported_reported_and_held_against_another(tmp_path: Path, capsys):
+    given = ("format=table", MAPPED)
+    for name, mean in (("old", 6.0), ("new", 6.0), ("worse", 5.0)):
+        table = tidy(tmp_path / f"{name}.csv", mean)
+        assert run(tmp_path / name, f"input={table}", *given) == 0
+    board = read(tmp_path / "old", "leaderboard")
+    assert (board["model"].to_list(), board["artists"].to_list()) == (["mine"], [4])
+    assert set(read(tmp_path / "old", "scores")["model"]) == {"mine", "mixture", "oracle"}
+    imported = json.loads((tmp_path / "old" / "config.json").read_text())["imported"]
+    assert (imported["score"], imported["protocol"]["columns"]) == ("snr", ["snr"])
+    assert (tmp_path / "old" / "report" / "index.html").is_file()
+    check = ["check", str(tmp_path / "new"), f"against={tmp_path / 'old'}"]
+    assert main(check) == 0
+    assert main(["check", str(tmp_path / "worse"), f"against={tmp_path / 'old'}"]) == 4
+    capsys.readouterr()
+    assert run(tmp_path / "old", "score=si_sdr") == 2
+    assert "score=si_sdr is not imported: use one of snr" in capsys.readouterr().err
+    museval = methods(tmp_path / "sisec", {"a": 0.0}, songs=2)
+    assert run(tmp_path / "old", f"input={museval}") == 2
+    assert "another measure (as published in a table)" in capsys.readouterr().err
+    assert run(tmp_path / "other", f"input={museval}", MAPPED) == 2
+    assert "columns= is of format=table" in capsys.readouterr().err

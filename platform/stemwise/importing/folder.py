@@ -13,7 +13,7 @@ from typing import Any
 
 from stemwise.core.errors import ConfigError, OutputError
 from stemwise.core.places import Place, read_bytes
-from stemwise.importing.published import COLUMNS, Frames, Source
+from stemwise.importing.published import COLUMNS, MUSEVAL, Frames, Source
 from stemwise.storage.disk import write_whole
 
 KEY = "imported"
@@ -30,6 +30,8 @@ class Imported:
         trained_on: datasets of each model.
         score: the column that models are compared by.
         floor: what the system was called that is the unprocessed mixture, if there is one.
+        measure: what was measured.
+        columns: the scores that it has.
     """
 
     frames: Frames
@@ -37,14 +39,16 @@ class Imported:
     trained_on: dict[str, list[str]] = field(default_factory=dict)
     score: str = "museval_sdr"
     floor: str | None = None
+    measure: str = MUSEVAL
+    columns: tuple[str, ...] = tuple(COLUMNS.values())
 
     def as_config(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
         protocol = {
-            "measure": "museval (BSS Eval v4)",
-            "columns": list(COLUMNS.values()),
-            "frames": asdict(self.frames),
-            "over_frames": "median",
+            "measure": self.measure,
+            "columns": list(self.columns),
+            "frames": asdict(self.frames) if self.measure == MUSEVAL else None,
+            "over_frames": "median" if self.measure == MUSEVAL else None,
         }
         return {
             KEY: {
@@ -82,18 +86,21 @@ def open_folder(folder: Path) -> Imported | None:
     if config is None or KEY not in config:
         if config is not None or any((folder / name).exists() for name in _RUN_FOLDERS):
             raise ConfigError(
-                f"{folder} holds {_run_of(config)}, and imported museval medians are a "
+                f"{folder} holds {_run_of(config)}, and imported scores are a "
                 "different measure: choose another output=."
             )
         return None
     try:
         own = config[KEY]
+        protocol = own["protocol"]
         return Imported(
-            Frames(**own["protocol"]["frames"]),
+            Frames(**(protocol["frames"] or {"window_s": 1.0, "hop_s": 1.0})),
             [Source(**source) for source in own["sources"]],
             {name: list(model["trained_on"]) for name, model in own["models"].items()},
             own["score"],
             own.get("floor"),
+            protocol["measure"],
+            tuple(protocol["columns"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise OutputError(
@@ -109,8 +116,13 @@ def _run_of(config: Mapping[str, Any] | None) -> str:
     return f"a run of stemwise with protocol {metric.get('protocol')!r} ({pair})"
 
 
-def check_same(folder: Path, held: Imported, frames: Frames) -> None:
-    """Raise `ConfigError` unless medians over `frames` may stand beside those that are held."""
+def check_same(folder: Path, held: Imported, measure: str, frames: Frames) -> None:
+    """Raise `ConfigError` unless scores of a measure over frames may stand beside those held."""
+    if held.measure != measure:
+        raise ConfigError(
+            f"{folder} holds scores of another measure ({held.measure}) than the input ({measure}), "
+            "which are not comparable: choose another output=."
+        )
     if not held.frames.fits(frames):
         raise ConfigError(
             f"{folder} holds medians over {held.frames}, the input has {frames}, which are "

@@ -21,6 +21,9 @@ COLUMNS = {
     "SAR": "museval_sar",
 }
 Scores = Mapping[str, float | None]
+# what was measured: medians over museval's frames, or whatever the authors of a table did
+MUSEVAL, TABLE = "museval (BSS Eval v4)", "as published in a table"
+UNDEFINED = "Every frame is undefined in the source: a reference or an estimate is silent."
 _ALIASES = {"accompaniment": stems.INSTRUMENTAL}
 
 
@@ -65,6 +68,9 @@ class TrackScores:
         error: why nothing could be read, or None.
         frames: what the medians were taken over, where the source says so.
         seconds_per_minute: the source's cost of the model, seconds of compute per minute of audio.
+        artist: the track's, where the source says it; else it is part of the title.
+        genre: the track's, where the source says it.
+        dataset: the track's, where the source says it.
     """
 
     model: str
@@ -76,6 +82,9 @@ class TrackScores:
     error: str | None = None
     frames: Frames | None = None
     seconds_per_minute: float | None = None
+    artist: str | None = None
+    genre: str | None = None
+    dataset: str | None = None
 
     @property
     def track_id(self) -> str:
@@ -104,6 +113,9 @@ class Published:
         device: where the models' cost was measured, if it is known.
         notes: sentences about what was left out.
         incomplete: something that should be there is not (an empty folder of a method).
+        measure: what was measured.
+        columns: the scores that it has.
+        undefined: what is said of a row without any score.
     """
 
     tracks: Sequence[TrackScores]
@@ -112,6 +124,9 @@ class Published:
     device: str | None = None
     notes: Sequence[str] = ()
     incomplete: bool = False
+    measure: str = MUSEVAL
+    columns: tuple[str, ...] = tuple(COLUMNS.values())
+    undefined: str = UNDEFINED
 
     @property
     def models(self) -> list[str]:

@@ -13,7 +13,7 @@ import polars as pl
 from stemwise.core import stems
 from stemwise.datasets.base import slug, text_or_none
 from stemwise.datasets.musdb18hq import artist_and_title
-from stemwise.importing.published import COLUMNS, Published, TrackScores
+from stemwise.importing.published import Published, TrackScores
 from stemwise.selection.oracle import ORACLE
 from stemwise.storage import tables
 
@@ -21,27 +21,27 @@ Row = dict[str, Any]
 _SONG = ("dataset", "track_id")
 # columns that differ between the rows of an import
 _WRITTEN = dict.fromkeys(
-    ("track_id", "model", "stem", "status", "error"), pl.String
-) | dict.fromkeys(("realtime_factor", *COLUMNS.values()), pl.Float64)
-_UNDEFINED = "Every frame is undefined in the source: a reference or an estimate is silent."
+    ("dataset", "track_id", "model", "stem", "status", "error"), pl.String
+) | dict.fromkeys(("realtime_factor", *tables.METRICS), pl.Float64)
 
 
 def track_rows(found: Published, dataset: str) -> list[Row]:
     """Return one row of `tracks` per song; what published scores do not tell is null."""
-    rows: dict[str, Row] = {}
+    rows: dict[tuple[str, str], Row] = {}
     for track in found.tracks:
         artist, title = artist_and_title(text_or_none(track.title) or track.track_id)
         row = {
-            "dataset": dataset,
+            "dataset": track.dataset or dataset,
             "track_id": track.track_id,
             "title": title,
-            "artist": artist,
+            "artist": track.artist or artist,
+            "genre": track.genre,
             "split": track.split,
             "stems": list(stems.in_order(track.stems)),
             "problems": [f"{track.model}: {track.error}"] if track.error else [],
         }
-        earlier = rows.get(track.track_id)
-        rows[track.track_id] = _united(earlier, row) if earlier else row
+        earlier = rows.get(_song(row))
+        rows[_song(row)] = _united(earlier, row) if earlier else row
     return list(rows.values())
 
 
@@ -53,9 +53,11 @@ def score_frame(found: Published, dataset: str) -> pl.DataFrame:
     every = set().union(*made.values())
     columns: dict[str, list[Any]] = {name: [] for name in _WRITTEN}
     for track in found.tracks:
-        _scores_of(track, made[track.model] or every, columns)
+        _scores_of(track, made[track.model] or every, columns, found.undefined)
+        columns["dataset"] += [track.dataset or dataset] * (
+            len(columns["stem"]) - len(columns["dataset"])
+        )
     frame = pl.DataFrame(columns, schema=_WRITTEN).with_columns(
-        pl.lit(dataset).alias("dataset"),
         pl.lit(stems.MIXTURE).alias("parent"),
         pl.lit(stems.MIXTURE).alias("parent_source"),
         pl.when(pl.col("realtime_factor").is_not_null())
@@ -65,21 +67,24 @@ def score_frame(found: Published, dataset: str) -> pl.DataFrame:
     return pl.concat([_no_scores(), frame], how="diagonal")
 
 
-def _scores_of(track: TrackScores, made: Collection[str], columns: dict[str, list[Any]]) -> None:
+def _scores_of(
+    track: TrackScores, made: Collection[str], columns: dict[str, list[Any]], undefined: str
+) -> None:
     """Append the rows of a track to columns.
 
     Args:
         track: what a model scores on it.
         made: the stems that the model makes.
         columns: name → values.
+        undefined: what to say where there is no score at all.
     """
     before = len(columns["stem"])
     if track.error:
         _failed([(stem, track.error) for stem in stems.in_order(made)], columns)
     else:
         for stem in stems.in_order(track.stems):
-            values = [track.stems[stem].get(column) for column in COLUMNS.values()]
-            error = _UNDEFINED if all(value is None for value in values) else None
+            values = [track.stems[stem].get(column) for column in tables.METRICS]
+            error = undefined if all(value is None for value in values) else None
             _append(columns, stem, "ok", error, values)
         _failed([(slug(name), why) for name, why in track.rejected.items()], columns)
     rows, cost = len(columns["stem"]) - before, track.seconds_per_minute
@@ -90,7 +95,7 @@ def _scores_of(track: TrackScores, made: Collection[str], columns: dict[str, lis
 
 def _failed(errors: Iterable[tuple[str, str]], columns: dict[str, list[Any]]) -> None:
     for stem, error in errors:
-        _append(columns, stem, "failed", error, [None] * len(COLUMNS))
+        _append(columns, stem, "failed", error, [None] * len(tables.METRICS))
 
 
 def _append(
@@ -103,7 +108,7 @@ def _append(
     columns["stem"].append(stem)
     columns["status"].append(status)
     columns["error"].append(error)
-    for column, value in zip(COLUMNS.values(), values, strict=True):
+    for column, value in zip(tables.METRICS, values, strict=True):
         columns[column].append(value)
 
 
@@ -153,6 +158,8 @@ def _united(first: Row, second: Row) -> Row:
     # a song of both splits may have been trained on
     split = "train" if "train" in known else next(iter(known), None)
     return first | {
+        "artist": first.get("artist") or second.get("artist"),
+        "genre": first.get("genre") or second.get("genre"),
         "split": split,
         "stems": list(stems.in_order([*(first["stems"] or ()), *second["stems"]])),
         "problems": list(dict.fromkeys(problems)),

@@ -13,14 +13,14 @@ from stemwise.analysis.statistics import statistics
 from stemwise.core.errors import PARTLY_FAILED, ConfigError
 from stemwise.core.stems import MIXTURE
 from stemwise.decision import results
-from stemwise.importing import folder, models_scores, museval_json, rows
+from stemwise.importing import folder, models_scores, museval_json, rows, tidy_table
 from stemwise.importing.coverage import comparable, limits
 from stemwise.importing.floor import floor_of, scores_with_floor, with_floor
 from stemwise.importing.folder import Imported
 from stemwise.importing.genres import join_facts
 from stemwise.importing.published import Frames, Published
 from stemwise.jobs.holding import exclusive
-from stemwise.jobs.import_settings import ImportSettings
+from stemwise.jobs.import_settings import DEFAULT_SCORE, ImportSettings
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import local_output
 from stemwise.report.abridged import abridged
@@ -62,7 +62,7 @@ def import_scores(settings: ImportSettings, console: Console) -> int:
     if found is None:
         _refuse_idle(settings)
     if found is not None and held is not None:
-        folder.check_same(output, held, found.frames)
+        folder.check_same(output, held, found.measure, found.frames)
     with exclusive(output):
         imported, tracks, scores = _merged(settings, output, held, found)
         tracks, scores, told = _with_facts(settings, tracks, scores)
@@ -86,6 +86,9 @@ def _read(settings: ImportSettings) -> Published | None:
 def _published(settings: ImportSettings, path: Path) -> Published:
     if settings.format == "museval":
         return museval_json.read_folder(path, settings.models, settings.split, settings.stems)
+    if settings.format == "table":
+        mapped = settings.columns, settings.models, settings.split, settings.stems
+        return tidy_table.read_file(path, *mapped)
     if settings.split not in (None, models_scores.SPLIT):
         raise ConfigError(
             f"split={settings.split} is not in models-scores.json, whose songs are of MUSDB's "
@@ -107,30 +110,46 @@ def _merged(
     if found:
         own = floor_of(found.models, settings.floor, floor)
         found, floor = with_floor(found, own), own or floor
-    new_tracks = rows.track_rows(found, settings.dataset_name) if found else []
-    new_scores = rows.score_frame(found, settings.dataset_name) if found else None
+    new_tracks = rows.track_rows(found, settings.dataset) if found else []
+    new_scores = rows.score_frame(found, settings.dataset) if found else None
     tracks, scores = rows.merge(tracks, scores, new_tracks, new_scores)
     imported = held or Imported(found.frames if found else Frames(1.0))
     if found is None:
-        return replace(imported, score=settings.score, floor=floor), tracks, scores
+        score = _score(settings, imported.columns)
+        return replace(imported, score=score, floor=floor), tracks, scores
+    known = dict.fromkeys((*(imported.columns if held else ()), *found.columns))
+    columns = tuple(name for name in tables.METRICS if name in known)
     return (
         Imported(
             # a folder of very short tracks does not know the distance of its frames
             imported.frames if imported.frames.hop_s is not None else found.frames,
             folder.add_sources(imported.sources, found.sources),
             dict(sorted((imported.trained_on | _trained_on(settings, found)).items())),
-            settings.score,
+            _score(settings, columns),
             floor,
+            found.measure,
+            columns,
         ),
         tracks,
         scores,
     )
 
 
+def _score(settings: ImportSettings, columns: Sequence[str]) -> str:
+    """Return the score that models are compared by (ConfigError where it is not imported)."""
+    if settings.score is None:
+        return DEFAULT_SCORE if DEFAULT_SCORE in columns else columns[0]
+    if settings.score not in columns:
+        raise ConfigError(
+            f"score={settings.score} is not imported: use one of {', '.join(columns)}."
+        )
+    return settings.score
+
+
 def _refuse_idle(settings: ImportSettings) -> None:
     """Refuse settings of reading where nothing is read (ConfigError)."""
     idle = {"models": settings.models, "split": settings.split, "stems": settings.stems}
-    idle["trained_on"] = settings.trained_on
+    idle |= {"trained_on": settings.trained_on, "columns": settings.columns}
     for name, value in idle.items():
         if value:
             raise ConfigError(f"{name}={value} has no effect without input=: leave it out.")
@@ -158,9 +177,11 @@ def _trained_on(settings: ImportSettings, found: Published) -> dict[str, list[st
     """Return what each model was trained on: as given, else the songs if they are training songs."""
     if settings.trained_on is not None:
         return {model: list(settings.trained_on) for model in found.models}
-    on_training = {track.model for track in found.tracks if track.split == "train"}
-    on_training -= {MIXTURE}
-    return {m: [settings.dataset_name] if m in on_training else [] for m in found.models}
+    known: dict[str, set[str]] = {model: set() for model in found.models}
+    for track in found.tracks:
+        if track.split == "train" and track.model != MIXTURE:
+            known[track.model].add(track.dataset or settings.dataset)
+    return {model: sorted(datasets) for model, datasets in known.items()}
 
 
 def _write(
@@ -174,7 +195,7 @@ def _write(
     models = sorted(scores["model"].unique())
     candidates = [m for m in models if m not in (MIXTURE, *settings.reference_lines)]
     rule = SelectionSettings().rule
-    frame = add_scores(scores, lambda _: (settings.score, settings.score), rule)
+    frame = add_scores(scores, lambda _: (imported.score, imported.score), rule)
     songs = tables.framed("tracks", tracks)
     compared, notes = comparable(frame, settings.min_tracks, candidates)
     ranked = rank(compared, candidates)

@@ -93,7 +93,7 @@ DEFINITIONS = (
 _IMPORTED = (
     ("SDR, ISR, SIR, SAR",
      "as museval measured them (BSS Eval v4): the median over frames of a track, in dB; a "
-     "track without a defined frame has none.",
+     "track without a defined frame has none. Of a table, as its authors measured them.",
      "scores · docs/import-scores.md"),
     ("score",
      "the one of them that models are compared by (score=).",

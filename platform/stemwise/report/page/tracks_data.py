@@ -17,6 +17,7 @@ import polars as pl
 from stemwise.analysis.measures import pairs_of, shared_titles
 from stemwise.core.places import Place, is_local, place
 from stemwise.report.figures.palette import Palette
+from stemwise.report.imported import imported_measures
 from stemwise.report.markup import Html
 from stemwise.report.page.previews import existing
 from stemwise.report.page.spectrogram import Gallery
@@ -31,7 +32,7 @@ MOST_ROWS = 20_000  # about 1.2 MB of the page
 def measures_of(run: RunTables) -> dict[str, str]:
     """Return title → column of the three measures that are shown."""
     if run.imported:
-        return {"SDR": "museval_sdr", "SIR": "museval_sir", "SAR": "museval_sar"}
+        return imported_measures(run["scores"])
     first, second = shared_titles(pairs_of(run["scores"]).values())
     return {first: "paper_snr", second: "paper_sdr", "score": "score"}
 
