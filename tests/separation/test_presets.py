@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
+import numpy as np
 import pytest
 import torch
 
 from stemwise.core.errors import ConfigError
+from stemwise.jobs.run_recipes import with_their_models
+from stemwise.models.audio_separator_process import PYTHON_VARIABLE
 from stemwise.separation import presets
+from stemwise.separation.ensembles.apply import combined
 from stemwise.separation.ensembles.kinds import kinds
-from stemwise.separation.ensembles.spec import models_of
+from stemwise.separation.ensembles.spec import models_of, parse
 from stemwise.separation.presets import ALGORITHMS, PREFIX, content
 from stemwise.separation.recipe import load_recipe
 
@@ -68,6 +74,44 @@ def test_the_average_of_spectra_is_the_average_of_signals():
     spectra = [torch.stft(x, **stft, return_complex=True) for x in (one, other)]
     joined = torch.istft(0.75 * spectra[0] + 0.25 * spectra[1], **stft, length=8192)
     assert torch.allclose(joined, 0.75 * one + 0.25 * other, atol=1e-12)
+
+
+THEIRS = """
+import logging, sys
+import numpy as np
+from audio_separator.separator.ensembler import Ensembler
+signals = list(np.load(sys.argv[1]))
+for name in sys.argv[3:]:
+    made = Ensembler(logging.getLogger(), name, None).ensemble([one.copy() for one in signals])
+    np.save(f"{sys.argv[2]}/{name}.npy", made)
+"""
+
+
+@pytest.mark.skipif(PYTHON_VARIABLE not in os.environ, reason=f"{PYTHON_VARIABLE} is not set")
+def test_every_algorithm_equals_audio_separators(tmp_path):
+    signals = np.random.default_rng(0).standard_normal((3, 2, 40_000)).astype(np.float32)
+    np.save(tmp_path / "signals.npy", signals)
+    arguments = ["-c", THEIRS, str(tmp_path / "signals.npy"), str(tmp_path), *ALGORITHMS]
+    subprocess.run([os.environ[PYTHON_VARIABLE], *arguments], check=True)
+    for algorithm, kind in ALGORITHMS.items():
+        expected = np.load(tmp_path / f"{algorithm}.npy")
+        found = signals.mean(axis=0)
+        if kind is not None:
+            made = parse({"kind": kind, "models": ["a", "b", "c"]}, "here")
+            found = np.concatenate(list(combined(made, list(signals))), axis=1)
+        # UVR's two lose the last part of a hop; the others end it otherwise
+        found, expected = found[:, :39_000], expected[:, :39_000]
+        noise = np.square(found - expected).sum() / np.square(expected).sum()
+        assert 10 * np.log10(noise + 1e-20) < -115, algorithm
+
+
+def test_a_run_takes_the_rest_of_the_mixture_from_a_preset_too(tmp_path):
+    files = ["vocals_mel_band_roformer.ckpt", "MDX23C-8KFFT-InstVoc_HQ.ckpt"]
+    specs = with_their_models([], [load_recipe(mine(tmp_path, models=files))])
+    assert [spec.name for spec in specs] == [
+        "melband_roformer_vocals-and-rest",
+        "mdx23c_instvoc_hq",
+    ]
 
 
 def test_weights_are_shares_of_their_sum(tmp_path):

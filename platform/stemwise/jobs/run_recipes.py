@@ -83,7 +83,7 @@ def _check(recipe: Recipe, stem: str, model: str, spec: ModelSpec) -> None:
             f"The recipe {recipe.name!r} names a model by its file {model}: list that in models= and "
             f"write its name, {spec.name}, in the recipe."
         )
-    if spec.parent != MIXTURE or (spec.stems and stem not in spec.stems):
+    if spec.parent != MIXTURE or (spec.stems and stem not in spec.with_residual(spec.stems)):
         raise ConfigError(
             f"The recipe {recipe.name!r} takes {stem} from {model!r}, which does not make it of a "
             "mixture."
