@@ -46,6 +46,8 @@ IDENTITIES = {
     "scnet_large": "cd0660cdca4d37ad",
     "scnet_xl_ihf": "b865afb1635720fd",
     "spleeter_2stems": "e03ff71b578930ce",
+    "spleeter_4stems": "6c9230bd73b3ad0f",
+    "spleeter_5stems": "310a60b8c228efce",
     "umxhq": "f4b6c8f69c436038",
     "umxl": "4d0ca736dfbeafeb",
     "waveunet": "235a8d97c6159f53",
@@ -53,7 +55,7 @@ IDENTITIES = {
 }
 WITHOUT = (
     *("band_split", "spleeter_2stems", "hpss", "repet_sim", "mixture", "oracle_irm", "larsnet"),
-    *("umxhq", "umxl", "waveunet", "waveunet_pytorch"),
+    *("spleeter_4stems", "spleeter_5stems", "umxhq", "umxl", "waveunet", "waveunet_pytorch"),
 )
 
 

