@@ -129,6 +129,15 @@ def test_the_strategy_weighs_models_by_their_mean_power_ratios(finished: Path):
     assert both["models"] == ["centre", "wide"] and both["weights"][0] > 0.5
 
 
+def test_the_ensemble_stands_beside_the_blend(finished: Path):
+    kinds = tables.read(finished / "run" / "tables", "kinds").filter(pl.col("stem") == "vocals")
+    rows = {row["kind"]: row for row in kinds.iter_rows(named=True)}
+    assert set(rows) == {"best_single", "mean", "blend", "midrange"}
+    assert rows["midrange"]["models"] == ["centre", "wide"]
+    # of two models the mean of the extremes is the mean
+    assert rows["midrange"]["gain"] == pytest.approx(rows["mean"]["gain"], abs=1e-6)
+
+
 def test_a_run_asks_for_the_folder_that_it_used(finished: Path, monkeypatch, capsys):
     config = json.loads((finished / "run" / "config.json").read_text())
     assert config["resolved"]["config_dirs"] == [str(finished / "conf")]

@@ -41,14 +41,18 @@ class Links:
 
 @dataclass(frozen=True)
 class StemResult:
-    """One finished stem; `bytes` is the size of its file, `models` their weights."""
+    """One finished stem; `bytes` is the size of its file, `models` their weights.
+
+    In an ensemble of another `kind`, such as a median, models have no weights.
+    """
 
     stem: str
     parent: str = "mixture"
     bytes: int | None = None
     peak: float | None = None
     rms_dbfs: float | None = None
-    models: dict[str, float] = field(default_factory=dict)
+    kind: str | None = None
+    models: dict[str, float | None] = field(default_factory=dict)
     quality_db: list[float | None] | None = None
 
 
@@ -117,14 +121,18 @@ class Separation:
 
 @dataclass(frozen=True)
 class RecipeInfo:
-    """A recipe that the server can run; `children` are the sub-stems taken from a stem."""
+    """A recipe that the server can run; `children` are the sub-stems taken from a stem.
+
+    `kinds` are those of stems that are no weighted sum.
+    """
 
     name: str
     default: bool = False
     stems: list[str] = field(default_factory=list)
     children: dict[str, list[str]] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
-    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    weights: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     quality_db: dict[str, list[float | None]] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 

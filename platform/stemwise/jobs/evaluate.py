@@ -60,6 +60,7 @@ def evaluate(
             resolved,
             work.recipes,
             run.overlap,
+            work.ensembles,
         )
         notes = write_decision(finished)
         models = [spec.name for spec in run.specs]

@@ -65,7 +65,8 @@ def kinds(run: RunTables) -> TextTable:
     rows = [
         (label(key), row)
         for key in run.stems
-        for row in sorted(run.rows("kinds", key), key=lambda row: -row["gain"])
+        if len(own := run.rows("kinds", key)) > 1
+        for row in sorted(own, key=lambda row: -row["gain"])
     ]
     other = any(row["kind"] not in WORDS for _, row in rows)
     return kinds_table(rows if other else ())
