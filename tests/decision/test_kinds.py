@@ -43,7 +43,7 @@ def stem(found, scores=(), ensembles=(), artists=None):
     texts = ("dataset", "track_id", "parent", "parent_source", "stem", "model", "status")
     schema = dict.fromkeys(texts, pl.String) | {"score": pl.Float64}
     rows = pl.DataFrame(list(scores), schema, orient="row")
-    return Stem(Gathered(PLACE, found, tuple(labels), frozenset(), 0), fit, rows, ensembles)
+    return Stem(Gathered(PLACE, found, tuple(labels), frozenset(), 0, MODELS), fit, rows, ensembles)
 
 
 def scored(found, model, values):
@@ -86,7 +86,6 @@ def test_other_kinds_stand_beside_the_blend():
     bad = 15 + random.normal(0, 0.5, TRACKS)
     worst = Measured("worst", "stft_min", ("a", "b"))
     scores = [
-        *(row for model in MODELS for row in scored(found, model, np.full(TRACKS, 20))),
         *scored(found, "ensemble:median", good),
         *scored(found, "ensemble:worst", bad),
     ]
@@ -102,7 +101,6 @@ def test_other_kinds_stand_beside_the_blend():
 def test_tracks_on_which_an_ensemble_failed_do_not_count():
     found = equal_models()
     scores = scored(found, "ensemble:median", np.arange(TRACKS, dtype=float))[:5]
-    scores += [row for model in MODELS for row in scored(found, model, np.full(TRACKS, 20))]
     row = rows_of(stem(found, scores, [MEDIAN]))["median"]
     assert (row["tracks"], row["artists"], row["score"]) == (5, 5, 2.0)
 
@@ -110,7 +108,6 @@ def test_tracks_on_which_an_ensemble_failed_do_not_count():
 def test_with_one_artist_nothing_is_certain():
     found = equal_models()
     scores = scored(found, "ensemble:median", np.full(TRACKS, 40.0))
-    scores += [row for model in MODELS for row in scored(found, model, np.full(TRACKS, 20))]
     rows = rows_of(stem(found, scores, [MEDIAN], ["one"] * TRACKS))
     assert "blend" not in rows
     assert (rows["median"]["established"], rows["median"]["gain_low"]) == (None, None)

@@ -108,15 +108,15 @@ def test_stems_that_too_few_models_make_have_no_row(song, model, run):
     }
 
 
-def test_what_one_model_makes_in_parts_is_whole_for_an_ensemble(song, signal, model, run):
-    """Two models make other whole, one makes guitar and other: the median is of their sums."""
+def test_a_model_that_makes_a_stem_in_parts_takes_no_part(song, signal, model, run):
+    """Its sum is scored, but no recipe could run it: two models make other whole, one in parts."""
     track = song({"vocals": signal(50), "other": signal(100)})
-    whole = [
-        model(name, {"vocals": 0.0, "other": gain})[0] for name, gain in (("a", 0.2), ("b", 3))
-    ]
+    whole = [model(n, {"vocals": 0.0, "other": gain})[0] for n, gain in (("a", 0.2), ("b", 3))]
     parts, _ = model("c", {"vocals": 0.0, "guitar": 0.25, "other": 0.25})
-    _, rows = run(track, [*whole, parts], MEDIAN)
-    assert rows["ensemble:median", "other"]["snr"] == pytest.approx(rows["c", "other"]["snr"])
+    pair = Measured("pair", "stft_max", ("a", "b", "c"), STFT)
+    _, rows = run(track, [*whole, parts], MEDIAN, pair)
+    assert ("c", "other") in rows and ("ensemble:median", "other") not in rows
+    assert rows["ensemble:pair", "other"]["snr"] == pytest.approx(rows["b", "other"]["snr"])
 
 
 def test_museval_scores_an_ensemble_as_it_does_a_model(song, model, run):

@@ -32,6 +32,7 @@ class Gathered:
         artists: cluster label of each track (`dependence.cluster_labels`).
         parents: the models whose estimates of the parent it was measured on; empty at level 1.
         dropped: tracks with a score of some candidate that lack a finite one of another.
+        makers: all models that make it themselves, candidates or not.
     """
 
     stem: Stem
@@ -39,6 +40,7 @@ class Gathered:
     artists: tuple[str, ...]
     parents: frozenset[str]
     dropped: int
+    makers: tuple[str, ...] = ()
 
 
 def gather(
@@ -73,7 +75,8 @@ def gather(
             kept = forms.at(finite)
             labels = tuple(artists[track] for track in kept.tracks)
             parents = _parents(content.scores, stem, kept)
-            found.append(Gathered(stem, kept, labels, parents, len(own) - len(kept)))
+            makers = tuple(model for model in makes.models(parent) if makes(model, stem))
+            found.append(Gathered(stem, kept, labels, parents, len(own) - len(kept), makers))
     return found
 
 
@@ -106,6 +109,10 @@ class _Makes:
         listed = content.tracks.select(pl.col("stems").explode()).drop_nulls().to_series()
         self._listed: set[str] = set(listed.unique().to_list())
         self._partition = stems.partition_of(self._listed)
+
+    def models(self, parent: str) -> list[str]:
+        """Return all models with estimates of parts of a stem, sorted."""
+        return sorted(model for model, own in self._own if own == parent)
 
     def __call__(self, model: str, stem: Stem) -> bool:
         own = stems.in_order(self._own.get((model, stem[0]), set()))

@@ -75,9 +75,8 @@ def linear(stem: Stem) -> Iterable[Compared]:
 def other_kinds(stem: Stem) -> Iterable[Compared]:
     """Yield the ensembles that the run measured, on the tracks of the stem."""
     own = stem.scores.filter(is_stem(stem.found.stem))
-    makers = own["model"].unique().to_list()
     for ensemble in stem.ensembles:
-        one = ensemble.of(stem.found.stem[2], makers)
+        one = ensemble.of(stem.found.stem[2], stem.found.makers)
         if one is None:
             continue
         good = own.filter(pl.col("model") == ensemble.model, pl.col("status") == "ok")

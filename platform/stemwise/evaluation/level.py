@@ -161,8 +161,9 @@ class Level:
     ) -> tuple[dict[str, Output], Wanted]:
         """Add the ensembles to the outputs and to the stems that they are measured on."""
         every, matched = dict(outputs), {stem: dict(own) for stem, own in wanted.items()}
+        whole = {stem: _whole(own) for stem, own in wanted.items()}
         lost = self._lost_of(matched)
-        for output, errors in outputs_of(self.ensembles, self.parent, wanted, lost, outputs):
+        for output, errors in outputs_of(self.ensembles, self.parent, whole, lost, outputs):
             every[output.origin.model] = output
             self._fail_ensemble(output.origin, errors)
             made = [stem for stem in output.stems if stem not in errors]
@@ -176,11 +177,9 @@ class Level:
         found: dict[str, dict[str, Match]] = {stem: {} for stem in stems}
         for model, made in self._lost.items():
             own = match_stems(made, self.track.partition, self.track.references)
-            whole = {match.stem: match for match in own}
-            for stem, lost in found.items():
-                match = whole.get(stem) or match_sum(stem, own, self.track.partition)
-                if match is not None:
-                    lost[model] = match
+            for match in own:
+                if match.stem in found and len(match.parts) == 1:
+                    found[match.stem][model] = match
         return found
 
     def _fail_ensemble(self, origin: Origin, errors: Mapping[str, str]) -> None:
@@ -360,6 +359,11 @@ class Level:
         references = {match.stem: self.decoded.reference(match.stem) for match in matches}
         estimates = {match.stem: output.read_sum(match) for match in matches}
         return dict(engine(references, estimates, heard))
+
+
+def _whole(own: Mapping[str, Match]) -> dict[str, Match]:
+    """Return the models that make a stem themselves: a recipe takes no sums of a model's stems."""
+    return {model: match for model, match in own.items() if len(match.parts) == 1}
 
 
 def _sums(matches: Sequence[Match]) -> list[Match]:

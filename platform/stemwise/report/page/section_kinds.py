@@ -19,7 +19,7 @@ _HIGH_IN = 2.9
 _MOST = 12
 _LEAD = (
     "Up is better, left is cheaper; 0 is the best single model. Vertical lines: 95 % intervals over "
-    "artists. Filled: certain gain."
+    "artists. Filled: certain gain. Kinds of one cost stand side by side."
 )
 
 
