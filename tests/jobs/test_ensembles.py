@@ -53,7 +53,7 @@ def test_a_kind_by_name_is_of_all_models():
 
 def test_all_is_every_kind_that_suits_the_run():
     names = [one.name for one in of("all")]
-    assert names == [name for name in kinds() if name != "bands"]  # whose weights must be given
+    assert names == [name for name in kinds() if "weights" not in get_kind(name).defaults]
     pairs = {one.name for one in of("all", specs=SPECS[:2])}
     assert pairs == {name for name in names if get_kind(name).least == 2}
     assert of("all", specs=SPECS[:1]) == []
