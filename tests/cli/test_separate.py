@@ -221,3 +221,21 @@ def test_quiet_leaves_only_errors(separate, songs):
     assert separate(songs("a.wav"), "-q") == (0, "", "")
     code, told, error = separate(songs("a.wav"), bad, "--quiet")
     assert (code, told, error.count("\n")) == (3, "", 1)
+
+
+@pytest.mark.parametrize(("given", "tier"), [((), "best"), (("--deadline", "0.0001"), "fast")])
+def test_the_tier_that_answers_is_told(separate, songs, tmp_path, given, tier):
+    recipe = tmp_path / "cascade.yaml"
+    stems = "stems: {bass: {band_split: %s}, drums: {band_split: 1}, vocals: {band_split: 1}}"
+    bodies = ((name, stems % weight) for name, weight in (("fast", 1), ("best", 0.5)))
+    tiers = "\n".join(f"  - {{name: {name}, {body}}}" for name, body in bodies)
+    recipe.write_text(f"tiers:\n{tiers}\n")
+    code, out, _ = separate(songs("a.wav"), "-n", recipe, "--json", *given)
+    (song,) = json.loads(out)["songs"]
+    assert (code, song["tier"]) == (0, tier)
+    assert set(song["stems"]) == STEMS
+
+
+def test_a_deadline_without_tiers_changes_nothing_and_says_so(separate, songs):
+    code, out, error = separate(songs("a.wav"), "--deadline", "1")
+    assert code == 0 and "band_split has no tiers to choose from" in " ".join((out + error).split())

@@ -13,6 +13,12 @@ from stemwise.serving.http import schemas
 from .scripted_service import STEMS, answer, problem
 
 
+def test_a_deadline_is_the_servers_to_keep(client, service, song):
+    job = client.submit(song, deadline_s=2.5)
+    assert service.uploads[0]["deadline_s"] == "2.5"
+    assert (job.tier, job.note, job.deadline_at) == (None, None, None)  # of an older server
+
+
 def test_a_song_becomes_stems(client, service, song, tmp_path):
     sent, seen, got = [], [], []
     job, made = client.separate(

@@ -56,13 +56,15 @@ class GainModel(WeightlessModel):
 class World:
     """Models that all jobs share, and what a test does to them.
 
-    `hold()` makes every chunk wait until `release()`; `faults[model]` is raised with its next chunk.
+    `hold()` makes every chunk wait until `release()`, `held` those of some models; `faults[model]` is
+    raised with its next chunk.
     """
 
     def __init__(self, models: Mapping[str, WeightlessModel]) -> None:
         self.separators = {name: Separator(model, "cpu") for name, model in models.items()}
         self.faults: dict[str, Exception] = {}
         self.heard: list[str] = []
+        self.held: set[str] = set()
         self.begun = threading.Semaphore(0)
         self._open = threading.Event()
         self._open.set()
@@ -74,13 +76,15 @@ class World:
         self._open.clear()
 
     def release(self) -> None:
+        self.held.clear()
         self._open.set()
 
     def pass_through(self, model: str, stopped: threading.Event) -> None:
         self.heard.append(model)
         self.begun.release()
         end = time.monotonic() + WAIT_S
-        while not self._open.wait(0.01):
+        while model in self.held or not self._open.is_set():
+            time.sleep(0.005)
             if stopped.is_set():
                 break
             assert time.monotonic() < end, "held for too long"

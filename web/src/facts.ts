@@ -19,7 +19,9 @@ export function summary(job: Separation): HTMLElement {
   const sum = exact ? "Played together, the stems give back the original. " : "";
   const quieter = job.gain !== null && job.gain < 1 ? number(-20 * Math.log10(job.gain), 1) : "";
   const gain = quieter && `All stems are ${quieter} dB quieter than in the original, so that none clips.`;
-  return el("p", { class: "note summary" }, sum, gain);
+  const tier = job.tier ? `These are the stems of the tier ${job.tier}. ` : "";
+  const note = job.note ? `${job.note} ` : "";
+  return el("p", { class: "note summary" }, tier, note, sum, gain);
 }
 
 /** Return the cards below the player. `recipe` is null where the server no longer has it. */

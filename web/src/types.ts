@@ -53,6 +53,9 @@ export interface Separation {
   /** Stem → its predicted SNR; only where the recipe predicts it of such a song. */
   quality?: Record<string, Prediction>;
   gain: number | null;
+  /** Whose stems these are, of a recipe with tiers; while the job runs, the best so far. */
+  tier?: string | null;
+  note?: string | null;
   timing: Record<string, number>;
   /** Where to find the original, for comparison; older jobs do not have it. */
   links: { mixture?: string | null };

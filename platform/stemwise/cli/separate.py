@@ -111,6 +111,12 @@ def _add_machine(group: Any) -> None:
         *("-j", "--jobs"), type=int, metavar="N", help="songs at a time (default: 1)"
     )
     group.add_argument(
+        "--deadline",
+        type=_seconds,
+        metavar="S",
+        help="of a recipe with tiers, take the best one that is ready after S seconds (per song)",
+    )
+    group.add_argument(
         "--overlap",
         type=_overlap,
         metavar="reference|fast",
@@ -161,6 +167,16 @@ def _kbits(text: str) -> int:
     return int(number)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not usable: give seconds above 0")
+    return seconds
+
+
 def _overlap(text: str) -> str:
     """Return how chunks overlap; demucs' share of a quarter is `fast`."""
     if text in OVERLAPS:
@@ -204,6 +220,7 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         skip_existing=options.skip_existing,
         jobs=options.jobs,
         recursive=options.recursive,
+        deadline_s=options.deadline,
     )
     console = console_of(options)
     if options.server is not None:

@@ -105,6 +105,7 @@ def _separate_one(
                 recipe=recipe,
                 stems=options.stems,
                 format=options.format,
+                deadline_s=options.deadline_s,
                 on_upload=shown.upload,
                 on_progress=shown.job,
                 on_download=shown.download,
@@ -119,8 +120,10 @@ def _separate_one(
     gain = 1.0 if job.gain is None else job.gain
     tell_gain(place.file, gain, 1 / gain if gain > 0 else 1.0, console)
     told = {stem: (own.snr, own.low, own.high) for stem, own in job.quality.items()}
-    tell_made(place.file, place.folder(paths), paths, console, told)
-    return SongResult(place.file, "separated", paths, gain, quality=told)
+    if job.note is not None:
+        console.print(job.note, style="yellow", soft_wrap=True, highlight=False, markup=False)
+    tell_made(place.file, place.folder(paths), paths, console, told, job.tier)
+    return SongResult(place.file, "separated", paths, gain, quality=told, tier=job.tier)
 
 
 def _moved(made: Mapping[str, Path], place: SongPlace) -> dict[str, Path]:

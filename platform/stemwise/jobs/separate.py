@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 
 import torch
@@ -42,6 +43,8 @@ def separate(options: SeparateOptions, console: Console) -> Outcome:
     bitrate = check_bitrate(options.bitrate)
     plan = plan_of(options.recipe or DEFAULT_RECIPE, options.level2, options.overlap)
     _hint(plan, console)
+    if options.deadline_s is not None and not plan.tiers:
+        show_note(console, f"{plan.name} has no tiers to choose from: --deadline changes nothing.")
     separator = separator_of(plan, options.device or "auto", options.precision or AUTO, console)
     found = find_songs(options.files, options.recursive, options.output)
     if (note := found.note()) is not None:
@@ -96,17 +99,27 @@ def _separate_one(
     with display.song(place.file.name) as shown:
         progress = partial(_showing, shown, stop)
         told: dict[str, Interval] = {}
+        tiers: list[str] = []
+        until = None if options.deadline_s is None else time.monotonic() + options.deadline_s
         with separated(
-            place.file, separator, options.stems, progress, options.two_stems, told.update
+            place.file,
+            separator,
+            options.stems,
+            progress,
+            options.two_stems,
+            told.update,
+            until,
+            tiers.append,
         ) as made:
             paths = place.paths(made)
             peak = max(spool.peaks[stem] for stem, spool in made.items())
             length = next(iter(made.values())).samples
             gain = write_files(made, paths, options.format, bitrate=bitrate)
     tell_gain(place.file, gain, peak, console)
-    tell_made(place.file, place.folder(made), made, console, told)
+    tier = tiers[0] if tiers else None
+    tell_made(place.file, place.folder(made), made, console, told, tier)
     seconds = length / SAMPLE_RATE
-    return SongResult(place.file, "separated", paths, gain, seconds, quality=told)
+    return SongResult(place.file, "separated", paths, gain, seconds, quality=told, tier=tier)
 
 
 def _showing(shown: SongShown, stop: threading.Event, length: int) -> Progress:

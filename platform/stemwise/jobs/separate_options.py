@@ -49,6 +49,7 @@ class SeparateOptions:
         skip_existing: leave songs alone whose stems are all there.
         jobs: songs at a time.
         recursive: search the folders below the folders too.
+        deadline_s: seconds after which a song's best tier that is ready is taken.
     """
 
     files: tuple[Path, ...]
@@ -66,6 +67,7 @@ class SeparateOptions:
     skip_existing: bool = False
     jobs: int | None = None
     recursive: bool = False
+    deadline_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not go together (ConfigError)."""
@@ -99,6 +101,7 @@ class SongResult:
         seconds: of music, where known.
         error: why it failed.
         quality: SNR in dB that the recipe predicts of stems, with its 90 % interval (snr, low, high).
+        tier: whose stems they are, of a recipe with tiers.
     """
 
     file: Path
@@ -108,12 +111,15 @@ class SongResult:
     seconds: float | None = None
     error: str | None = None
     quality: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    tier: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it for scripts."""
         stems = {stem: str(path) for stem, path in self.stems.items()}
         known = {"gain": self.gain, "seconds": self.seconds, "error": self.error}
         found = {"file": str(self.file), "status": self.status, "stems": stems} | known
+        if self.tier is not None:
+            found["tier"] = self.tier
         if self.quality:
             found["quality"] = {
                 stem: {name: round(v, 2) for name, v in zip(_QUALITY, own, strict=True)}

@@ -64,6 +64,8 @@ def separated(
     progress: Callable[[int], Progress] = lambda _: lambda *_: None,
     two_stems: str | None = None,
     predicted: Callable[[dict[str, Interval]], None] = lambda _: None,
+    until: float | None = None,
+    answered: Callable[[str], None] = lambda _: None,
 ) -> Iterator[dict[str, Spool]]:
     """Yield the stems of a song, on disk as long as the block runs.
 
@@ -74,6 +76,7 @@ def separated(
         progress: given the song's length in samples, returns what is called with (model, samples done).
         predicted: called with the SNR in dB that the recipe predicts of stems (snr, low, high).
         two_stems: in place of `stems`, a stem that is made together with the mixture minus it.
+        until, answered: of a recipe with tiers, as `RecipeSeparator` has them.
 
     Raises:
         AudioError: the file cannot be decoded.
@@ -86,7 +89,7 @@ def separated(
         )
         wanted = stems if two_stems is None else (two_stems,)
         shown = progress(mixture.shape[1])
-        made = separator(mixture, Path(scratch), wanted, shown, predicted=predicted)
+        made = separator(mixture, Path(scratch), wanted, shown, until, answered, predicted)
         if two_stems is not None:
             rest = _rest(mixture, made[two_stems], two_stems, Path(scratch))
             made |= {complement(two_stems): rest}

@@ -123,14 +123,16 @@ def tell_made(
     stems: Iterable[str],
     console: Console,
     quality: Mapping[str, tuple[float, float, float]] | None = None,
+    tier: str | None = None,
 ) -> None:
-    """Print where a song's stems are, and the SNR that is predicted of them."""
+    """Print where a song's stems are, the SNR that is predicted of them, and which tier made them."""
     told = {
         stem: f" (about {snr:.0f} dB SNR, {low:.0f} to {high:.0f})"
         for stem, (snr, low, high) in (quality or {}).items()
     }
     made = ", ".join(stem + told.get(stem, "") for stem in stems)
-    console.print(f"{file} → {folder}: {made}", highlight=False, markup=False, soft_wrap=True)
+    of = "" if tier is None else f" (tier {tier})"
+    console.print(f"{file} → {folder}: {made}{of}", highlight=False, markup=False, soft_wrap=True)
 
 
 def tell_gain(file: Path, gain: float, peak: float, console: Console) -> None:

@@ -59,14 +59,7 @@ def heard(up: Bench, tier: str) -> None:
 
 def hold_the_second(up: Bench, world: World) -> None:
     """Start a worker that has shown the first tier, and stands in the second."""
-    original = world.pass_through
-
-    def pass_through(model, stopped):
-        if model == "n":
-            world.hold()
-        original(model, stopped)
-
-    world.pass_through = pass_through  # type: ignore[method-assign]
+    world.held.add("n")
     up.runner()
     until(lambda: up.store.get("job").tier == "fast" and "n" in world.heard)
 

@@ -1077,7 +1077,9 @@ function summary(job) {
   const sum = exact ? "Played together, the stems give back the original. " : "";
   const quieter = job.gain !== null && job.gain < 1 ? number(-20 * Math.log10(job.gain), 1) : "";
   const gain = quieter && `All stems are ${quieter} dB quieter than in the original, so that none clips.`;
-  return el("p", { class: "note summary" }, sum, gain);
+  const tier = job.tier ? `These are the stems of the tier ${job.tier}. ` : "";
+  const note = job.note ? `${job.note} ` : "";
+  return el("p", { class: "note summary" }, tier, note, sum, gain);
 }
 function facts(job, recipe) {
   const cards = [sums(job), timing(job), origin(job, recipe)];
