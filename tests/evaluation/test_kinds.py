@@ -7,7 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from stemwise.core.errors import ModelError
+from stemwise.evaluation.hierarchy import Provider
 from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.outputs import Output
+from stemwise.evaluation.rows import Origin
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.evaluation.track import TrackEvaluator
 from stemwise.evaluation.zoo import Zoo
@@ -132,3 +136,18 @@ def test_without_ensembles_rows_stay_as_they_are(song, model, run):
     for key, row in alone.items():
         for column in ("snr", "si_sdr", "bss_sdr", "gain_db"):
             assert row[column] == pytest.approx(beside[key][column], abs=1e-6)
+
+
+def test_a_parent_of_level_2_may_be_an_ensemble(signal):
+    """The median of ½, 1 and 9 times the drums is the drums."""
+    median = parse({"kind": "median", "models": ["a", "b", "c"]}, "here")
+    provider = Provider.of_recipe("mine", median)
+    drums = signal(50)
+    outputs = {
+        name: Output(("drums",), Origin(name), lambda _, gain=gain: np.float32(gain) * drums)
+        for name, gain in zip("abc", (0.5, 1.0, 9.0), strict=True)
+    }
+    assert provider.name == "recipe:mine"
+    np.testing.assert_array_equal(provider.blend("drums", outputs, drums), drums)
+    with pytest.raises(ModelError, match="no estimate of drums by 'c'"):
+        provider.blend("drums", {name: outputs[name] for name in "ab"}, drums)
