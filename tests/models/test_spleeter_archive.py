@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,29 @@ def test_layers_are_numbered_through_as_keras_does():
     assert third["up.0.conv.weight"] == "conv2d_transpose_12/kernel"
     assert third["up.0.norm.bias"] == "batch_normalization_30/beta"
     assert len({*first.values(), *third.values()}) == 2 * len(first) == 2 * 74
+
+
+def test_what_tensorflow_wrote_is_read_and_computes_what_keras_computed(monkeypatch):
+    """Two narrow U-Nets of Keras layers, random weights, by tf.train.Saver of TensorFlow 2.21."""
+    monkeypatch.setattr(spleeter_archive, "UNet", partial(UNet, widths=(2, 2, 3, 4, 3, 2, 3)))
+    path = Path(__file__).parent / "made_by_tensorflow" / "two_unets.tar.gz"
+    heard = torch.arange(8192.0).mul(0.1).sin().abs().reshape(1, 64, 64, 2).permute(0, 3, 1, 2)
+    # Keras' masks before the sigmoid, left channel, every 31st frame and bin
+    expected = [
+        [
+            [0.27795, 33.79709, 14.87168],
+            [-1.09591, 182.85529, 2.64907],
+            [9.66149, 52.38292, 22.10596],
+        ],
+        [
+            [0.19857, 20.88673, 15.71049],
+            [-8.4599, 114.63416, 182.76448],
+            [-1.94363, 0.21681, 28.02525],
+        ],
+    ]
+    with torch.inference_mode():
+        found = [one.eval().logit(heard)[0, 0, ::31, ::31] for one in load_unets(path, 2)]
+    torch.testing.assert_close(torch.stack(found), torch.tensor(expected), atol=1e-3, rtol=1e-5)
 
 
 @given(
