@@ -15,6 +15,7 @@ import soundfile
 import uvicorn
 
 from stemwise.models.spec import ModelSpec
+from stemwise.separation.quality import Quality
 from stemwise.separation.recipe import Recipe
 from stemwise.serving.intake import decoding
 
@@ -22,6 +23,7 @@ from ..documented import DocumentedClient
 from ..local import WAIT_S, Bench, GainModel, World, application, bench, until
 from ..running import free_port
 
+LEVEL = Quality(("level",), (1.0,), 15.0, 1.0, 2.0, ((-20, 0),), 0.9, 0.9, 12, 12)
 RECIPE = Recipe(
     "both",
     {"vocals": {"m": 0.5, "n": 0.5}, "drums": {"m": 1.0}},
@@ -29,6 +31,7 @@ RECIPE = Recipe(
     remainder="other",
     rests={"drums": "drums_rest"},
     provenance={"held_out_snr": {"vocals": [5, 4, 6.5]}, "worst": float("-inf"), "run": None},
+    quality={"vocals": LEVEL},
 )
 RECIPES = {"both": RECIPE, "single": Recipe("single", {"drums": {"m": 1.0}})}
 GAINS = {"m": {"vocals": 0.5, "drums": 0.25}, "n": {"vocals": 0.25}, "p": {"kick": 0.5}}
