@@ -73,8 +73,8 @@ def _stretch(
 
 
 def _powers(signal: Signal, start: int, stop: int, window: torch.Tensor) -> torch.Tensor:
-    frames = torch.view_as_real(_frames(signal, start, stop, window))
-    return frames.square().sum(dim=-1)
+    spectra = _frames(signal, start, stop, window)
+    return spectra.real.square().addcmul_(spectra.imag, spectra.imag)
 
 
 def _frames(signal: Signal, start: int, stop: int, window: torch.Tensor) -> torch.Tensor:
