@@ -103,18 +103,6 @@ def test_a_second_run_on_the_same_folder_is_refused(songs: Songs, tmp_path: Path
     assert "Another run is writing" in capsys.readouterr().err
 
 
-def test_a_sweep_gives_each_job_a_folder_and_all_one_store(songs: Songs, tmp_path: Path):
-    output = tmp_path / "sweep"
-    code = evaluate(songs(1), output, "models=[band_split]", "selection=linear,paper_naive", "-m")
-    assert code == 0
-    rules = [
-        tables.read(output / f"job-{number}" / "tables", "selections")["rule"][0]
-        for number in (0, 1)
-    ]
-    assert rules == ["linear", "paper_naive"]
-    assert len(list((output / "store").glob("*/*/entry.json"))) == 1
-
-
 def test_report_applies_another_rule_to_a_finished_run(finished: Run, tmp_path: Path):
     output = finished.copied(tmp_path)
     assert main(["report", f"output={output}", "selection=paper_naive", "metric=plain"]) == 0

@@ -8,9 +8,12 @@ import pytest
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.places import place
+from stemwise.jobs import launch as launching
+from stemwise.jobs.evaluate import evaluate
 from stemwise.jobs.launch import launch
 from stemwise.jobs.run_places import StoreSettings, mirrored, output_folder
 from stemwise.jobs.settings import EvaluateSettings
+from stemwise.jobs.sweep.plan import SweepJob, jobs_of, leaders
 
 
 def configs(*overrides: str) -> list[EvaluateSettings]:
@@ -44,8 +47,17 @@ def test_forms_of_store(overrides, root, keep):
     assert config.store == StoreSettings(root, keep)
 
 
+def jobs(*overrides: str) -> list[SweepJob]:
+    """Return the jobs of a sweep that a command line starts."""
+    found: list[SweepJob] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launching, "sweep", lambda gathered, *_: found.extend(jobs_of(gathered)) or 0)
+        assert launch("evaluate", EvaluateSettings, evaluate, ["-m", *overrides]) == 0
+    return found
+
+
 def test_a_sweep_over_stores(tmp_path):
-    found = configs("-m", f"output={tmp_path}", "store=/a,/b", "store.keep=none")
+    found = [job.settings for job in jobs(f"output={tmp_path}", "store=/a,/b", "store.keep=none")]
     assert [(c.store.root, c.store.keep) for c in found] == [
         ("/a", "none"),
         ("/b", "none"),
@@ -55,9 +67,16 @@ def test_a_sweep_over_stores(tmp_path):
 @pytest.mark.parametrize("base", ["s3://bucket/sweep", "local"])
 def test_a_sweep_has_a_folder_per_job_and_one_store(base, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = configs("-m", f"output={base}", "selection=linear,paper_naive")
-    assert [c.output for c in found] == [f"{base}/job-0", f"{base}/job-1"]
-    assert {c.store.root for c in found} == {f"{base}/store"}
+    found = jobs(f"output={base}", "selection=linear,paper_naive", "overlap=fast,reference")
+    settings = [job.settings for job in found]
+    assert [c.output for c in settings] == [f"{base}/job-{number}" for number in range(4)]
+    assert {c.store.root for c in settings} == {f"{base}/store"}
+    assert [job.told for job in found][:2] == [
+        "selection=linear overlap=fast",
+        "selection=linear overlap=reference",
+    ]
+    # another rule is arithmetic on what the job with the same overlap measures
+    assert leaders(found) == {2: 0, 3: 1}
     assert not Path("s3:").exists()
 
 

@@ -13,7 +13,7 @@ from stemwise.storage import tables
 from stemwise.storage.batches import Batches, BatchWriter
 from stemwise.storage.definitions import TABLES, definition
 
-EVERY = {**tables.SCHEMAS, **tables.ANALYSIS}
+EVERY = {**tables.SCHEMAS, **tables.ANALYSIS, **tables.SWEEP}
 ROW = {
     "dataset": "d",
     "track_id": "t",

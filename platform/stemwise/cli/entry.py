@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stemwise.cli import check, completion, doctor, models, separate, serve
+from stemwise.cli import check, compare, completion, doctor, models, separate, serve
 from stemwise.cli.parser import Parser
 from stemwise.cli.voice import say_error, say_json
 from stemwise.core import config_dirs
@@ -109,6 +109,7 @@ def _parser() -> Parser:
         job = commands.add_parser(name, help=text, add_help=False)
         job.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     check.add(commands)
+    compare.add(commands)
     separate.add(commands)
     models.add(commands)
     serve.add(commands)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from stemwise.core.errors import ClusterError, StemwiseError
 from stemwise.evaluation.cluster import check_address
@@ -136,3 +137,36 @@ def head_answers() -> bool:
     except OSError:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class SharedRay:
+    """A Ray that several processes use at once.
+
+    Attributes:
+        address: at which others join it.
+        resources: cores, GPUs and memory of all its machines.
+    """
+
+    address: str
+    resources: Mapping[str, float]
+
+
+@contextmanager
+def shared(address: str | None) -> Iterator[SharedRay]:
+    """Start or join Ray for as long as the block runs, and tell how others join it.
+
+    Raises:
+        ConfigError: nobody answers at the address.
+        ClusterError: that cluster cannot be joined.
+    """
+    import ray
+
+    started_here = connect(address)
+    try:
+        through_client = address is not None and "://" in address
+        where = address if through_client else ray.get_runtime_context().gcs_address
+        yield SharedRay(str(where), ray.cluster_resources())
+    finally:
+        if started_here:
+            ray.shutdown()

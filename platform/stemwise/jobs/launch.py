@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,16 +17,17 @@ from rich.console import Console
 from stemwise.core import config_dirs
 from stemwise.core.config import conf_dir
 from stemwise.core.errors import StemwiseError
-from stemwise.core.places import place, scratch_folder
+from stemwise.core.places import scratch_folder
 from stemwise.jobs.overrides import command, complaint, plain, search_path
 from stemwise.jobs.settings import EvaluateSettings
+from stemwise.jobs.sweep.run import sweep
 from stemwise.jobs.typed import read
 from stemwise.report.console import make_console
 
 T = TypeVar("T")
 Job = Callable[[T, Console], int]
 INTERRUPTED = 130
-_QUIET = {"-q", "--quiet"}
+_QUIET, _SWEEP = {"-q", "--quiet"}, {"-m", "--multirun"}
 # store=PATH names the store's root; store={root: …, keep: …} is Hydra's own form
 _STORE = re.compile(r"(\+{0,2})store=(?!\s*\{)")
 
@@ -35,8 +35,9 @@ _STORE = re.compile(r"(\+{0,2})store=(?!\s*\{)")
 def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = None) -> int:
     """Compose the configuration `name` with overrides, run `job` with it as a `kind`, return its code.
 
-    A `-m` multirun runs the job for every combination, each in its own folder below `output` with
-    one estimate store for all, and returns the worst exit code.
+    A `-m` multirun runs the job for every combination. Evaluations run side by side, each in its own
+    folder below `output` with one estimate store for all, and end in one summary (`sweep`); others run
+    one after another, and the worst exit code is returned.
     """
     asked = sys.argv[1:] if arguments is None else arguments
     quiet = bool(_QUIET & set(asked))
@@ -48,9 +49,14 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
         return error.exit_code
     OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
     codes: list[int] = []
+    gathered: list[tuple[EvaluateSettings, list[str]]] = []
 
     def task(config: DictConfig) -> None:
-        codes.append(_run(name, kind, job, config, quiet))
+        if kind is not EvaluateSettings or HydraConfig.get().mode != RunMode.MULTIRUN:
+            codes.append(_run(name, kind, job, config, quiet))
+            return
+        settings = read(EvaluateSettings, plain(config), what=command(name))
+        gathered.append((settings, list(HydraConfig.get().overrides.task)))
 
     if not set(given) & {"-h", "--help", "--hydra-help", "-i", "--info"}:
         problem = complaint(name, kind, given)
@@ -59,11 +65,14 @@ def launch(name: str, kind: type[T], job: Job[T], arguments: list[str] | None = 
                 f"Error: {problem}", highlight=False, markup=False, soft_wrap=True
             )
             return 2
-    sys.argv = [f"stemwise {name}", *given]
+    # Hydra's parser takes no overrides on both sides of an option
+    sys.argv = [f"stemwise {name}", *sorted(given, key=lambda text: text not in _SWEEP)]
     try:
         hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(task)()
     except SystemExit as leave:  # Hydra's way of ending after --help and after a bug's traceback
         return int(leave.code or 0)
+    if gathered:
+        return _guarded(lambda: sweep(gathered, f"{job.__module__}:{job.__name__}", quiet))
     return max(codes, default=0)
 
 
@@ -77,28 +86,23 @@ def _as_hydra_reads(argument: str) -> str:
 
 
 def _run(name: str, kind: type[T], job: Job[T], config: DictConfig, quiet: bool) -> int:
-    """Run one job; an error meant for the user is printed, anything else is a bug and propagates."""
-    console, errors = make_console(quiet=quiet), Console(stderr=True)
+    """Run one job and return its exit code."""
+    return _guarded(
+        lambda: job(read(kind, plain(config), what=command(name)), make_console(quiet=quiet))
+    )
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """Do work; an error meant for the user is printed, anything else is a bug and propagates."""
+    errors = Console(stderr=True)
     try:
-        settings = read(kind, plain(config), what=command(name))
-        return job(_separate_sweep(settings), console)
+        return work()
     except StemwiseError as error:
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
         errors.print("Interrupted. The same command resumes where it stopped.", style="yellow")
         return INTERRUPTED
-
-
-def _separate_sweep(settings: T) -> T:
-    """Give each evaluation of a multirun its own folder, and all of them one estimate store."""
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode != RunMode.MULTIRUN or not isinstance(settings, EvaluateSettings):
-        return settings
-    base = place(settings.output or "", "output=")
-    store = replace(settings.store, root=settings.store.root or str(base / "store"))
-    output = str(base / f"job-{hydra_config.job.num}")
-    return cast(T, replace(settings, output=output, store=store))
 
 
 def _sweep_folder(output: str) -> str:

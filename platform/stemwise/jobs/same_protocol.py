@@ -24,16 +24,26 @@ _OF_SCORE = (
     ("selection", "rule"),
 )
 _OF_ALL = (("metric", "silence_dbfs"),)
+# of what decides how it is measured, beside the score
+BLOCKS = (
+    ("metric", "block_s"),
+    ("metric", "max_lag_s"),
+    ("metric", "museval"),
+    ("metric", "engine"),
+)
 _OF_IMPORT = (("protocol", "measure"), ("protocol", "frames"), ("protocol", "over_frames"))
 _LONGER_S, _LOUDER_DB = 0.01, 1.0  # by which one song may differ between two readings
 
 
-def protocol_of(folder: Place, column: str = SCORE) -> dict[str, Any]:
+def protocol_of(
+    folder: Place, column: str = SCORE, more: Iterable[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Return what the numbers of a run depend on besides songs and models, by the names of its settings.
 
     Args:
         folder: of a finished run, or of imported scores.
         column: which score is meant; others than `score` do not depend on the pair and the rule.
+        more: further (group, key) of the settings of measured runs.
 
     Raises:
         OutputError: it holds neither.
@@ -48,22 +58,26 @@ def protocol_of(folder: Place, column: str = SCORE) -> dict[str, Any]:
     if isinstance(own, dict):
         found = _values(own, _OF_IMPORT, folder)
         return {"scores": "imported"} | found | ({SCORE: own.get(SCORE)} if column == SCORE else {})
-    keys = (*_OF_SCORE, *_OF_ALL) if column == SCORE else _OF_ALL
+    keys = (*(_OF_SCORE if column == SCORE else ()), *_OF_ALL, *more)
     return {"scores": "measured"} | _values(config, keys, folder)
 
 
-def same_protocol(folders: Mapping[str, Place], column: str = SCORE) -> None:
+def same_protocol(
+    folders: Mapping[str, Place], column: str = SCORE, more: Iterable[tuple[str, str]] = ()
+) -> None:
     """Refuse to compare runs that were not measured alike.
 
     Args:
         folders: what a run is called for people → its folder (here, where it is a copy).
         column: which score is to be compared.
+        more: further (group, key) of settings that must agree.
 
     Raises:
         ConfigError: two differ; the sentence names the setting and both values.
         OutputError: one of them is no finished run.
     """
-    found = {name: protocol_of(folder, column) for name, folder in folders.items()}
+    more = list(more)
+    found = {name: protocol_of(folder, column, more) for name, folder in folders.items()}
     (first, expected), *others = found.items()
     for name, protocol in others:
         for key in (*expected, *protocol):

@@ -69,6 +69,17 @@ class HierarchyChoice:
     )
 
 
+@dataclass(frozen=True, config=STRICT)
+class SweepSettings:
+    """How the jobs of a sweep (`-m`) run.
+
+    Args:
+        at_once: how many side by side; None is as many as workers fit on the machine or cluster.
+    """
+
+    at_once: Annotated[int, Field(gt=0)] | None = None
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ReportSettings:
     """What decides on a finished run (conf/report.yaml)."""
@@ -116,3 +127,4 @@ class EvaluateSettings(ReportSettings):
         Annotated[int, Field(gt=0)] | Ids | None,
         Field(description="null for all, a number above 0, or a list of ids"),
     ] = None
+    sweep: SweepSettings = SweepSettings()

@@ -154,6 +154,17 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "similarity": ("", "correlation of the fine structure of both fingerprints"),
     "value": ("samples or dB, by kind", "the number behind the anomaly"),
     "text": ("", "the anomaly in words"),
+    # sweeps and comparisons of runs
+    "run": ("", "name of the run: of a sweep's job its folder, of others as they were given"),
+    "run_a": ("", "first run of the pair"),
+    "run_b": ("", "second run of the pair"),
+    "folder": ("", "where the run lies"),
+    "settings": ("", "what tells it apart from the other runs, as key=value"),
+    "exit_code": ("", "exit code of the job: 0, 3 partly failed, 128 and more: ended by a signal"),
+    "made": ("", "separations (a model's estimates of a song) that were computed for the job"),
+    "found": ("", "separations that the estimate store had"),
+    "taken": ("", "songs that another job of the sweep had measured"),
+    "group": ("", "runs of one protocol and the same recordings have one number, from 1"),
 }
 # (table, column) → the same, where a table means something else
 OF_TABLE: dict[tuple[str, str], tuple[str, str]] = {
@@ -220,5 +231,13 @@ OF_TABLE: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("kinds", "note"): ("", "whether it is better or worse than the fitted blend with certainty"),
     ("duplicates", "kind"): ("", "equal (up to gain and rounding) or nearly equal"),
+    ("sweep", "status"): ("", "finished, partly failed, failed, killed, interrupted or not run"),
+    ("sweep", "error"): ("", "why the job is not finished"),
+    ("sweep", "wall_s"): ("s", "time that the job took"),
+    ("sweep", "models"): ("", "of `recipe:deployable`: what the run would deploy for the stem"),
+    ("sweep_pairs", "difference"): ("dB", "mean score of run_a minus that of run_b"),
+    ("sweep_pairs", "low"): ("dB", "lower end of the difference's 95 % interval, this pair alone"),
+    ("sweep_pairs", "high"): ("dB", "upper end of the difference's 95 % interval, this pair alone"),
+    ("sweep_pairs", "win_rate"): ("", "share of tracks on which run_a is better; ties count half"),
     ("anomalies", "kind"): ("", "late, early, inverted, loud or quiet"),
 }

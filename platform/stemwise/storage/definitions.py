@@ -90,6 +90,19 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Pairs of tracks that are one recording.",
         (*_TRACK, "other_dataset", "other_track_id"),
     ),
+    "sweep": (
+        "One row per model and stem of each run of a sweep or comparison, on the run's own songs; of a "
+        "run without tables one row that says why.",
+        ("run", *_STEM, "model"),
+    ),
+    "sweep_scores": (
+        "Runs ranked by what they would deploy, and by each model that differs, on the songs of all.",
+        (*_STEM, "model", "run"),
+    ),
+    "sweep_pairs": (
+        "All pairs of runs of one protocol, compared on the songs of all.",
+        (*_STEM, "model", "run_a", "run_b"),
+    ),
     "anomalies": (
         "Estimates that are late, inverted or at another level than their reference.",
         (*_TRACK, "model", *_STEM, "kind"),

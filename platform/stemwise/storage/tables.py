@@ -399,14 +399,76 @@ ANALYSIS: dict[str, pa.Schema] = {
     ),
 }
 
+# of several runs: at the end of a sweep, and by `stemwise compare`
+SWEEP: dict[str, pa.Schema] = {
+    "sweep": pa.schema(
+        [
+            ("run", _STRING),
+            ("folder", _STRING),
+            ("settings", pa.list_(_STRING)),
+            ("status", _STRING),
+            ("exit_code", _INT),
+            ("error", _STRING),
+            ("wall_s", _FLOAT),
+            ("made", _INT),
+            ("found", _INT),
+            ("taken", _INT),
+            ("group", _INT),
+            *_STEM,
+            ("model", _STRING),
+            ("models", pa.list_(_STRING)),
+            ("tracks", _INT),
+            ("artists", _INT),
+            *_INTERVAL,
+            ("seconds_per_minute", _FLOAT),
+        ]
+    ),
+    "sweep_scores": pa.schema(
+        [
+            *_STEM,
+            ("model", _STRING),
+            ("run", _STRING),
+            ("group", _INT),
+            ("rank", _INT),
+            ("tie_group", _INT),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("dropped", _INT),
+            *_INTERVAL,
+            ("seconds_per_minute", _FLOAT),
+        ]
+    ),
+    "sweep_pairs": pa.schema(
+        [
+            *_STEM,
+            ("model", _STRING),
+            ("run_a", _STRING),
+            ("run_b", _STRING),
+            ("group", _INT),
+            ("tracks", _INT),
+            ("artists", _INT),
+            ("difference", _FLOAT),
+            ("low", _FLOAT),
+            ("high", _FLOAT),
+            ("low_adjusted", _FLOAT),
+            ("high_adjusted", _FLOAT),
+            ("win_rate", _FLOAT),
+            ("p_value", _FLOAT),
+            ("p_adjusted", _FLOAT),
+            ("told_apart", _BOOL),
+            ("tracks_needed", _INT),
+        ]
+    ),
+}
+
 NOT_KEPT = "This run kept no estimates (store.keep=none), so there is nothing to listen to."
 _SORT = ("dataset", "track_id", "model", "parent", "parent_source", "stem", "block")
-_SORT_WITHIN = ("rank", "step", "genre", "kind")
+_SORT_WITHIN = ("rank", "step", "genre", "kind", "run")
 
 
 def schema_of(name: str) -> pa.Schema:
     """Return the schema of the table called `name`."""
-    return SCHEMAS[name] if name in SCHEMAS else ANALYSIS[name]
+    return {**SCHEMAS, **ANALYSIS, **SWEEP}[name]
 
 
 def to_table(name: str, rows: Iterable[Row]) -> pa.Table:

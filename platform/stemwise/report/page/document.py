@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -84,36 +85,58 @@ def render(run: RunTables, sheet: Sheet, place: Place | None = None) -> str:
 
 def _document(run: RunTables, body: Sequence[Html], links: Sequence[Html], data: Html) -> str:
     assets = files("stemwise.report.page") / "assets"
-    style = (assets / "page.css").read_text(encoding="utf-8")
     script = '"use strict";\n' + "".join(
         (assets / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS
     )
+    return shell(
+        "stemwise report",
+        run.output.name,
+        _facts(run),
+        body,
+        links,
+        [data, el("script", Html(script))],
+    )
+
+
+def shell(
+    kind: str,
+    name: str,
+    facts: Html,
+    body: Sequence[Html],
+    links: Sequence[Html],
+    tail: Sequence[Html] = (),
+) -> str:
+    """Return a whole page.
+
+    Args:
+        kind: what sort of page it is.
+        name: its heading.
+        facts: a line below the heading.
+        body: sections.
+        links: to them.
+        tail: data and scripts.
+    """
+    style = (files("stemwise.report.page") / "assets" / "page.css").read_text(encoding="utf-8")
     light, dark = (palette.variables(is_dark) for is_dark in (False, True))
     theme = f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    name = run.output.name
     head = el(
         "head",
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
-        el("title", f"{name}: stemwise report"),
+        el("title", f"{name}: {kind}"),
         el("link", rel="icon", href="data:,"),
         el("style", Html(theme + style)),
     )
     top = el(
         "header",
-        el("p", "stemwise report", cls="kind"),
+        el("p", kind, cls="kind"),
         el("h1", name),
-        el("p", _facts(run), cls="facts"),
+        el("p", facts, cls="facts"),
     )
-    page = [
-        el("a", "Skip to the verdict", href="#verdict", cls="skip"),
-        top,
-        el("nav", links, aria_label="Sections"),
-        el("main", body),
-        data,
-        el("script", Html(script)),
-    ]
+    first = re.search(r'id="([^"]+)-title"', body[0]) if body else None
+    skip = el("a", "Skip to the verdict", href=f"#{first[1]}", cls="skip") if first else None
+    page = [skip, top, el("nav", links, aria_label="Sections"), el("main", body), *tail]
     return f"<!doctype html>\n{el('html', head, el('body', page), lang='en')}\n"
 
 
