@@ -16,6 +16,7 @@ TESTS = Path(__file__).parent
 ROOMS = {
     "serve": (
         "serving/http/test_service.py",
+        "serving/http/test_tiers.py",
         "serving/test_from_outside.py",
         "serving/test_fuzz.py",
         "serving/test_restart.py",

@@ -27,6 +27,17 @@ LIMITS = (
 )
 
 
+# of models that the recipe `demo` has too
+CASCADE = """
+name: cascade
+tiers:
+  - name: fast
+    stems: {vocals: {demo_scnet: 1.0}, drums: {demo_scnet: 1.0}}
+  - name: best
+    stems: {vocals: {demo_scnet: 0.5, demo_htdemucs: 0.5}, drums: {demo_htdemucs: 1.0}}
+"""
+
+
 def tones(seconds: float, seed: int = 0) -> np.ndarray:
     """Return `(samples, 2)` of tones, noise and clicks."""
     generator = np.random.default_rng(seed)
@@ -50,7 +61,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, closers: Closers) -> Itera
     pytest.importorskip("ray.serve")
     folder = tmp_path_factory.mktemp("service")
     settings = [text for limit in LIMITS for text in ("--set", limit)]
-    with running(folder, "--recipe", "demo", "--recipe", "demo_scnet", *settings) as up:
+    cascade = folder / "cascade.yaml"
+    cascade.write_text(CASCADE)
+    recipes = ("--recipe", "demo", "--recipe", "demo_scnet", "--recipe", str(cascade))
+    with running(folder, *recipes, *settings) as up:
         closers.add(up.end)
         yield up
 

@@ -281,7 +281,11 @@ def test_a_full_queue_is_said_with_retry_after_and_empties(
 
 def test_facts_and_security_headers(service: Running) -> None:
     recipes = requests.get(f"{service.url}/v1/recipes", timeout=10).json()["recipes"]
-    assert [(r["name"], r["default"]) for r in recipes] == [("demo", True), ("demo_scnet", False)]
+    assert [(r["name"], r["default"]) for r in recipes] == [
+        ("demo", True),
+        ("demo_scnet", False),
+        ("cascade", False),
+    ]
     measured = load_recipe("demo").provenance["held_out_snr"]["drums"]
     assert recipes[0]["quality_db"]["drums"] == pytest.approx(measured)
     models = requests.get(f"{service.url}/v1/models", timeout=10).json()["models"]
