@@ -1,0 +1,1 @@
+"""Several runs on one page: a sweep, or runs that `stemwise compare` names."""
