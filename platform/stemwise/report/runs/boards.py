@@ -55,9 +55,7 @@ def _protocol(group: Group) -> Html:
     return el("p", text, cls="lead")
 
 
-def _figure(
-    group: Group, number: int, key: StemKey, sheet: Sheet, palette: Palette
-) -> Html | None:
+def _figure(group: Group, number: int, key: StemKey, sheet: Sheet, palette: Palette) -> Html | None:
     points = _points(group, key)
     if not points:
         return None
@@ -157,7 +155,16 @@ def _differences(rows: Sequence[Row], title: str, note: str) -> Html | None:
     if not rows:
         return None
     shown = rows[:_MOST_PAIRS]
-    columns = ("stem", "model", "run A", "run B", "A − B, dB", "95 %, all pairs", "p", "songs needed")
+    columns = (
+        "stem",
+        "model",
+        "run A",
+        "run B",
+        "A − B, dB",
+        "95 %, all pairs",
+        "p",
+        "songs needed",
+    )
     lines = [
         [
             label((row["parent"], row["parent_source"], row["stem"])),

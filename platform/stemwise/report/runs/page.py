@@ -1,4 +1,4 @@
-"""The page of a sweep or of compared runs: which settings are best at what cost, and what became of each."""
+"""The page of a sweep or of compared runs: which settings are best, at what cost; what failed."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def _title(group: Group, comparison: Comparison) -> str:
 def _what(group: Group, comparison: Comparison) -> str:
     """Say what the runs of a group share that those of others do not."""
     first = group.lines[0].settings
-    every = {
-        key: {line.settings.get(key) for line in comparison.lines} for key in first
-    }
+    every = {key: {line.settings.get(key) for line in comparison.lines} for key in first}
     shared = [
         value for key, value in first.items() if key not in group.keys and len(every[key]) > 1
     ]
