@@ -45,14 +45,15 @@ def rows_of(songs):
         }
 
 
-def quality_of(songs, weights, artists=8, lost=()):
+def quality_of(songs, weights, artists=8, lost=(), chosen=None):
     forms = frame("forms", rows_of(songs))
     own = stack("vocals", ["b", "a"], forms)
     kept = own.at([n for n in range(SONGS) if n not in lost])
     labels = tuple(f"artist {n % artists}" for n in range(SONGS) if n not in lost)
     found = Gathered(STEM, kept, labels, frozenset(), 0)
     of_track = weights[[n for n in range(SONGS) if n not in lost]]
-    chosen = {m: 1.0 for m, column in zip(("b", "a"), weights.T, strict=True) if column.any()}
+    used = {m: 1.0 for m, column in zip(("b", "a"), weights.T, strict=True) if column.any()}
+    chosen = chosen or used
     made = Ledger([], chosen, None, (0, None, None), (0, None, None), np.zeros(1), 0.0, of_track)
     return StemQuality(found, made, forms, 0)
 
@@ -92,3 +93,10 @@ def test_with_few_artists_the_row_says_so(songs):
     row = made.row()
     assert not row["shipped"] and "too few artists: 3" in row["why"]
     assert made.predictions() == [] and "rank_correlation" not in row
+
+
+def test_a_model_that_only_held_out_weights_need_is_no_feature_but_part_of_the_blend(songs):
+    weights = np.full((SONGS, 2), 0.5)
+    made = quality_of(songs, weights, chosen={"a": 1.0})
+    assert "agreement" not in made.fit.every.names
+    assert np.allclose(made.fit.snr, quality_of(songs, weights).fit.snr)

@@ -37,6 +37,7 @@ OTHERS = [
     row("median", -1.0, 45.0, established=False, note="below the blend"),
     row("stft_max", 1.5, 45.0, established=True, note="beats the blend"),
 ]
+ALL_STEMS = row("cross_stem", 0.5, 10.0, established=True, models=["a"])
 
 
 def written(run, rows):
@@ -70,7 +71,8 @@ def test_the_table_has_the_best_kind_first(make_run):
     [
         (LINEAR + OTHERS, "Better than the fitted blend with certainty: Vocals: stft_max."),
         (LINEAR + OTHERS[:1], "On no stem does another kind of ensemble beat the fitted blend"),
-        ([SINGLE, *OTHERS[:1]], "no blend is fitted"),
+        ([*LINEAR[:2], *OTHERS[:1]], "no blend is fitted"),
+        ([SINGLE, ALL_STEMS], "made by one model"),
     ],
 )
 def test_the_sentence_names_what_beats_the_blend(rows, said):
@@ -81,6 +83,7 @@ def test_the_section_draws_each_stem_and_is_left_out_without_other_kinds(make_ru
     run, sheet = make_run(level2=False), Sheet(tmp_path)
     assert not kinds_section(read_run(run.output, run.models), sheet)
     assert not kinds_section(written(run, LINEAR), sheet)
+    assert "all stems: +0.50 dB" in kinds_section(written(run, [*LINEAR, ALL_STEMS]), sheet)
     body = kinds_section(written(run, LINEAR + OTHERS), sheet)
     assert "stft_max: +1.50 dB at 45.0 s" in body
     assert (tmp_path / "kinds-vocals.png").is_file()

@@ -27,7 +27,7 @@ from stemwise.decision.gathering import Gathered
 from stemwise.decision.kinds import Compared
 from stemwise.decision.recipes import rounded
 from stemwise.selection.form_table import stack
-from stemwise.selection.keys import is_stem
+from stemwise.selection.keys import TRACK, is_stem
 from stemwise.selection.sets import Models
 from stemwise.selection.weights import get_strategy
 
@@ -51,6 +51,7 @@ class Crossed:
         weights: fitted to all tracks, without those that round to 0.
         makers: of the masks of the Wiener estimates, by stem; empty where none has a weight.
         single: the held-out scores of the best single model on these tracks.
+        oracle: the scores of the best model of each of these tracks.
         gain: over the best single model, shrunken; None where the weights are not taken.
         over_blend: over what the stem would get without them, shrunken; None where not certain.
     """
@@ -61,6 +62,7 @@ class Crossed:
     weights: Mapping[str, float]
     makers: Mapping[str, Models]
     single: Float
+    oracle: Float
     gain: float | None
     over_blend: float | None
 
@@ -108,7 +110,7 @@ class Crossed:
             held_out_score=(float(scores.mean()), *interval(scores, artists)),
             held_out_snr=(float(snr.mean()), *interval(snr, artists)),
             snr=snr,
-            oracle_gap=made.oracle_gap + made.held_out_score[0] - float(scores.mean()),
+            oracle_gap=float((self.oracle - scores).mean()),
             of_track=of_track,
             gain=self.gain,
         )
@@ -130,7 +132,8 @@ def crossed(
         candidates: the models that may be chosen, also those that do not make this stem.
         rows: of the table `cross`.
     """
-    own = rows.filter(is_stem(found.stem), pl.col("energy") > 0).rename({"signals": "models"})
+    own = rows.filter(is_stem(found.stem), pl.col("energy") > 0).sort(TRACK)
+    own = own.rename({"signals": "models"})
     signals = _signals(own, candidates)
     estimates = _estimates(found, signals)
     if fit.parts is None or not own.height or len(estimates) != len(found.forms.models):
@@ -152,7 +155,8 @@ def crossed(
     weights = rounded(dict(zip(signals, fitted.fit(forms, here.artists), strict=True)))
     masked = any(parts_of_signal(name)[0] == WIENER for name in weights)
     used = _makers(signals) if masked else {}
-    made = Crossed(here, held, parts, weights, used, fit.single.scores[places], None, None)
+    single, oracle = fit.single.scores[places], fit.singles[:, places].max(axis=0)
+    made = Crossed(here, held, parts, weights, used, single, oracle, None, None)
     return _judged(made, fit, models, places)
 
 

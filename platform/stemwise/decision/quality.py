@@ -39,13 +39,14 @@ class StemQuality:
 
     def __init__(self, found: Gathered, made: Ledger, forms: pl.DataFrame, seed: int) -> None:
         self.stem = dict(zip(STEM, found.stem, strict=True))
-        models = list(made.weights)
         rows = forms.filter(is_stem(found.stem))
+        models = _models(found, made)
         own, weights = _with_input(stack(found.forms.stem, [MIXTURE, *models], rows), found, made)
         self._tracks = own.tracks
-        self._names = names(len(models))
+        self._names = names(len(made.weights))
         artists = dict(zip(found.forms.tracks, found.artists, strict=True))
-        columns, snr = _measured(own, weights)
+        every, snr = _measured(own, weights)
+        columns = {name: every[name] for name in self._names}
         labels = [artists[track] for track in own.tracks]
         self.fit: QualityFit = fit_quality(columns, snr, labels, seed)
 
@@ -93,6 +94,16 @@ def _numbers(shown: Candidate, level: Candidate) -> Row:
         "half_width": shown.half_width,
         "coverage": shown.coverage,
     }
+
+
+def _models(found: Gathered, made: Ledger) -> list[str]:
+    """Return the models with a weight in the recipe or on a held-out track, which may need others."""
+    used = (made.of_track != 0).any(axis=0).tolist()
+    return [
+        model
+        for model, held in zip(found.forms.models, used, strict=True)
+        if held or model in made.weights
+    ]
 
 
 def _with_input(forms: StemForms, found: Gathered, made: Ledger) -> tuple[StemForms, Float]:

@@ -238,8 +238,8 @@ def _stem(
     rows = content.forms.filter(is_stem(one.stem))
     forms = stack(name, [*one.forms.models, MIXTURE], rows)
     wanted = set(one.forms.tracks)
-    forms = forms.at(np.array([track in wanted for track in forms.tracks]))
-    folds = np.array([fold[track] for track in forms.tracks])
+    forms = forms.at(np.array([track in wanted for track in forms.tracks], np.bool_))
+    folds = np.array([fold[track] for track in forms.tracks], np.int64)
     parts = [np.flatnonzero(folds == number) for number in np.unique(folds)]
     if len(parts) < 2:
         raise ConfigError(f"tiers= needs {name} of two artists or more: leave its models out.")

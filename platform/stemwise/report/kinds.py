@@ -9,7 +9,7 @@ from stemwise.report.markup import db, span_of
 from stemwise.report.run_tables import Row
 from stemwise.report.tables import TextTable
 
-BEST_SINGLE, MEAN, BLEND = "best_single", "mean", "blend"
+BEST_SINGLE, MEAN, BLEND = LINEAR = "best_single", "mean", "blend"
 TITLE = "Kinds of ensembles"
 WORDS = {
     BEST_SINGLE: "best single model",
@@ -57,7 +57,10 @@ def verdict(rows: Sequence[tuple[str, Row]]) -> str:
     for stem, row in rows:
         if row["note"] == BEATS:
             better.setdefault(stem, []).append(name_of(row["kind"]))
-    if not any(row["kind"] == BLEND for _, row in rows):
+    kinds = {row["kind"] for _, row in rows}
+    if not {MEAN, BLEND} & kinds:
+        return "Each stem is made by one model, so there is no blend."
+    if BLEND not in kinds:
         return "With one artist no blend is fitted, so nothing is held out."
     if not better:
         return "On no stem does another kind of ensemble beat the fitted blend with certainty."

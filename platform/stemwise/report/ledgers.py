@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stemwise.analysis.multiplicity import FEW
 from stemwise.report.deployment import deployment_table
-from stemwise.report.kinds import WORDS, kinds_table
+from stemwise.report.kinds import LINEAR, kinds_table
 from stemwise.report.less_overlap import less_overlap_table
 from stemwise.report.markup import db, span_of
 from stemwise.report.quality import quality_table
@@ -68,7 +68,7 @@ def kinds(run: RunTables) -> TextTable:
         if len(own := run.rows("kinds", key)) > 1
         for row in sorted(own, key=lambda row: -row["gain"])
     ]
-    other = any(row["kind"] not in WORDS for _, row in rows)
+    other = any(row["kind"] not in LINEAR for _, row in rows)
     return kinds_table(rows if other else ())
 
 

@@ -218,7 +218,7 @@ OF_TABLE: dict[tuple[str, str], tuple[str, str]] = {
     ("predictions", "predicted"): ("dB", "SNR predicted by a regression without the artist"),
     ("predictions", "low"): ("dB", "lower end of the prediction's 90 % interval"),
     ("predictions", "high"): ("dB", "upper end of the prediction's 90 % interval"),
-    ("kinds", "kind"): ("", "best_single, mean, blend, or the name of an ensemble"),
+    ("kinds", "kind"): ("", "best_single, mean, blend, cross_stem, or the name of an ensemble"),
     ("kinds", "models"): (
         "",
         "what it runs; of the best single model and the blend, as on all tracks",
