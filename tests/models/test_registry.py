@@ -199,6 +199,17 @@ def test_a_published_digest_of_an_own_checkpoint_is_enforced(package):
         prepare(resolve(entry(package, sha256="0" * 64)))
 
 
+def test_digests_of_a_bag_are_one_for_each_file_or_that_of_the_first():
+    published = [file.sha256 for file in registry.get("umxl").checkpoints]
+    full = [digest.ljust(64, "0") for digest in published]
+    bag = {"name": "mine", "base": "umxl", "augment": {"swap": True}}
+    assert [file.sha256 for file in resolve(bag | {"sha256": full}).checkpoints] == full
+    one = resolve(bag | {"sha256": full[0]}).checkpoints
+    assert [file.sha256 for file in one] == [full[0], *published[1:]]
+    with pytest.raises(ConfigError, match="one sha256 per checkpoint"):
+        resolve(bag | {"sha256": full[:2]})
+
+
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"gone\.th"):
         prepare(resolve(entry(tmp_path / "gone.th")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import tarfile
 from functools import partial
 from pathlib import Path
@@ -223,5 +225,31 @@ def test_damaged_archives_are_one_sentence(tmp_path, change):
 def test_what_is_no_archive_is_refused(tmp_path):
     path = tmp_path / "page.tar.gz"
     path.write_text("<html>")
+    with pytest.raises(CheckpointError, match="damaged or no archive"):
+        load_variables(path)
+
+
+@pytest.mark.parametrize("places", [(0.2,), (0.5,), (0.8,), (0.3, 0.6)])
+@pytest.mark.parametrize("kind", ["gz", "xz"])
+def test_a_damaged_stream_is_one_sentence(tmp_path, kind, places):
+    path = tmp_path / "broken.tar"
+    noise = np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
+    tensorflow_files.archive(path.with_suffix(".tar.gz"), {"a": noise})
+    with gzip.open(path.with_suffix(".tar.gz")) as plain:
+        packed = bytearray((gzip if kind == "gz" else lzma).compress(plain.read()))
+    for place in places:
+        start = int(place * len(packed))
+        packed[start : start + 64] = bytes(64)
+    path.write_bytes(packed)
+    with pytest.raises(CheckpointError, match="damaged or no archive"):
+        load_variables(path)
+
+
+def test_a_shape_that_no_number_can_hold_is_one_sentence(tmp_path):
+    path = tmp_path / "broken.tar.gz"
+    field = tensorflow_files.field
+    shape = field(2, field(2, field(1, 2**64 - 1)))
+    index = tensorflow_files.table([(b"a", field(1, 1) + shape + field(5, 16))], 1)
+    rewrite(path, lambda files: files | {"model.index": index})
     with pytest.raises(CheckpointError, match="damaged or no archive"):
         load_variables(path)

@@ -21,6 +21,7 @@ from stemwise.separation.presets import ALGORITHMS, PREFIX, content
 from stemwise.separation.recipe import load_recipe
 
 LINEAR = {"instrumental_low_resource", "vocal_balanced", "vocal_rvc", "karaoke"}
+SIX_AND_FOUR = ["BS-Roformer-SW.ckpt", "model_scnet_ep_36_sdr_10.0891.ckpt"]
 KINDS = {
     "instrumental_clean": "stft_max",
     "instrumental_full": "stft_max",
@@ -120,6 +121,13 @@ def test_weights_are_shares_of_their_sum(tmp_path):
     assert made["stems"] == {"vocals": shares, "instrumental": shares}
 
 
+def test_a_model_without_weight_is_left_out(tmp_path):
+    made = content(mine(tmp_path, weights=[3, 0]))
+    assert made["stems"]["vocals"] == {"audio_separator_a": 1.0}
+    one = content(mine(tmp_path, models=[*SIX_AND_FOUR, "a.ckpt"], weights=[0, 1, 1]))
+    assert set(one["models"]) == {"audio_separator_a"}
+
+
 @pytest.mark.parametrize(
     ("algorithm", "kind"), [("median_wave", "median"), ("median_fft", "stft_median_parts")]
 )
@@ -162,9 +170,13 @@ def test_the_only_preset_of_a_file_needs_no_name(tmp_path):
         ({"weights": [1, "x"]}, "2 models and the weights"),
         ({"weights": [1, float("nan")]}, "2 models and the weights"),
         ({"weights": [1, -1]}, "not a sum of 0"),
+        ({"algorithm": ["avg_wave"]}, "which stemwise does not have"),
+        ({"stems": "vocals"}, "stems must list names, not 'vocals'"),
+        ({"stems": [1]}, "stems must list names"),
+        ({"models": [*SIX_AND_FOUR, "MDX23C-8KFFT-InstVoc_HQ.ckpt"], "weights": [1, -1, 2],
+          "stems": ["bass"]}, "sum is 0 among the models that make bass"),
         ({"weights": [1, 2], "algorithm": "min_fft"}, "weights, which min_fft does not know"),
-        ({"models": ["BS-Roformer-SW.ckpt", "model_scnet_ep_36_sdr_10.0891.ckpt"], "stems": ["x"]},
-         "No model of the preset 'one' makes x"),
+        ({"models": SIX_AND_FOUR, "stems": ["x"]}, "No model of the preset 'one' makes x"),
     ],
 )  # fmt: skip
 def test_a_preset_that_cannot_be_had_says_why(tmp_path, change, says):

@@ -314,7 +314,7 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
         )
     if name in names() or name in _RESERVED:
         raise ConfigError(f"The name {name!r} is taken: give your model another.")
-    content = _msst_base(given, name) if origin == "msst_config" else _zoo_base(given)
+    content = _msst_base(given, name) if origin == "msst_config" else _zoo_base(given, name)
     word = given.pop(overlap.KEY, None)
     content |= {"name": name, "published": []}
     if origin != "base" or set(given) - {
@@ -327,9 +327,11 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     paths = [Path(str(file)) for file in entries.as_list(checkpoint)]
     digests = entries.as_list(sha256) or [None] * len(paths)
     carried = content.get("checkpoints") or []
-    if not paths and digests and carried:
-        # of several files only the first is named here: the one with the weights
-        content["checkpoints"] = [{**carried[0], "sha256": digests[0]}, *carried[1:]]
+    if not paths and carried and len(digests) in (1, len(carried)):
+        # one digest is that of the first of several files: the one with the weights
+        named = zip(carried, digests, strict=False)
+        own = [{**file, "sha256": found} for file, found in named]
+        content["checkpoints"] = [*own, *carried[len(own) :]]
     elif len(digests) != len(paths):
         raise ConfigError(f"The model {name!r} must give one sha256 per checkpoint, or none.")
     if checkpoint is not None:
@@ -357,7 +359,7 @@ def _user_spec(entry: Mapping[str, Any]) -> ModelSpec:
     return spec if word is None else overlap.cut(spec, overlap.check(word, where))
 
 
-def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
+def _zoo_base(given: dict[str, Any], name: str) -> dict[str, Any]:
     """Take `base` out of an entry and return its YAML."""
     base = str(given.pop("base"))
     if base.startswith(audio_separator_entry.PREFIX):
@@ -366,7 +368,7 @@ def _zoo_base(given: dict[str, Any]) -> dict[str, Any]:
 
     if base.startswith(FILE_PREFIX):
         raise ConfigError(
-            f"The model entry {given.get('name')!r}: {base} are finished estimates, which no model can "
+            f"The model entry {name!r}: {base} are finished estimates, which no model can "
             "make anew: use them as they are, models=[file:NAME]."
         )
     get(base)  # says which names exist when `base` is unknown

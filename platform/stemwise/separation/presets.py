@@ -105,18 +105,26 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 def _recipe(name: str, preset: Any, source: str) -> dict[str, Any]:
     files, algorithm, weights = _checked(name, preset)
+    wanted = _stems(name, preset)
     members = [_member(file) for file in files]
     if len({member.name for member in members}) != len(members):
         raise ConfigError(f"The preset {name!r} names a model twice: {', '.join(files)}.")
     stems = {}
-    for stem in preset.get("stems") or _STEMS:
+    for stem in wanted:
         makers = [i for i, m in enumerate(members) if m.stems is None or stem in m.stems]
-        if makers:
-            chosen = [members[i].name for i in makers]
-            stems[stem] = _joined(algorithm, chosen, [weights[i] for i in makers])
+        makers = [i for i in makers if weights[i] != 0]
+        if not makers:
+            continue
+        shares = [weights[i] for i in makers]
+        if sum(shares) == 0:
+            raise ConfigError(
+                f"The preset {name!r} has weights whose sum is 0 among the models that make {stem}: "
+                "give others."
+            )
+        stems[stem] = _joined(algorithm, [members[i].name for i in makers], shares)
     if not stems:
         raise ConfigError(
-            f"No model of the preset {name!r} makes {' or '.join(preset.get('stems') or _STEMS)}: name "
+            f"No model of the preset {name!r} makes {' or '.join(wanted)}: name "
             "its stems with stems: [NAME, …]."
         )
     return {
@@ -133,7 +141,7 @@ def _checked(name: str, preset: Any) -> tuple[list[str], str, list[float]]:
     if not isinstance(files, list) or len(files) < 2 or not all(isinstance(f, str) for f in files):
         raise ConfigError(f"The preset {name!r} must list two models or more, not {files!r}.")
     algorithm = preset.get("algorithm", "avg_wave")
-    if algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise ConfigError(
             f"The preset {name!r} joins by {algorithm!r}, which stemwise does not have: "
             f"{did_you_mean(str(algorithm), ALGORITHMS)}use one of {', '.join(ALGORITHMS)}."
@@ -154,6 +162,14 @@ def _checked(name: str, preset: Any) -> tuple[list[str], str, list[float]]:
             f"average ({', '.join(_LINEAR)})."
         )
     return files, algorithm, weights
+
+
+def _stems(name: str, preset: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the stems that a preset joins (ConfigError where they are no names)."""
+    stems = preset.get("stems") or list(_STEMS)
+    if not isinstance(stems, list) or not all(isinstance(stem, str) for stem in stems):
+        raise ConfigError(f"The preset {name!r}: stems must list names, not {stems!r}.")
+    return tuple(stems)
 
 
 def _joined(algorithm: str, models: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ lies, its type and shape. Nothing of it can carry code.
 
 from __future__ import annotations
 
+import lzma
 import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -24,7 +26,17 @@ _MAGIC, _FOOTER = 0xDB4775248B80FB57, 48
 _DATA, _INDEX = ".data-00000-of-00001", ".index"
 _FLOAT = 1  # of TensorFlow's types
 _MOST = 1 << 30  # bytes of a file in the archive that are unpacked
-_BROKEN = (tarfile.TarError, EOFError, IndexError, KeyError, OSError, ValueError, struct.error)
+_BROKEN = (
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,
+    ValueError,
+    struct.error,
+)
 
 
 def load_variables(path: Path) -> Variables:
@@ -54,8 +66,10 @@ def _member(archive: tarfile.TarFile, suffix: str) -> bytes:
         and member.name.endswith(suffix)
         and not PurePosixPath(member.name).name.startswith("._")
     ]
-    if len(found) != 1 or found[0].size > _MOST:
+    if len(found) != 1:
         raise ValueError(f"it holds {len(found)} files that end in {suffix}, not one")
+    if found[0].size > _MOST:
+        raise ValueError(f"{found[0].name} is larger than {_MOST} bytes")
     file: IO[bytes] | None = archive.extractfile(found[0])
     return b"" if file is None else file.read()
 
