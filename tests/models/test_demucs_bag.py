@@ -132,6 +132,7 @@ def test_the_fast_tiling_leaves_out_chunks_within_others(write):
         ({"weights": [[1.0, 1.0]] * 3}, r"needs 4 numbers"),
         ({"weights": [[1.0, 1.0, 1.0, 0.0]] * 3}, r"weight for vocals"),
         ({"weights": [[1.0, 1.0, 1.0, float("nan")]] * 3}, r"weight for vocals"),
+        ({"weights": [[1.0, 1.0, 1.0, float("inf")]] * 3}, r"weight for vocals"),
         ({"stems": ["drums", "drums"]}, r"each stem once"),
         ({"stems": ["bass", "drums", "other", "vocals"]}, r"in this order"),
         ({"stems": ["drums", "piano"]}, r"separates 4 stems"),

@@ -7,6 +7,7 @@ samples are the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def _shares(
     table = torch.tensor([list(map(float, row)) for row in rows])[:, list(columns)]
     totals = table.sum(dim=0)
     for name, total in zip(stems, totals.tolist(), strict=True):
-        if not total > 0:
+        if not 0 < total < math.inf:
             raise ConfigError(f"No member of the bag has a weight for {name}: give one above 0.")
     return table / totals
 
