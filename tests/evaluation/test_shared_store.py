@@ -54,6 +54,34 @@ def test_two_runs_at_once_compute_each_separation_once(model, song, store):
         ]
 
 
+def test_runs_on_two_machines_do_not_wait_for_each_other(model, song, store):
+    """What each has made lies raw, where the other cannot see it, until its song is measured."""
+    track, start = song(), threading.Barrier(2)
+
+    def first(chunks):
+        if not met.is_set():
+            met.set() if start.wait(10) == 0 else met.wait(10)
+        return slow(chunks)
+
+    met = threading.Event()
+    runs = []
+    for names in ("ab", "ba"):
+        models = [model(names[0], function=first)[0], model(names[1], function=slow)[0]]
+        own = EstimateStore(store.root, store.root.parent / f"scratch-{names}", raw=True)
+        runs.append(TrackEvaluator(Zoo(models), own, MetricSettings()))
+    results = []
+    threads = [
+        threading.Thread(target=lambda run=run: results.append(run(track)), daemon=True)
+        for run in runs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert [(result.made, result.found) for result in results] == [(1, 1)] * 2
+    assert all(row["status"] == "ok" for result in results for row in result.tables["scores"])
+
+
 def test_what_another_run_makes_comes_last_and_in_its_place(model, song, store):
     track = song()
     ((first, _), (fakes, _)) = evaluators(model, store, ("a", "b"))

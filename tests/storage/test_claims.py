@@ -112,6 +112,21 @@ def test_an_entry_that_others_cannot_see_stays_claimed_until_it_is_encoded(tmp_p
     assert not isinstance(found, Claim) and found.key == KEY
 
 
+def test_two_may_encode_one_raw_entry_at_once(tmp_path, monkeypatch):
+    one, other = (EstimateStore(tmp_path / "store", raw=True) for _ in range(2))
+    put(one)
+    encode = one._encode
+
+    def overtaken(entry, folder):
+        other.settle(KEY)
+        encode(entry, folder)
+
+    monkeypatch.setattr(one, "_encode", overtaken)
+    one.settle(KEY)
+    entry = one.get(KEY)
+    assert entry is not None and entry.raw is None and entry.read("vocals").shape == (2, 100)
+
+
 def test_runs_that_keep_nothing_do_not_take_each_others_estimates(tmp_path):
     first, second = (EstimateStore(tmp_path, keep=False, owner=f"{name}-") for name in "ab")
     claims = [store.claim(KEY) for store in (first, second)]

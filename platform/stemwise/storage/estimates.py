@@ -26,7 +26,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from errno import EXDEV
 from pathlib import Path
@@ -158,6 +158,7 @@ class EstimateStore:
         self.root, self.keep, self.owner = root, keep, owner
         self.scratch = places.scratch_of(root) if scratch is None else scratch
         self.raw = raw or not keep
+        self._unseen: set[str] = set()
 
     def get(self, key: str) -> Entry | None:
         """Return the entry called `key`, or None where it was never finished or is not whole.
@@ -227,13 +228,16 @@ class EstimateStore:
                     self._encode(raw, made)
                     self._publish(made, raw.folder)
             except (OSError, soundfile.SoundFileError) as error:
-                raise self._unwritable(error) from error
+                # another run that encodes it too may be faster, and remove the raw one
+                if not self._is_published(key):
+                    raise self._unwritable(error) from error
         shutil.rmtree(raw.raw, ignore_errors=True)
 
     def claim(self, key: str, patient: bool = True) -> Claim | Entry | None:
         """Return a claim on a key that has no entry, or the entry that somebody else has made meanwhile.
 
-        Hold the claim while the entry is made (`claimed`). Nobody claims what is not kept.
+        Hold the claim while the entry is made (`claimed`). Nobody claims what is not kept. Whoever waits
+        first encodes what others cannot see of his, so that two never wait for each other.
 
         Args:
             key: from `entry_key`.
@@ -241,12 +245,16 @@ class EstimateStore:
 
         Raises:
             OutputError: the store cannot be written.
+            StorageError: it cannot be read.
         """
         if not self.keep:
             return Claim(lambda: None)
         claims = Claims(self.root)
         try:
-            claim = claims.wait(key, lambda: self.get(key)) if patient else claims.take(key)
+            claim: Claim | Entry | None = claims.take(key)
+            if claim is None and patient:
+                self._show_others()
+                claim = claims.wait(key, lambda: self.get(key))
         except OSError as error:
             raise self._unwritable(error) from error
         if not isinstance(claim, Claim):
@@ -257,11 +265,21 @@ class EstimateStore:
             return found
         return claim
 
-    def claimed(self, key: str, claim: Claim) -> AbstractContextManager[None]:
+    @contextmanager
+    def claimed(self, key: str, claim: Claim) -> Iterator[None]:
         """Hold a claim while the entry is made, and on until others can see that it was."""
         raw = self._raw_folder(key)
         seen = is_local(self.root) and self.scratch == self.root
-        return claiming(claim, lambda: seen or not raw.is_dir())
+        with claiming(claim, lambda: seen or not raw.is_dir()):
+            yield
+            if not seen:
+                self._unseen.add(key)
+
+    def _show_others(self) -> None:
+        """Encode the raw entries that are claimed because other machines cannot see them."""
+        for key in tuple(self._unseen):
+            self.settle(key)
+            self._unseen.discard(key)
 
     def song_folder(self) -> Path | None:
         """Make a scratch folder for what is decoded of a song; None where that is impossible."""
