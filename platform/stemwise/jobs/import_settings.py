@@ -75,7 +75,8 @@ class ImportSettings:
         museval = self.input is not None and self.format != "table"
         known = list(COLUMNS.values()) if museval else list(METRICS)
         if self.score is not None and self.score not in known:
-            near = did_you_mean(self.score, known)
+            usual = METRICS if self.format == "table" else COLUMNS.values()
+            near = did_you_mean(self.score, list(usual))
             raise ConfigError(
                 f"score={self.score} is not imported: {near}use one of {', '.join(known)}."
             )
