@@ -41,9 +41,10 @@ class Here:
 
     def run(self, request: Request) -> tuple[int, str | None]:
         Here.asked.append(request)
-        name = Path(request.settings["output"]).name
-        if name in Here.lost or not Here.real:
-            return Here.lost.get(name, (0, None))
+        folder = Path(request.settings["output"])
+        if folder.name in Here.lost or not Here.real:
+            (folder / "parts").mkdir(parents=True, exist_ok=True)
+            return Here.lost.get(folder.name, (0, None))
         return child.work_on(Request(request.job, request.settings, None, request.log))
 
     def interrupt(self) -> None: ...
@@ -119,6 +120,28 @@ def test_a_finished_sweep_is_not_done_again_and_a_changed_song_is(done, tmp_path
     assert len(here.asked) == 2 * first
 
 
+def test_a_job_is_done_again_whose_recipe_or_result_is_not_what_it_was(done, tmp_path, here):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("stems: {}")
+    given = ("models=[band_split]", f"recipes=[{recipe}]", "overlap=reference,fast")
+
+    def asked():
+        here.asked = []
+        assert sweep(done / "songs", tmp_path / "sweep", *given) == 0
+        return [Path(request.settings["output"]).name for request in here.asked]
+
+    assert asked() == ["job-0", "job-1"] and asked() == []
+    shutil.rmtree(tmp_path / "sweep" / "job-1")
+    assert asked() == ["job-1"]
+    recipe.write_text("stems: {drums: {}}")
+    assert asked() == ["job-0", "job-1"]
+
+
+def test_the_page_of_a_run_is_not_overwritten(done, here, capsys):
+    assert sweep(done / "songs", done / "sweep" / "job-0") == 2
+    assert "is a single run" in capsys.readouterr().err and not here.asked
+
+
 def test_a_job_that_is_killed_is_listed_and_the_others_are_not_lost(done, tmp_path, here, capsys):
     here.lost = {"job-0": (-signal.SIGKILL, "Its process was killed."), "job-3": (2, "No such.")}
     assert sweep(done / "songs", tmp_path / "sweep") == 3
@@ -176,11 +199,17 @@ def _rule(run):
         (["{run}", "{other}", "output={run}"], 2, "is one of the runs"),
         (["{run}", "{other}"], 2, "output= is not set"),
         (["{run}", "{other}", "outptu={new}"], 2, "did you mean output"),
+        (["{run}", "{other}", "output={sweep}"], 2, "is a run or sweep itself"),
+        (["{run}", "{other}", "output=2024"], 2, "write output=./2024"),
     ],
 )
 def test_what_compare_refuses(done, tmp_path, capsys, given, code, says):
     (tmp_path / "empty").mkdir()
-    places = {"run": done / "sweep/job-0", "other": done / "sweep/job-1", "new": tmp_path / "new"}
+    alike = [
+        n for n in range(1, 4) if _rule(done / f"sweep/job-{n}") == _rule(done / "sweep/job-0")
+    ]
+    places = {"run": done / "sweep/job-0", "other": done / f"sweep/job-{alike[0]}"}
+    places |= {"new": tmp_path / "new", "sweep": done / "sweep"}
     words = [text.format(**places, empty=tmp_path / "empty") for text in given]
     assert main(["compare", *words]) == code
     assert says in capsys.readouterr().err
@@ -219,6 +248,7 @@ def test_a_process_works_off_jobs_and_is_replaced_when_one_kills_it(tmp_path, mo
         "    console.print(f'in {settings.output}')\n"
         "    if 'killed' in settings.output: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    if 'bug' in settings.output: raise ValueError('a bug')\n"
+        "    if 'left' in settings.output: raise SystemExit(0)\n"
         "    return 3 if 'partly' in settings.output else 0\n"
     )
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
@@ -236,6 +266,7 @@ def test_a_process_works_off_jobs_and_is_replaced_when_one_kills_it(tmp_path, mo
         assert (code, error) == (1, "ValueError: a bug") and "Traceback" in printed
         code, error, _ = ask("killed")
         assert code == -signal.SIGKILL and "was killed (SIGKILL)" in str(error)
+        assert ask("left")[0] == 1
         assert ask("partly")[:2] == (3, "Some songs or models failed.")
     finally:
         worker.close()

@@ -45,9 +45,12 @@ def test_a_case_per_stem_with_its_kind_of_fault():
 
 
 def test_characters_that_xml_lacks_are_replaced():
-    found = suite(one("vocals", FAILED, "song \x00\x1b[31m �."), run="a\x08b\ufffe")
+    found = suite(
+        one("vocals", FAILED, "song \x00\x1b[31m �."), run="a\x08b\ufffe", name="\udce9.wav"
+    )
     assert found.find("testcase/failure").get("message") == "song ��[31m �."
     assert found.find("properties/property").get("value") == "a�b�"
+    assert found.find("properties/property[2]").get("value") == "�.wav"
 
 
 def test_what_the_schema_of_ant_asks_for_is_there():

@@ -64,8 +64,8 @@ def compare(settings: CompareSettings, console: Console) -> int:
         refuse_unlike(runs)
         stack.enter_context(exclusive(output, lambda text: show_note(console, text)))
         # a run's own tables and page are not overwritten
-        if (output / CONFIG).exists():
-            raise ConfigError(f"output={output} is a run itself: choose another folder.")
+        if (output / CONFIG).exists() or (output / record.NAME).exists():
+            raise ConfigError(f"output={output} is a run or sweep itself: choose another folder.")
         target = stack.enter_context(mirrored(output, (REPORT, TABLES)))
         made = compared(target, name_of(output), _KIND, [Alike(runs)])
         for table in best_runs(made):
@@ -83,8 +83,10 @@ def settings_of(runs: Sequence[str], values: Mapping[str, object]) -> CompareSet
         near = did_you_mean(unknown[0], ["output"])
         raise ConfigError(f"{unknown[0]}= is unknown: {near}stemwise compare has output=.")
     output = values.get("output")
-    if not isinstance(output, str) or not output:
+    if output is None or output == "":
         raise ConfigError("output= is not set: name a folder for the page, output=DIR.")
+    if not isinstance(output, str):
+        raise ConfigError(f"output={output} is no text: write output=./{output}.")
     return CompareSettings(runs=tuple(runs), output=output)
 
 

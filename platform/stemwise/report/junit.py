@@ -66,7 +66,8 @@ def _case(check: StemCheck) -> Tree.Element:
 
 def _legal(text: str) -> str:
     """Replace characters that XML 1.0 does not have."""
-    return "".join(
-        letter if letter in "\t\n\r" or (letter >= " " and letter not in "\ufffe\uffff") else "�"
-        for letter in text
-    )
+    return "".join(letter if letter in "\t\n\r" or _is_legal(letter) else "�" for letter in text)
+
+
+def _is_legal(letter: str) -> bool:
+    return " " <= letter < "\ud800" or "\ue000" <= letter < "\ufffe" or letter > "\uffff"

@@ -63,13 +63,12 @@ def main(messages: int, lifeline: int) -> None:
     while True:
         try:
             request = pipe.recv()
-        except (EOFError, OSError):
-            return
-        with _printing_to(request.log):
-            answer = work_on(request)
-        try:
+            with _printing_to(request.log):
+                answer = work_on(request)
             pipe.send(answer)
-        except OSError:  # whoever asked has left
+        except (EOFError, OSError):  # whoever asked has left
+            return
+        except KeyboardInterrupt:  # between jobs
             return
 
 

@@ -43,7 +43,8 @@ class JobProcess:
             if self._interrupted:
                 return 130, "It was interrupted."
             code = self._ended(process)
-            return code, f"{how_it_ended(code)}.".replace("its", "Its", 1)
+            # who leaves without an answer has not finished, whatever its exit code says
+            return code or 1, f"{how_it_ended(code)}.".replace("its", "Its", 1)
         return answer
 
     def interrupt(self) -> None:

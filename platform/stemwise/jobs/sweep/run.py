@@ -13,10 +13,12 @@ from pathlib import Path
 from rich.console import Console
 
 from stemwise.core.errors import PARTLY_FAILED, ConfigError, StemwiseError
+from stemwise.core.places import cause, place
+from stemwise.core.types import Track
 from stemwise.evaluation import connection
 from stemwise.evaluation.cluster import ClusterSettings, pool
 from stemwise.jobs.holding import exclusive
-from stemwise.jobs.run_places import REPORT, RunFolder, mirrored, output_folder
+from stemwise.jobs.run_places import CONFIG, REPORT, RunFolder, mirrored, output_folder
 from stemwise.jobs.settings import EvaluateSettings
 from stemwise.jobs.sweep import record, songs
 from stemwise.jobs.sweep.child import Request
@@ -82,13 +84,17 @@ def sweep(
         quiet: print errors only.
 
     Raises:
-        StemwiseError: the sweep's folder cannot be written, or another sweep is writing it.
+        StemwiseError: the sweep's folder cannot be written, is a run's, or another sweep is writing it.
     """
     console = make_console(quiet=quiet)
     output = output_folder(gathered[0][0].output)
     jobs = jobs_of(gathered)
     tell = partial(show_note, console)
     with exclusive(output, tell), mirrored(output, (REPORT, "tables", _LOGS)) as folder:
+        if (output / CONFIG).exists():
+            raise ConfigError(
+                f"output={output} is a single run, whose report would be lost: choose another folder."
+            )
         state = _Sweep(folder, jobs, command, console, _digests(jobs))
         _take_up(state)
         waiting = [job for job in jobs if state.outcomes[job.name].status == WAITING]
@@ -103,16 +109,19 @@ def sweep(
 
 
 def _digests(jobs: Sequence[SweepJob]) -> dict[str, str | None]:
-    """Return a digest of each job's songs; None where they cannot be listed, which the job will tell."""
+    """Return a digest of each job's files; None where it will say that songs cannot be listed."""
     known: dict[str, str | None] = {}
+    listed: dict[str, list[Track] | None] = {}
     for job in jobs:
-        facts = str((written(job.settings)["dataset"], job.settings.tracks))
-        if facts not in known:
+        content = written(job.settings)
+        facts = str((content["dataset"], job.settings.tracks))
+        if facts not in listed:
             try:
-                known[facts] = songs.digest(list_tracks(job.settings))
+                listed[facts] = list_tracks(job.settings)
             except (StemwiseError, OSError):
-                known[facts] = None
-        known[job.name] = known[facts]
+                listed[facts] = None
+        tracks = listed[facts]
+        known[job.name] = None if tracks is None else songs.digest(tracks, content)
     return known
 
 
@@ -121,12 +130,18 @@ def _take_up(state: _Sweep) -> None:
     before = record.load(state.folder.place)
     for job in state.jobs:
         known, digest = before.get(job.name), state.digests[job.name]
-        kept = known is not None and known.holds_for(job, digest)
+        kept = known is not None and known.holds_for(job, digest) and _is_there(job)
         outcome = known if known is not None and kept else Outcome()
         state.outcomes[job.name] = outcome.told_of(job, digest)
     count = sum(outcome.status == FINISHED for outcome in state.outcomes.values())
     if count:
         show_note(state.console, f"{count} of {len(state.jobs)} jobs are finished already.", "")
+
+
+def _is_there(job: SweepJob) -> bool:
+    """Tell whether a job's folder still holds its result."""
+    folder = place(job.settings.output or "")
+    return any((folder / name).exists() for name in (CONFIG, *songs.FOLDERS))
 
 
 def _work_off(state: _Sweep, waiting: Sequence[SweepJob], first: EvaluateSettings) -> None:
@@ -197,7 +212,11 @@ def _run(
     began = time.monotonic()
     settings = job.settings
     if leader is not None:
-        songs.take_over(leader.settings.output or "", settings.output or "")
+        try:
+            songs.take_over(leader.settings.output or "", settings.output or "")
+        except OSError as problem:
+            told = f"The songs of {leader.name} cannot be taken over ({cause(problem)})."
+            return Outcome.of(StemwiseError.exit_code, told, time.monotonic() - began)
     own = settings.cluster
     # of a machine that jobs share, none takes all workers and lets the others wait
     if own.actors is None:
