@@ -23,6 +23,8 @@ from ..local import CHUNK, Bench, GainModel, World, bench, until
 
 FAST = Recipe("fast", {"vocals": {"m": 1.0}}, remainder="other")
 BEST = Recipe("best", {"vocals": {"m": 0.5, "n": 0.5}}, remainder="other")
+HALF = Recipe("first", {"vocals": {"m": 1.0}, "drums": {"n": 1.0}})
+BROKEN = replace(HALF, name="broken", tiers=(HALF, replace(HALF, name="second")))
 GAINS = {"m": {"vocals": 0.5}, "n": {"vocals": 0.25}}
 FACTOR = {"fast": 0.5, "best": 0.375}
 LENGTH = 2 * CHUNK
@@ -42,7 +44,7 @@ def world() -> World:
 @pytest.fixture
 def up(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(job_runner, "PULSE_S", 0.02)
-    recipes = {"cascade": cascade(), "never": cascade(0.05), "plain": BEST}
+    recipes = {"cascade": cascade(), "never": cascade(0.05), "plain": BEST, "broken": BROKEN}
     with bench(tmp_path, recipes, world) as made:
         yield made
 
@@ -133,6 +135,27 @@ def test_a_tier_that_fails_leaves_the_one_before(up: Bench, world: World) -> Non
     heard(up, "fast")
 
 
+def test_an_internal_error_in_a_better_tier_leaves_the_one_before(up: Bench, world: World) -> None:
+    world.faults["n"] = ZeroDivisionError("a bug")
+    up.submit(MIXTURE)
+    up.runner()
+    job = up.final()
+    assert (job.status, job.tier) == (Status.SUCCEEDED, "fast")
+    assert "a bug" not in job.result["note"] and "the server's log" in job.result["note"]
+
+
+def test_the_stems_that_the_first_tier_could_make_are_there_where_others_failed(
+    up: Bench, world: World
+) -> None:
+    world.faults["n"] = ModelError("n is out of order.")
+    up.submit(MIXTURE, recipe="broken")
+    up.runner()
+    job = up.final()
+    assert (job.status, job.reason, job.tier) == (Status.FAILED, "stems_failed", "first")
+    assert [stem["stem"] for stem in job.result["results"]] == ["vocals"]
+    assert up.files.exists(results.stem_key("job", "vocals", "wav", job.tier))
+
+
 def test_what_a_lost_worker_has_shown_stays_and_the_next_goes_on_from_there(
     up: Bench, world: World
 ) -> None:
@@ -160,6 +183,7 @@ def test_where_all_workers_are_lost_the_tier_that_was_shown_is_the_answer(up: Be
     assert up.store.claim("other", 1, max_attempts=1) is None
     job, without = up.store.get("job"), up.store.get("without")
     assert (job.status, job.tier, job.error, job.reason) == (Status.SUCCEEDED, "fast", None, None)
+    assert "these are the stems of fast" in (views.separation(job).note or "")
     assert (without.status, without.reason) == (Status.FAILED, "worker_lost")
 
 

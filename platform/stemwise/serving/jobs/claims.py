@@ -11,7 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from stemwise.serving.jobs.database import JobDatabase
 from stemwise.serving.jobs.records import Due, Job, Status, due_at
@@ -49,6 +60,7 @@ class JobClaims:
             now = self._clock()
             stalled = and_(jobs.c.status == Status.RUNNING, jobs.c.lease_until <= now)
             lost = stalled & (jobs.c.attempts >= max_attempts)
+            _note_the_tier(connection, lost, max_attempts)
             connection.execute(
                 update(jobs).where(lost).values(_lost(max_attempts, now, lost_ttl_s))
             )
@@ -130,7 +142,7 @@ class JobClaims:
         `result` tells of those parts that were made nevertheless.
         """
         why = {"reason": storable(reason), "error": storable(error)}
-        values = {"status": Status.FAILED, "result": dict(result or {})} | why
+        values = {"status": Status.FAILED} | _shown(result or {}) | why
         return self._update_claimed(id, worker, attempt, values | self._end(ttl_s))
 
     def release(self, id: str, worker: str, *, attempt: int | None = None) -> bool:
@@ -166,6 +178,18 @@ def _first(condition: ColumnElement[bool]) -> Select[tuple[str]]:
 
 def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
     return {"result": dict(result), "tier": result.get("tier")}
+
+
+def _note_the_tier(connection: Connection, lost: ColumnElement[bool], max_attempts: int) -> None:
+    """Say of lost jobs that have a tier to show why it is not a better one."""
+    shown = select(jobs.c.id, jobs.c.tier, jobs.c.result).where(lost, jobs.c.tier.is_not(None))
+    for id, tier, result in connection.execute(shown.with_for_update()).all():
+        note = (
+            f"No worker lived to finish a better tier in {max_attempts} attempts, so these are the "
+            f"stems of {tier}."
+        )
+        told = update(jobs).where(jobs.c.id == id).values(result=dict(result) | {"note": note})
+        connection.execute(told)
 
 
 def _lost(max_attempts: int, now: float, ttl_s: float) -> dict[str, Any]:

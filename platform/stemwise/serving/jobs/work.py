@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,7 @@ from stemwise.serving.jobs.model_calls import JobStoppedError, ModelCalls
 from stemwise.serving.jobs.records import Job
 from stemwise.serving.jobs.turns import Turns
 
+_log = logging.getLogger("ray.serve")
 Publish = Callable[[Mapping[str, Any]], bool]
 # Threads of one job: they wait for models, or blend; more than any recipe has models at a time.
 _THREADS = 12
@@ -137,6 +139,9 @@ class JobWork:
                 if self.stopped or not self._cut:
                     raise
                 return best
+            except Exception:  # noqa: BLE001 (logged) the tier that is there is an answer
+                _log.exception("Job %s met an internal error in a better tier.", self.job.id)
+                return best.instead_of(run.tiers[number].name, "see the server's log.")
             if found.failures:
                 failure = next(iter(found.failures.values()))
                 return best.instead_of(run.tiers[number].name, failure)
