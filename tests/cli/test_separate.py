@@ -10,6 +10,8 @@ import pytest
 import soundfile
 
 from stemwise.cli import main
+from stemwise.core.errors import ConfigError
+from stemwise.jobs.separation import plan_of, separator_of
 
 RATE = 44_100
 STEMS = {"bass", "drums", "vocals"}
@@ -239,3 +241,11 @@ def test_the_tier_that_answers_is_told(separate, songs, tmp_path, given, tier):
 def test_a_deadline_without_tiers_changes_nothing_and_says_so(separate, songs):
     code, out, error = separate(songs("a.wav"), "--deadline", "1")
     assert code == 0 and "band_split has no tiers to choose from" in " ".join((out + error).split())
+
+
+def test_models_that_do_not_make_a_stem_are_refused_before_any_song_is_read(tmp_path):
+    file = tmp_path / "mine.yaml"
+    models = ["demo_htdemucs", "demo_scnet", "spleeter_2stems"]
+    file.write_text(json.dumps({"stems": {"drums": {"kind": "median", "models": models}}}))
+    with pytest.raises(ConfigError, match="'spleeter_2stems' makes only vocals"):
+        separator_of(plan_of(str(file)))

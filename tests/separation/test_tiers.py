@@ -61,6 +61,7 @@ def test_the_recipe_is_its_best_tier_and_knows_the_others(written):
         (tiers(BEST, FAST), "no tier before"),
         (tiers(FAST, BEST.replace("{intercept: 1}", "{level: 1}")), "gain of vocals"),
         (tiers(FAST, BEST.replace("intercept: 1", "intercept: .inf")), "no number"),
+        (tiers(FAST, BEST.replace("gain: {vocals", "gain: {vocal")), "did you mean vocals?"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_sentence(written, text, complaint):
@@ -150,7 +151,9 @@ def test_a_promise_is_the_mean_over_the_stems_at_hand():
     promise = promise_of({"vocals": {"intercept": 1, "lean": 2}, "bass": {"intercept": 3}})
     assert promise.of({"vocals": {"lean": 0.5}, "bass": {}}) == pytest.approx(2.5)
     assert promise.of({"bass": {}}) == 3
-    assert promise.of({"drums": {}}) == 2
+    assert promise.of({"drums": {}}) is None  # intercepts say nothing without their features
+    mean = promise_of({"vocals": {"intercept": 1}, "bass": {"intercept": 3}})
+    assert mean.of({"drums": {}}) == 2
 
 
 DEMO = (

@@ -21,7 +21,7 @@ from stemwise.models.overlap import Overlap
 from stemwise.models.registry import ReadyModel, needs_references, prepare
 from stemwise.report.download import download_display
 from stemwise.separation.quality import Interval
-from stemwise.separation.recipe import Recipe, load_recipe
+from stemwise.separation.recipe import Recipe, load_recipe, refuse_unmade
 from stemwise.separation.recipe_separator import Progress, RecipeSeparator
 from stemwise.separation.spool import Spool
 
@@ -52,7 +52,15 @@ def separator_of(
     """Return what separates songs by a plan; models are fetched and loaded when first needed.
 
     Downloads are shown on the console, if there is one.
+
+    Raises:
+        ConfigError: a stem that one of its models does not make.
     """
+    if plan.any_stem is None:  # of what models say before they are loaded
+        specs = {model: plan.spec(model) for model in plan.models()}
+        refuse_unmade(
+            plan, {m: spec.with_residual(spec.stems) for m, spec in specs.items() if spec.stems}
+        )
     return RecipeSeparator(plan, device, _fetcher(plan, console), precision)
 
 

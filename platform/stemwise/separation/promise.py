@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stemwise.audio.raw import Signal
+from stemwise.separation.products import products
 
 Float = npt.NDArray[np.float64]
 INTERCEPT = "intercept"
 FEATURES = ("level", "lean", "spread")
 _LEAST, _MOST = -60.0, 20.0  # dB; silence and nonsense lie beyond
-_BLOCK = 1 << 20
 _LARGEST = 1e6
 
 
@@ -38,14 +38,16 @@ class Promise:
         """Tell whether the estimates must be looked at."""
         return any(set(own) - {INTERCEPT} for own in self.stems.values())
 
-    def of(self, found: Mapping[str, Mapping[str, float]]) -> float:
+    def of(self, found: Mapping[str, Mapping[str, float]]) -> float | None:
         """Return the mean gain in dB over the stems in `found`, which maps each to its features.
 
-        Stems that nothing is promised for are left out; where none is left, all stems count by their
-        intercepts, without features.
+        Stems that nothing is promised for are left out. Where none is left, the gain is the mean of all
+        intercepts, or None where these say nothing without features.
         """
         own = [stem for stem in found if stem in self.stems]
         if not own:
+            if self.needs_features():
+                return None
             return float(np.mean([told[INTERCEPT] for told in self.stems.values()]))
         return float(np.mean([_gain(self.stems[stem], found[stem]) for stem in own]))
 
@@ -120,15 +122,5 @@ def _db(part: Float, whole: Float) -> Float:
 
 def features_of(mixture: Signal, estimate: Signal, models: Sequence[Signal]) -> dict[str, float]:
     """Return the features of one estimate by name, read block by block."""
-    gram = _gram([mixture, estimate, *models])
+    gram = products([mixture, estimate, *models])
     return dict(zip(names_for(len(models)), map(float, features(gram)), strict=True))
-
-
-def _gram(signals: Sequence[Signal]) -> Float:
-    """Return inner products over channels and samples, in float64."""
-    total = np.zeros((len(signals), len(signals)))
-    for start in range(0, signals[0].shape[1], _BLOCK):
-        rows = [signal[:, start : start + _BLOCK].ravel() for signal in signals]
-        block = np.asarray(rows, np.float64)
-        total += block @ block.T
-    return total

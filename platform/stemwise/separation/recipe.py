@@ -297,6 +297,8 @@ def _tiered(content: Mapping[str, Any], path: Path) -> Recipe:
     made = [_parse(body, path) for body in bodies]
     tiers.refuse_unequal([(tier.name, tier.all_stems()) for tier in made], path)
     promises, worth = tiers.promises(content, path), tiers.worth_of(content, path)
+    for tier, promise in zip(made, promises, strict=True):
+        tiers.refuse_gains_of_others(tier.name, tuple(tier.stems), promise, path)
     told = [replace(tier, promise=own) for tier, own in zip(made, promises, strict=True)]
     own = {key: content[key] for key in ("name", "provenance") if key in content}
     best = _parse({**bodies[-1], "name": path.stem, **own}, path)
@@ -369,6 +371,14 @@ def refuse_other_stems(value: Value, stem: str, makes: Mapping[str, Collection[s
                 f"only {', '.join(in_order(known))}: name models that all make {stem}."
             )
         refuse_unknown((source,), set(known), f"The model {model!r}")
+
+
+def refuse_unmade(recipe: Recipe, makes: Mapping[str, Collection[str]]) -> None:
+    """Refuse a recipe that would fail with the first song (`refuse_other_stems` of all it makes)."""
+    for tier in recipe.tiers or (recipe,):
+        for group in (tier.stems, *tier.children.values()):
+            for stem, value in group.items():
+                refuse_other_stems(value, stem, makes)
 
 
 def refuse_unknown(wanted: tuple[str, ...], known: set[str], name: str) -> None:

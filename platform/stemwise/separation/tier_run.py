@@ -66,7 +66,7 @@ class TierRun:
     def promised(self, number: int, made: Stems) -> float | None:
         """Return the dB that a tier promises over the one before, of which `made` are the stems.
 
-        None where nothing is promised: such a tier is always worth it.
+        None where nothing is promised of what was asked for: such a tier is always worth it.
         """
         promise = self.tiers[number].promise
         if promise is None:

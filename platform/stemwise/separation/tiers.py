@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from stemwise.core.errors import ConfigError
+from stemwise.core.nearest import did_you_mean
 from stemwise.separation.promise import Promise, promise_of
 
 TIERS, WORTH, GAIN, QUALITY = "tiers", "worth_db", "gain", "quality"
@@ -82,6 +83,17 @@ def promises(content: Mapping[str, Any], path: Path) -> list[Promise | None]:
             f"{path}: the first tier has a gain, but no tier before it: leave it out."
         )
     return found
+
+
+def refuse_gains_of_others(
+    tier: str, stems: Sequence[str], promise: Promise | None, path: Path
+) -> None:
+    """Refuse gains of stems that are not among a tier's `stems` of level 1 (ConfigError)."""
+    if odd := sorted(set(promise.stems if promise else ()) - set(stems)):
+        raise ConfigError(
+            f"{path}: the tier {tier!r} has a gain of {odd[0]!r}, which is not among its stems: "
+            f"{did_you_mean(odd[0], stems)}use {', '.join(stems)}."
+        )
 
 
 def worth_of(content: Mapping[str, Any], path: Path) -> float:

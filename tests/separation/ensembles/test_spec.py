@@ -53,6 +53,8 @@ def test_the_models_of_bands_are_those_of_their_weights():
         ({"kind": "bands", "weights": WEIGHTS}, "bands needs edges_hz"),
         ({"kind": "bands", "edges_hz": [900, 100], "weights": WEIGHTS}, "list rising frequencies"),
         ({"kind": "bands", "edges_hz": [100, 900], "weights": WEIGHTS}, "list 3 numbers"),
+        ({"kind": "bands", "edges_hz": [9, float("nan"), 99], "weights": WEIGHTS}, "list rising"),
+        ({"kind": "cross_stem", "weights": {"a/drums": 1}, "wiener": ["a"]}, "wiener must map"),
         (
             {"kind": "bands", "edges_hz": [9], "weights": WEIGHTS, "models": ["a", "c"]},
             "each of a, c",

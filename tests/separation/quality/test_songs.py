@@ -5,8 +5,9 @@ import pytest
 
 from stemwise.measurement.gram import gram as packed
 from stemwise.measurement.gram import unpack
+from stemwise.separation.products import products
 from stemwise.separation.quality import AGREEMENT, features
-from stemwise.separation.quality.songs import Origin, predicted, products, stem_features
+from stemwise.separation.quality.songs import Origin, predicted, stem_features
 from stemwise.separation.recipe import load_recipe
 from stemwise.separation.spool import Spool
 from stemwise.separation.tier_run import TierRun

@@ -96,6 +96,8 @@ def _check(settings: Mapping[str, Any]) -> None:
     weights, makers = settings["weights"], settings["wiener"] or {}
     if not isinstance(weights, Mapping) or not weights:
         raise ConfigError("weights must map signals (MODEL/STEM, mixture, wiener/STEM) to numbers.")
+    if not isinstance(makers, Mapping):
+        raise ConfigError(f"wiener must map stems to lists of models, and is {makers!r}.")
     for name, weight in weights.items():
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not number or not abs(weight) <= _LARGEST:
@@ -106,7 +108,7 @@ def _check(settings: Mapping[str, Any]) -> None:
             model, stem = parts_of_signal(str(name))
         except ValueError as error:
             raise ConfigError(f"{error}.") from error
-        if model == WIENER and (not isinstance(makers, Mapping) or stem not in makers):
+        if model == WIENER and stem not in makers:
             raise ConfigError(
                 f"{signal_name(WIENER, stem)} has a weight, so wiener must map {stem}, and each stem "
                 "that shares the mixture with it, to the models whose estimates make the mask."

@@ -6,16 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from stemwise.audio.raw import Signal
+from stemwise.separation.products import products
 from stemwise.separation.quality.features import features
 from stemwise.separation.quality.predictor import Interval, Quality, predict
 from stemwise.separation.spool import Spool
-
-Float = npt.NDArray[np.float64]
-_BLOCK = 1 << 15  # frames whose products stay in the CPU's cache
 
 
 @dataclass(frozen=True)
@@ -61,13 +56,3 @@ def stem_features(stem: str, origin: Origin, made: Spool) -> dict[str, float]:
     estimates = [spool.result().read(stem) for spool in origin.models.values()]
     gram = products([origin.heard(), made.read(stem), *estimates])
     return {name: float(value) for name, value in features(gram, origin.shares).items()}
-
-
-def products(signals: Sequence[Signal]) -> Float:
-    """Return the inner products of signals `(channels, samples)`, over channels and samples."""
-    total = np.zeros((len(signals), len(signals)))
-    for start in range(0, signals[0].shape[1], _BLOCK):
-        rows = np.stack([signal[:, start : start + _BLOCK] for signal in signals])
-        block = rows.reshape(len(signals), -1).astype(np.float64)
-        total += block @ block.T
-    return total

@@ -10,8 +10,7 @@ from stemwise.core.errors import ConfigError, OutputError
 from stemwise.models.overlap import Overlap
 from stemwise.models.registry import build, needs_references, prepare, same_model
 from stemwise.models.spec import ModelSpec
-from stemwise.separation.ensembles.spec import models_of
-from stemwise.separation.recipe import Recipe, load_recipe, refuse_other_stems
+from stemwise.separation.recipe import Recipe, load_recipe, refuse_unmade
 from stemwise.serving.files.job_files import JobFiles
 from stemwise.serving.jobs.store import JobStore
 from stemwise.serving.settings import AppArgs
@@ -99,8 +98,5 @@ def _stems(spec: ModelSpec) -> tuple[str, ...]:
 
 def _check(recipe: Recipe, specs: Mapping[str, ModelSpec]) -> None:
     """Refuse a recipe that would fail with the first song."""
-    tiers = recipe.tiers or (recipe,)
-    for group in (g for tier in tiers for g in (tier.stems, *tier.children.values())):
-        for stem, value in group.items():
-            known = {m: _stems(specs[m]) if specs[m].stems else () for m in models_of(value)}
-            refuse_other_stems(value, stem, known)
+    told = {model: specs[model] for model in recipe.models()}
+    refuse_unmade(recipe, {m: _stems(spec) if spec.stems else () for m, spec in told.items()})
