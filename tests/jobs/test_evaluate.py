@@ -234,7 +234,13 @@ def test_a_recipe_is_fitted_to_a_finished_run(songs: Songs, tmp_path: Path, caps
     alone = yaml.safe_load((output / "recipes" / "least_squares.yaml").read_text())
     assert set(alone["stems"]["drums"]) == {"hpss"}
     capsys.readouterr()
-    for override, says in (("models=[x]", "not among"), ("decision.folds=1", "folds")):
+    # as an evaluation that did not measure it leaves one that did
+    tables.write(output / "tables", "cross", [tables.to_table("cross", ())])
+    for override, says in (
+        ("models=[x]", "not among"),
+        ("decision.folds=1", "folds"),
+        ("decision.cross_stem=true", "metric.cross_stem=true"),
+    ):
         assert main([*fit, override]) == 2
         assert says in capsys.readouterr().err
 

@@ -91,11 +91,12 @@ def open_run(settings: ReportSettings, folder: RunFolder) -> FinishedRun:
     run = models_of(earlier)
     specs = run.specs
     frames = {name: _read(output, name) for name in results.SMALL}
-    if decision.cross_stem and not (output / TABLES / results.CROSS).is_dir():
-        raise ConfigError(NOT_MEASURED)
     if (output / TABLES / results.CROSS).is_dir():
         frames[results.CROSS] = _read(output, results.CROSS)
     content = Content(**frames, measurements=_blocks(output))
+    # it is empty where a later evaluation did not measure it
+    if decision.cross_stem and content.cross.is_empty():
+        raise ConfigError(NOT_MEASURED)
     chosen = candidates(specs, content.scores["model"].unique().to_list())
     scored = results.score_and_rank(content, metric.pair_of, selection.rule, chosen)
     return FinishedRun(
