@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -153,6 +155,11 @@ def test_a_recipe_of_both_ways_finds_its_models_again(tmp_path):
 def test_a_recipe_of_reference_has_the_fingerprint_that_it_had(recipe):
     usual, fast = (load_recipe(recipe(**more)) for more in ({}, {"overlap": "fast"}))
     assert "overlap" not in work._facts(usual) and work._facts(fast)["overlap"] == "fast"
+    # what a recipe predicts of its stems and its cheaper tiers measure nothing: songs are kept
+    tiered = replace(usual, tiers=(usual, usual), worth_db=1.0)
+    kept = "name stems children remainder any_stem rests provenance entries"
+    assert set(work._facts(tiered)) == set(kept.split())
+    assert work._facts(tiered) == work._facts(usual)
 
 
 @pytest.mark.parametrize("word", ["fsat", 0.25, None])

@@ -229,8 +229,13 @@ def fingerprints(
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
-    """Return what decides what is measured of a recipe; its overlap, where it is not the usual one."""
+    """Return what decides what is measured of a recipe; its overlap, where it is not the usual one.
+
+    Of tiers the last is measured, which the other fields hold, and predictions measure nothing.
+    """
     facts = asdict(recipe)
+    for unmeasured in ("quality", "tiers", "worth_db", "promise"):
+        del facts[unmeasured]
     if recipe.overlap == REFERENCE:
         del facts["overlap"]
     return facts
