@@ -143,6 +143,14 @@ def test_a_folder_without_a_run_is_named(tmp_path, run, capsys):
     assert "none holds no finished run" in capsys.readouterr().err
 
 
+def test_what_would_always_or_never_pass_is_refused(run, capsys):
+    own = run("own", 6.0)
+    assert main(["check", own, f"against={own}/"]) == 2
+    assert "is its own baseline" in capsys.readouterr().err
+    assert main(["check", own, f"against={run('old', 6.0)}", "stems=[]"]) == 2
+    assert "stems=[] is empty: leave it out" in capsys.readouterr().err
+
+
 def commands(workflow):
     """Yield the command lines of a workflow."""
     for job in workflow["jobs"].values():

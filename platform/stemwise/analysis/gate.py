@@ -54,6 +54,8 @@ class Gate:
     def __post_init__(self) -> None:
         in_range("alpha", self.alpha, above=0, below=0.5)
         in_range("max_lost", self.max_lost, least=0)
+        if self.stems == ():
+            raise ConfigError("stems=[] is empty: leave it out for all.")
         for key, value in self._margins().items():
             in_range(f"margin.{key}" if key else "margin", value, least=0)
 

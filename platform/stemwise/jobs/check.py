@@ -109,6 +109,10 @@ def _sides(settings: CheckSettings) -> tuple[Side, Side]:
             stack.enter_context(mirrored(output_folder(where), names))
             for where in (settings.run, settings.against)
         )
+        if str(new.place) == str(old.place) and settings.model == settings.baseline_model:
+            raise ConfigError(
+                f"{new.place} is its own baseline, so it would always pass: name another run."
+            )
         same_protocol({str(old.place): old.local, str(new.place): new.local}, settings.score)
         return _side(new), _side(old)
 
