@@ -10,7 +10,7 @@ from stemwise.analysis.multiplicity import holm
 from stemwise.analysis.stem_fit import FitRule, StemFit
 from stemwise.decision.gathering import Gathered
 from stemwise.decision.kinds import BETTER, WORSE, Compared, Stem, kinds_rows, linear
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.selection.stem_forms import StemForms
 
 MODELS, TRACKS = ("a", "b", "c"), 12

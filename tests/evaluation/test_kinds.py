@@ -9,7 +9,7 @@ import pytest
 
 from stemwise.core.errors import ModelError
 from stemwise.evaluation.hierarchy import Provider
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.outputs import Output
 from stemwise.evaluation.rows import Origin
 from stemwise.evaluation.settings import MetricSettings

@@ -45,7 +45,7 @@ def end(process: subprocess.Popen[str], seconds: float = 250) -> tuple[int, str]
 
 
 def content(output: Path) -> dict[str, pl.DataFrame]:
-    found = {name: tables.read(output / "tables", name) for name in tables.SCHEMAS}
+    found = {name: tables.read(output / "tables", name) for name in tables.ALWAYS}
     return {name: frame.drop(TIMES & set(frame.columns)) for name, frame in found.items()}
 
 

@@ -52,7 +52,7 @@ def test_both_ways_give_the_same_tables(songs, tmp_path: Path, monkeypatch):
         given = [f"dataset.root={root}", f"output={output}", models, "cluster.actors=1"]
         assert main(["evaluate", "dataset=folder", *given, f"cluster.measurers={beside}"]) == 3
         assert not list((output / "store").glob(".raw/*")) and not list(output.glob("attempts/*"))
-        found[beside] = {name: tables.read(output / "tables", name) for name in tables.SCHEMAS}
+        found[beside] = {name: tables.read(output / "tables", name) for name in tables.ALWAYS}
     for name, frame in found[0].items():
         columns = [column for column in frame.columns if column not in TIMES]
         assert frame.select(columns).equals(found[2][name].select(columns)), name

@@ -88,7 +88,7 @@ def test_passes_change_no_table(songs, tmp_path: Path, monkeypatch):
         settings = [f"cluster.gpu_memory_gb={memory}", f"cluster.measurers={place}"]
         assert main(["evaluate", "dataset=folder", *given, *settings]) == 3
         assert len(list(output.glob("passes/*"))) == place
-        found.append({name: tables.read(output / "tables", name) for name in tables.SCHEMAS})
+        found.append({name: tables.read(output / "tables", name) for name in tables.ALWAYS})
     for name, frame in found[0].items():
         columns = [column for column in frame.columns if column not in TIMES]
         assert frame.select(columns).equals(found[1][name].select(columns)), name

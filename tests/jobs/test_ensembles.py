@@ -9,7 +9,7 @@ import pytest
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import Source, Track
 from stemwise.evaluation.hierarchy import HierarchySettings
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.jobs.run_ensembles import chosen, measured
 from stemwise.jobs.work import fingerprints

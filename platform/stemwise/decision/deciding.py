@@ -24,7 +24,7 @@ from stemwise.decision.quality import StemQuality
 from stemwise.decision.recipes import Choice, Recipe, Unclaimed, alone, in_recipe
 from stemwise.decision.results import Content
 from stemwise.decision.settings import DecisionSettings
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.selection.combinations import greedy
 from stemwise.selection.keys import STEM, PairOf
 from stemwise.selection.segments import SegmentOracle

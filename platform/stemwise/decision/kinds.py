@@ -18,7 +18,7 @@ from stemwise.analysis.clusters import LEVEL, interval, p_value
 from stemwise.analysis.multiplicity import holm
 from stemwise.analysis.stem_fit import StemFit
 from stemwise.decision.gathering import Gathered
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.selection.keys import STEM, TRACK, is_stem
 from stemwise.selection.sets import cost_of
 

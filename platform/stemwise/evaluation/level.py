@@ -16,8 +16,9 @@ from stemwise.core.types import Audio, Parent, Track
 from stemwise.datasets.decode import TrackAudio
 from stemwise.evaluation import rows
 from stemwise.evaluation.cross_stem import CrossStem
-from stemwise.evaluation.kinds import Measured, outputs_of
+from stemwise.evaluation.kinds import outputs_of
 from stemwise.evaluation.known import Known
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.outputs import Output, separated
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings

@@ -31,9 +31,9 @@ from stemwise.evaluation import rows
 from stemwise.evaluation.cross_stem import CrossStem
 from stemwise.evaluation.ensemble import blended
 from stemwise.evaluation.hierarchy import HierarchySettings, Provider
-from stemwise.evaluation.kinds import Measured
 from stemwise.evaluation.known import Known
 from stemwise.evaluation.level import Level
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.outputs import Output, finished
 from stemwise.evaluation.rows import Origin, Row
 from stemwise.evaluation.settings import MetricSettings, Notify

@@ -13,7 +13,7 @@ from stemwise.core.types import Track
 from stemwise.datasets.base import short_hash
 from stemwise.evaluation.attempts import Attempts
 from stemwise.evaluation.hierarchy import HierarchySettings
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.settings import MetricSettings, Notify, Stage
 from stemwise.evaluation.turns import Turns
 from stemwise.models.registry import ReadyModel

@@ -19,16 +19,24 @@ from stemwise.jobs.finished_run import FinishedRun
 from stemwise.jobs.run_places import RECIPES, TABLES
 from stemwise.models.entries import Entry, relative
 from stemwise.models.heard import heard_by
-from stemwise.models.overlap import KEY, REFERENCE, Overlap, cut, is_fast
+from stemwise.models.overlap import KEY as OVERLAP_KEY
+from stemwise.models.overlap import REFERENCE, Overlap, cut, is_fast
 from stemwise.models.registry import same_model
 from stemwise.models.spec import ModelSpec
 from stemwise.report.dependence import dependence_notes
 from stemwise.report.zoo_cost import minute_cost
 from stemwise.selection.confidence import WinConfidence
+from stemwise.selection.keys import KEY
 from stemwise.selection.oracle import models_by_key, selections
 from stemwise.separation.ensembles.spec import models_of, read_value
 from stemwise.storage import tables
 from stemwise.storage.disk import write_whole
+
+_TIERS = "tiers"
+_STALE = (
+    "The tiers were replayed on other scores than these, so the report leaves them out: run "
+    "`stemwise fit tiers=…` again."
+)
 
 
 def write_decision(run: FinishedRun) -> list[str]:
@@ -51,6 +59,7 @@ def write_decision(run: FinishedRun) -> list[str]:
     scores = pl.concat([content.scores, *made], how="diagonal")
     frames |= {"scores": scores, "selections": chosen}
     protocol = run.metric.written | {"rule": run.selection.rule}
+    before = _scores(output) if _replayed(output) else None
     results.write(output / TABLES, frames, protocol)
     found = statistics(
         content.scores.filter(~pl.col("model").str.starts_with(ENSEMBLE_PREFIX)),
@@ -70,6 +79,9 @@ def write_decision(run: FinishedRun) -> list[str]:
     }
     price = less_overlap(content.scores, content.tracks, twins_of(run.specs), run.duplicates)
     found["less_overlap"] = tables.framed("less_overlap", price)
+    stale = before is not None and not before.equals(_scores(output))
+    if stale:
+        found[_TIERS] = tables.framed(_TIERS, ())
     results.write(output / TABLES, found | {"duplicates": run.duplicates}, protocol)
     for recipe in decision.recipes.values():
         write_recipe(
@@ -79,7 +91,18 @@ def write_decision(run: FinishedRun) -> list[str]:
     shown = run.folder.shown(output / RECIPES / file)
     silent = [tables.NOT_KEPT] if tables.none_kept(content.estimates) else []
     dependent = dependence_notes(content.tracks, run.duplicates)
-    return [*dependent, *decision.notes, *unclaimed(decision, file, shown), *silent]
+    replay = [_STALE] if stale else []
+    return [*dependent, *decision.notes, *unclaimed(decision, file, shown), *silent, *replay]
+
+
+def _replayed(output: Path) -> bool:
+    """Tell whether tiers were replayed on a run's tables."""
+    folder = output / TABLES
+    return (folder / _TIERS).is_dir() and len(tables.read(folder, _TIERS)) > 0
+
+
+def _scores(output: Path) -> pl.DataFrame:
+    return tables.read(output / TABLES, "scores").select(*KEY, "model", "score")
 
 
 def twins_of(specs: Sequence[ModelSpec]) -> list[Twins]:
@@ -176,7 +199,7 @@ def write_recipe(
     }
     for entry in own.values():
         entry.pop("name", None)  # its key says it
-    told = {"name": recipe["name"], KEY: overlap} if overlap != REFERENCE else {}
+    told = {"name": recipe["name"], OVERLAP_KEY: overlap} if overlap != REFERENCE else {}
     content = told | {k: v for k, v in recipe.items() if k != "provenance"}
     content |= {"models": own} if own else {}
     content["provenance"] = recipe["provenance"]

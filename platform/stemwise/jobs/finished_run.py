@@ -16,7 +16,7 @@ from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.decision import DecisionSettings, results
 from stemwise.decision.cross_stem import NOT_MEASURED
 from stemwise.decision.results import Content
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.settings import MetricSettings
 from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import run_ensembles, saved_run

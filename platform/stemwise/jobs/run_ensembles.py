@@ -10,7 +10,7 @@ from typing import Any
 from stemwise.core import stems
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import FILE_PREFIX, Track
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.jobs.settings import Chosen, Model
 from stemwise.models.overlap import cut, is_fast
 from stemwise.models.registry import same_model, set_ensembles

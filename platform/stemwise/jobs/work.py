@@ -31,7 +31,7 @@ from stemwise.core.types import Track
 from stemwise.evaluation import pipeline
 from stemwise.evaluation.cluster import ClusterSettings
 from stemwise.evaluation.hierarchy import HierarchySettings
-from stemwise.evaluation.kinds import Measured
+from stemwise.evaluation.measured import Measured
 from stemwise.evaluation.settings import MetricSettings, Stage
 from stemwise.evaluation.work import Work
 from stemwise.importing.folder import refuse_imported

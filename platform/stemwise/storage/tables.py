@@ -180,6 +180,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+# what every run has; `cross` only where it is asked for
+ALWAYS = tuple(name for name in SCHEMAS if name != "cross")
 _STEM = [*_PARENT, ("stem", _STRING)]
 _INTERVAL = [("mean_score", _FLOAT), ("low", _FLOAT), ("high", _FLOAT)]
 # What follows from the tables above by statistics alone; rewritten by every report.

@@ -12,7 +12,6 @@ from stemwise.core.errors import ConfigError
 from stemwise.core.signals import WIENER, models_of_signals, parts_of_signal, signal_name
 from stemwise.core.stems import MIXTURE
 from stemwise.core.types import Audio
-from stemwise.separation.ensembles.wiener import wiener
 
 _LARGEST = 100  # as of a linear blend
 _BLOCK = 1 << 16  # whole hops of the Wiener estimates
@@ -66,11 +65,19 @@ def stretches(
     """
     names, masks = list(settings["weights"]), _masks(settings)
     groups = {stem: [signals[model, stem] for model in own] for stem, own in masks.items()}
-    shares = wiener(heard, groups, _BLOCK) if groups else None
+    shares = _wiener(heard, groups) if groups else None
     for start in range(0, heard.shape[1], _BLOCK):
         part = slice(start, start + _BLOCK)
         made = dict(zip(masks, next(shares), strict=True)) if shares else {}
         yield {name: _stretch(parts_of_signal(name), signals, heard, made, part) for name in names}
+
+
+def _wiener(heard: Signal, groups: Mapping[str, Sequence[Signal]]) -> Iterator[Audio]:
+    from stemwise.separation.ensembles.wiener import (
+        wiener,  # torch: supervisors of songs do without
+    )
+
+    return wiener(heard, groups, _BLOCK)
 
 
 def _stretch(
