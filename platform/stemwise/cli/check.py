@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
         epilog=_EXAMPLES,
     )
     parser.add_argument("checked", metavar="RUN", help="folder or URI of a finished run")
-    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="see below")
+    parser.add_argument("settings", nargs="*", default=[], metavar="KEY=VALUE", help="see below")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     add_json(parser)
     parser.set_defaults(run=run)
