@@ -124,6 +124,9 @@ def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str
         why = beaten_by(row)
         return Verdict(key, NOTHING, models, (), *facts, why, cautions=(odd,) if odd else ())
     blended = row["kind"] == BLEND
+    why = worth_of(row) if blended else beside_the_rest(models, board, pairs)
+    if row.get("ensemble"):  # weights over the estimates of all stems
+        why += ", blending all their stems" if len(models) > 1 else ", blending all its stems"
     said: list[str | None] = [worth_sentence(row)]
     if not blended and len(board) > 1:
         said += [
@@ -136,7 +139,7 @@ def _deployed(run: RunTables, key: StemKey, row: Row, board: list[Row], odd: str
         models,
         tuple(row["weights"] or ()) if blended else (),
         *facts,
-        worth_of(row) if blended else beside_the_rest(models, board, pairs),
+        why,
         tuple(filter(None, [*said, more_sentence(row)])),
         cautions(run, key, board, models, odd),
     )
