@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemwise.core.errors import ConfigError
+from stemwise.core.errors import ConfigError, ModelError
 from stemwise.separation.promise import Promise, features, features_of, promise_of
 from stemwise.separation.recipe import load_recipe
 from stemwise.separation.recipe_separator import RecipeSeparator
@@ -178,11 +178,28 @@ def test_a_song_is_answered_by_the_best_tier_that_is_worth_it_and_in_time(
     recipe, told = written(text), []
     mixture = np.random.default_rng(2).normal(size=(2, 8000)).astype(np.float32)
     separator = RecipeSeparator(recipe, "cpu")
-    made = separator(mixture, tmp_path, until=until, answered=told.append)
+    made = separator(mixture, tmp_path, until=until, answered=lambda *of: told.append(of))
     (tmp_path / "alone").mkdir()
     alone = RecipeSeparator(recipe.tiers[["fast", "best"].index(tier)], "cpu")(
         mixture, tmp_path / "alone"
     )
-    assert told == [tier]
+    assert told == [(tier, "")]
     for stem, spool in alone.items():
         np.testing.assert_array_equal(made[stem].read(stem)[:, :], spool.read(stem)[:, :])
+
+
+def test_a_better_tier_that_fails_leaves_the_one_before(tmp_path, written, monkeypatch):
+    text = tiers(DEMO[0], "{name: best, stems: {vocals: {mixture: 1.0}, drums: {mixture: 1.0}}}")
+    separator, told = RecipeSeparator(written(text), "cpu"), []
+    load = separator._separator
+
+    def fails(name):
+        if name == "mixture":
+            raise ModelError("mixture gave NaN.")
+        return load(name)
+
+    monkeypatch.setattr(separator, "_separator", fails)
+    mixture = np.random.default_rng(2).normal(size=(2, 8000)).astype(np.float32)
+    made = separator(mixture, tmp_path, answered=lambda *of: told.append(of))
+    assert told == [("fast", "The tier best failed: mixture gave NaN.")]
+    assert set(made) == {"vocals", "drums"}

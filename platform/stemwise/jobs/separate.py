@@ -99,7 +99,7 @@ def _separate_one(
     with display.song(place.file.name) as shown:
         progress = partial(_showing, shown, stop)
         told: dict[str, Interval] = {}
-        tiers: list[str] = []
+        tiers: list[tuple[str, str]] = []
         until = None if options.deadline_s is None else time.monotonic() + options.deadline_s
         with separated(
             place.file,
@@ -109,14 +109,16 @@ def _separate_one(
             options.two_stems,
             told.update,
             until,
-            tiers.append,
+            lambda tier, failure: tiers.append((tier, failure)),
         ) as made:
             paths = place.paths(made)
             peak = max(spool.peaks[stem] for stem, spool in made.items())
             length = next(iter(made.values())).samples
             gain = write_files(made, paths, options.format, bitrate=bitrate)
     tell_gain(place.file, gain, peak, console)
-    tier = tiers[0] if tiers else None
+    tier, failure = tiers[0] if tiers else (None, "")
+    if failure:
+        show_note(console, f"{place.file.name}: {failure}")
     tell_made(place.file, place.folder(made), made, console, told, tier)
     seconds = length / SAMPLE_RATE
     return SongResult(place.file, "separated", paths, gain, seconds, quality=told, tier=tier)

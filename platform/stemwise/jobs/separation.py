@@ -73,7 +73,7 @@ def separated(
     two_stems: str | None = None,
     predicted: Callable[[dict[str, Interval]], None] = lambda _: None,
     until: float | None = None,
-    answered: Callable[[str], None] = lambda _: None,
+    answered: Callable[[str, str], None] = lambda *_: None,
 ) -> Iterator[dict[str, Spool]]:
     """Yield the stems of a song, on disk as long as the block runs.
 

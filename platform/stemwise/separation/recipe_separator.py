@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from stemwise.audio.raw import Signal
+from stemwise.core.errors import ModelError
 from stemwise.core.precision import AUTO, Choice
 from stemwise.models.registry import ReadyModel, build, prepare
 from stemwise.separation.device.decisions import Decisions
@@ -70,7 +71,7 @@ class RecipeSeparator:
         wanted: tuple[str, ...] = (),
         progress: Progress = lambda *_: None,
         until: float | None = None,
-        answered: Callable[[str], None] = lambda _: None,
+        answered: Callable[[str, str], None] = lambda *_: None,
         predicted: Callable[[dict[str, Interval]], None] = lambda _: None,
     ) -> dict[str, Spool]:
         """Separate `mixture` `(2, samples)` and return for each stem the spool that holds it.
@@ -85,10 +86,12 @@ class RecipeSeparator:
             until: when, on the clock of `time.monotonic`, the best tier so far is taken; the first is
                 always waited for.
             predicted: called with the SNR in dB that the recipe predicts of stems (snr, low, high).
-            answered: called with the name of the tier whose stems they are, where there are tiers.
+            answered: called with the name of the tier whose stems they are, where there are tiers, and
+                why a better one failed ("" where none did).
 
         Raises:
             ConfigError: a wanted stem, or one that a weight refers to, that no model makes.
+            ModelError: an output is no estimate; in a better tier it leaves the stems of the one before.
         """
         recipe = self.recipe
         if recipe.any_stem is not None:
@@ -112,14 +115,17 @@ class RecipeSeparator:
 
         run = TierRun(recipe, run_model, mixture, folder, wanted)
         made, number = run.make(0), 1
-        first = False
+        first, failure = False, ""
         while number < len(run.tiers) and not _passed(until) and run.worth(number, made):
             try:
                 made, number = run.make(number), number + 1
             except _OutOfTimeError:
                 break
+            except ModelError as error:
+                failure = f"The tier {run.tiers[number].name} failed: {error}"
+                break
         if recipe.tiers:
-            answered(run.tiers[number - 1].name)
+            answered(run.tiers[number - 1].name, failure)
         stems = {stem: spool.result() for stem, spool in made.items()}
         predicted(run.predicted(number - 1, stems))
         return stems
