@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import TypeGuard
 
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value of a YAML or JSON file is a number; infinite and NaN are, `true` is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def in_range(

@@ -179,7 +179,7 @@ class Level:
         for model, made in self._lost.items():
             own = match_stems(made, self.track.partition, self.track.references)
             for match in own:
-                if match.stem in found and len(match.parts) == 1:
+                if match.stem in found and match.whole:
                     found[match.stem][model] = match
         return found
 
@@ -364,7 +364,7 @@ class Level:
 
 def _whole(own: Mapping[str, Match]) -> dict[str, Match]:
     """Return the models that make a stem themselves: a recipe takes no sums of a model's stems."""
-    return {model: match for model, match in own.items() if len(match.parts) == 1}
+    return {model: match for model, match in own.items() if match.whole}
 
 
 def _sums(matches: Sequence[Match]) -> list[Match]:

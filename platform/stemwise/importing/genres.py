@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from stemwise.core.errors import ConfigError, DatasetError
+from stemwise.core.errors import ConfigError
 from stemwise.datasets.base import slug, text_or_none
 from stemwise.importing.published import named
+from stemwise.importing.table_file import read_table
 
 Row = dict[str, Any]
 # how people call the column of the songs
@@ -32,7 +33,7 @@ def join_facts(tracks: Sequence[Row], path: Path) -> tuple[list[Row], list[str]]
         ConfigError: the table has no column of songs, none of genres or artists, or none of the songs.
         DatasetError: it cannot be read.
     """
-    table = _read(path)
+    table = read_table(path, f"genres={path} cannot be read")
     known = {name.strip().casefold().replace(" ", "_"): name for name in table.columns}
     song = next((known[name] for name in _TRACK if name in known), None)
     facts = {fact: known[fact] for fact in _FACTS if fact in known}
@@ -98,17 +99,3 @@ def _id(row: Row) -> str:
 
 def _given(facts: Row) -> Row:
     return {fact: value for fact, value in facts.items() if value is not None}
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
-        separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        return pl.read_csv(path, separator=separator, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(
-            f"genres={path} cannot be read ({reason}): save it as CSV with commas in UTF-8, as TSV, or "
-            "as Parquet."
-        ) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from stemwise.core import stems
+from stemwise.core.checks import is_number
 from stemwise.core.errors import DatasetError
 from stemwise.core.types import FILE_PREFIX, RECIPE_PREFIX
 from stemwise.datasets.base import slug
@@ -172,7 +173,7 @@ def decibels(value: object, where: str) -> float:
     """
     if value is None:
         return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise DatasetError(f"{where} is {str(value)[:40]!r}, not a number")
     try:
         return float(value)

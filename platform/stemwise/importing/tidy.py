@@ -15,6 +15,7 @@ import polars as pl
 
 from stemwise.core.errors import ConfigError, DatasetError
 from stemwise.core.nearest import did_you_mean
+from stemwise.importing.table_file import read_table
 from stemwise.storage.tables import METRICS
 
 KEYS = ("model", "track", "stem")
@@ -58,17 +59,7 @@ def read(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
 def _table(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise DatasetError(f"{path} does not exist, but a table is expected: set input=.")
-    try:
-        if path.is_dir() or path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path / "**" / "*.parquet" if path.is_dir() else path)
-        separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        return pl.read_csv(path, separator=separator, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(
-            f"{path} cannot be read as a table ({reason}): save it as CSV with commas in UTF-8, as TSV "
-            "or as Parquet."
-        ) from error
+    return read_table(path, f"{path} cannot be read as a table")
 
 
 def _mapping(path: Path, present: list[str], given: Mapping[str, str]) -> dict[str, str]:

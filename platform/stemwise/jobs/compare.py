@@ -16,7 +16,7 @@ from stemwise.importing.folder import refuse_imported
 from stemwise.jobs import saved_run
 from stemwise.jobs.fields import Where
 from stemwise.jobs.holding import exclusive
-from stemwise.jobs.run_comparison import READ, Alike, ComparedRun, compared, refuse_unlike
+from stemwise.jobs.run_comparison import READ, ComparedRun, compared, refuse_unlike
 from stemwise.jobs.run_places import CONFIG, REPORT, TABLES, RunFolder, mirrored, output_folder
 from stemwise.jobs.sweep import record
 from stemwise.jobs.typed import STRICT, written
@@ -67,7 +67,7 @@ def compare(settings: CompareSettings, console: Console) -> int:
         if (output / CONFIG).exists() or (output / record.NAME).exists():
             raise ConfigError(f"output={output} is a run or sweep itself: choose another folder.")
         target = stack.enter_context(mirrored(output, (REPORT, TABLES)))
-        made = compared(target, name_of(output), _KIND, [Alike(runs)])
+        made = compared(target, name_of(output), _KIND, [runs])
         for table in best_runs(made):
             show_table(console, table)
         page = target.local / REPORT / "index.html"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from stemwise.analysis.between_runs import ANSWER, RunSide, between_runs
 from stemwise.core.errors import ConfigError
-from stemwise.jobs.run_places import TABLES, RunFolder
+from stemwise.jobs.run_places import REPORT, TABLES, RunFolder
 from stemwise.jobs.same_protocol import BLOCKS, SCORE, protocol_of, same_protocol, same_songs
 from stemwise.report.runs.page import Comparison, Group, Line, write_page
 from stemwise.selection.keys import STEM, TRACK
@@ -44,11 +44,8 @@ class ComparedRun:
         return tables.read(self.folder / TABLES, name)
 
 
-@dataclass
-class Alike:
-    """Runs that may be compared: of one protocol, and not of different songs."""
-
-    runs: list[ComparedRun] = field(default_factory=list)
+# Runs that may be compared: of one protocol, and not of different songs.
+Alike = list[ComparedRun]
 
 
 def compared(
@@ -69,21 +66,21 @@ def compared(
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in tables.SWEEP}
     made = []
     for number, group in enumerate(groups, start=1):
-        boards, pairs = between_runs([_side(run) for run in group.runs])
-        own = [row for run in group.runs for row in _own_rows(run, number)]
+        boards, pairs = between_runs([_side(run) for run in group])
+        own = [row for run in group for row in _own_rows(run, number)]
         rows["sweep"] += own
         rows["sweep_scores"] += [row | {"group": number} for row in boards]
         rows["sweep_pairs"] += [row | {"group": number} for row in pairs]
-        first = group.runs[0]
+        first = group[0]
         songs = first.table("tracks")["dataset"].unique().sort().to_list()
-        lines = [run.line for run in group.runs]
+        lines = [run.line for run in group]
         made.append(Group(lines, boards, pairs, own, _protocol(first), songs))
     rows["sweep"] += [_facts(line) for line in others]
     for name, content in rows.items():
         tables.write(folder.local / TABLES, name, [tables.to_table(name, content)])
-    lines = [*(run.line for group in groups for run in group.runs), *others]
+    lines = [*(run.line for group in groups for run in group), *others]
     comparison = Comparison(title, kind, lines, made)
-    write_page(folder.local / "report", comparison)
+    write_page(folder.local / REPORT, comparison)
     return comparison
 
 
@@ -91,10 +88,10 @@ def alike(runs: Iterable[ComparedRun]) -> list[Alike]:
     """Return runs in groups of one protocol and of songs that they have in common, in their order."""
     groups: list[Alike] = []
     for run in runs:
-        fitting = next((group for group in groups if not _why_not(group.runs[0], run)), None)
+        fitting = next((group for group in groups if not _why_not(group[0], run)), None)
         if fitting is None:
-            groups.append(fitting := Alike())
-        fitting.runs.append(run)
+            groups.append(fitting := [])
+        fitting.append(run)
     return groups
 
 

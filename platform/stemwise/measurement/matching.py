@@ -33,6 +33,11 @@ class Match:
     parts: tuple[str, ...]
     known: bool
 
+    @property
+    def whole(self) -> bool:
+        """Whether the model makes the stem itself, not as a sum of its outputs."""
+        return len(self.parts) == 1
+
 
 def match_stems(
     model: Sequence[str], partition: Sequence[str], references: Collection[str]

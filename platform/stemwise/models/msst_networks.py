@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stemwise.core.checks import is_number
 from stemwise.core.errors import ConfigError
 from stemwise.models.msst_values import Reader
 
@@ -53,7 +54,7 @@ def _demucs(reader: Reader, _: Sequence[str]) -> dict[str, Any]:
     if network.pop("num_subbands", 1) != 1:
         raise ConfigError(f"{reader.origin}: num_subbands above 1 is not supported.")
     segment = reader.get("training.segment")
-    if isinstance(segment, bool) or not isinstance(segment, int | float) or segment <= 0:
+    if not is_number(segment) or segment <= 0:
         raise ConfigError(f"{reader.origin}: training.segment is {segment!r}: give its seconds.")
     return {"network": {"klass": DEMUCS[name], "segment": segment, **network}}
 

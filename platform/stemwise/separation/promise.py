@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemwise.audio.raw import Signal
+from stemwise.core.checks import is_number
 from stemwise.separation.products import products
 
 Float = npt.NDArray[np.float64]
@@ -71,7 +72,7 @@ def _coefficients(stem: object, own: object) -> dict[str, float]:
 
 
 def _number(stem: object, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+    if not is_number(value) or not abs(value) <= _LARGEST:
         raise ValueError(f"the gain of {stem} has {value!r}, which is no number")
     return float(value)
 

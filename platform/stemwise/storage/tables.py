@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 _STRING, _FLOAT, _INT, _BOOL = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+# quadratic forms of a whole track; matrices are upper triangles, row by row
+_FORMS = [
+    # those that span the space of `span`, the stem's own first
+    ("references", pa.list_(_STRING)),
+    ("energy", _FLOAT),
+    *((name, pa.list_(_FLOAT)) for name in ("cross", "gram", "projection", "overlap", "span")),
+]
 _KEY = [("dataset", _STRING), ("track_id", _STRING)]
 _PARENT = [("parent", _STRING), ("parent_source", _STRING)]
 # whose estimate the parent is; not part of any key, since a run has one per parent
@@ -105,22 +112,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("si_artifacts", pa.list_(_FLOAT)),
         ]
     ),
-    # quadratic forms of the whole track, from which every blend's scores follow; matrices over `models`
-    # are upper triangles, row by row
+    # over the estimates of the stem by `models`: every blend's scores follow from it
     "forms": pa.schema(
         [
             *_KEY,
             *_PARENT,
             ("stem", _STRING),
             ("models", pa.list_(_STRING)),
-            # those that span the space of `span`, the stem's own first
-            ("references", pa.list_(_STRING)),
-            ("energy", _FLOAT),
-            ("cross", pa.list_(_FLOAT)),
-            ("gram", pa.list_(_FLOAT)),
-            ("projection", pa.list_(_FLOAT)),
-            ("overlap", pa.list_(_FLOAT)),
-            ("span", pa.list_(_FLOAT)),
+            *_FORMS,
         ]
     ),
     # the same over the estimates of all stems by all models; only where metric.cross_stem asks for it
@@ -130,13 +129,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             *_PARENT,
             ("stem", _STRING),
             ("signals", pa.list_(_STRING)),
-            ("references", pa.list_(_STRING)),
-            ("energy", _FLOAT),
-            ("cross", pa.list_(_FLOAT)),
-            ("gram", pa.list_(_FLOAT)),
-            ("projection", pa.list_(_FLOAT)),
-            ("overlap", pa.list_(_FLOAT)),
-            ("span", pa.list_(_FLOAT)),
+            *_FORMS,
         ]
     ),
     "scores": pa.schema(

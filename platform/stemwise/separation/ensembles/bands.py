@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stemwise.core.checks import is_number
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import SAMPLE_RATE, Audio
 from stemwise.separation.ensembles.stft import Bins
@@ -58,6 +59,4 @@ def _weights(value: object, models: Sequence[str], count: int) -> Audio:
 
 
 def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value)
+    return is_number(value) and math.isfinite(value)

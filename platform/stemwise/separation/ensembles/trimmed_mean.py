@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stemwise.core.checks import is_number
 from stemwise.core.errors import ConfigError
 from stemwise.core.types import Audio
 
@@ -21,7 +22,7 @@ def trimmed_mean(estimates: Audio, models: Sequence[str], settings: Mapping[str,
         ConfigError: `trim` leaves nothing.
     """
     trim, count = settings["trim"], len(estimates)
-    if isinstance(trim, bool) or not isinstance(trim, int | float) or not 0 <= trim < 0.5:
+    if not is_number(trim) or not 0 <= trim < 0.5:
         raise ConfigError(f"trim={trim} is not usable: give a share from 0 up and below 0.5.")
     cut = max(1, int(trim * count))
     made: Audio = np.sort(estimates, axis=0)[cut : count - cut].mean(axis=0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from stemwise.core.checks import is_number
 from stemwise.core.errors import ConfigError
 from stemwise.core.nearest import did_you_mean
 from stemwise.separation.quality.features import AGREEMENT, LEAKAGE, LEVEL
@@ -136,7 +137,7 @@ def _parse(own: object, models: int) -> Quality:
 
 
 def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise ValueError(f"{name}: {value!r} is no finite number")
     return float(value)
 
